@@ -1,0 +1,21 @@
+//! Limits of every reader, each with its reason. Exceeding one is a clear refusal.
+
+/// The largest submission read in one piece, in bytes. A nightly file for the largest English
+/// authority (20,000 rows of 1 KiB) fits; documents beyond this travel as attachments of their own.
+pub const SUBMISSION_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// The most rows of one tabular file: the whole cohort of any one authority.
+pub const ROWS_MAX: usize = 50_000;
+/// The most columns of one tabular file: SEN2 templates have under 100.
+pub const COLUMNS_MAX: usize = 512;
+/// The largest cell, in bytes: an unterminated quote must not swallow the file.
+pub const CELL_BYTES_MAX: usize = 64 * 1024;
+/// The deepest nesting of a structured message: FHIR Bundles we exchange need 14.
+pub const DEPTH_MAX: usize = 32;
+/// The most members or elements of one structured message.
+pub const NODES_MAX: usize = 200_000;
+/// The most messages in one structured submission.
+pub const MESSAGES_MAX: usize = 1_000;
+/// The largest document carried inside a message, decoded, in bytes.
+pub const DOCUMENT_BYTES_MAX: usize = 10 * 1024 * 1024;
+/// The most documents of one message.
+pub const DOCUMENTS_MAX: usize = 20;

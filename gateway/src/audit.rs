@@ -1,0 +1,277 @@
+//! The audit log: what happened, who did it, on what basis, provable afterwards.
+//!
+//! An [`Event`] is what a change says of itself. In the transaction that makes the change it
+//! becomes an [`Entry`]: numbered, timed, and a leaf of an append-only Merkle log in the C2SP
+//! forms (tlog-tiles, checkpoint, signed note; RFC 9162 hashing). Leaves hold keyed pseudonyms
+//! and hashes, never content or plain identifiers, so partners may hold the whole log.
+//!
+//! The log proves order and integrity. It cannot prove completeness against someone who owns the
+//! machine and every copy of its checkpoints: that is why checkpoints leave the building.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemas::{MessageType, OrganisationCode, RecordId};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::queue::{DeliveryId, SubmissionId};
+
+/// A child's or young person's pseudonym: an HMAC under a key of this deployment.
+///
+/// The same person always has the same pseudonym here and another one elsewhere.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SubjectKey(pub [u8; 32]);
+
+/// Everything the log can say. The names are stable: reports and partners rely on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum EventKind {
+    /// A record was accepted, sealed and stored with its deliveries.
+    #[serde(rename = "record.accepted")]
+    RecordAccepted,
+    /// A message or row was not accepted; it is kept sealed in quarantine with its reasons.
+    #[serde(rename = "record.quarantined")]
+    RecordQuarantined,
+    /// A submission as a whole could not be read; nothing of it was accepted.
+    #[serde(rename = "message.refused")]
+    MessageRefused,
+    /// A submission was received and answered with a signed receipt.
+    #[serde(rename = "submission.received")]
+    SubmissionReceived,
+    /// Sharing was decided for one recipient at admission.
+    #[serde(rename = "sharing.decided")]
+    SharingDecided,
+    /// A record was opened for its recipient's collection; committed before the bytes left.
+    #[serde(rename = "delivery.collected")]
+    DeliveryCollected,
+    /// A push is about to start; committed before the network is touched.
+    #[serde(rename = "delivery.attempted")]
+    DeliveryAttempted,
+    /// The recipient's endpoint took it.
+    #[serde(rename = "delivery.delivered")]
+    DeliveryDelivered,
+    /// The attempt failed before it could have arrived; it will be tried again.
+    #[serde(rename = "delivery.deferred")]
+    DeliveryDeferred,
+    /// The recipient's endpoint refused it for good, or attempts ran out.
+    #[serde(rename = "delivery.failed")]
+    DeliveryFailed,
+    /// It may or may not have arrived.
+    #[serde(rename = "delivery.unknown")]
+    DeliveryUnknown,
+    /// It will not go out: the authority for it no longer holds.
+    #[serde(rename = "delivery.withdrawn")]
+    DeliveryWithdrawn,
+    /// It is stopped until a person decides.
+    #[serde(rename = "delivery.held")]
+    DeliveryHeld,
+    /// The recipient acknowledged it as accepted or rejected.
+    #[serde(rename = "delivery.acknowledged")]
+    DeliveryAcknowledged,
+    /// A person proposed, approved or refused a release that was held.
+    #[serde(rename = "hold.decided")]
+    HoldDecided,
+    /// An answer changed a leg's clock.
+    #[serde(rename = "leg.changed")]
+    LegChanged,
+    /// Agreement to share was recorded, refused or withdrawn.
+    #[serde(rename = "consent.recorded")]
+    ConsentRecorded,
+    /// Somebody read what is recorded of agreement to share.
+    #[serde(rename = "consent.viewed")]
+    ConsentViewed,
+    /// Somebody looked at the board.
+    #[serde(rename = "board.viewed")]
+    BoardViewed,
+    /// Somebody looked at a record's journey.
+    #[serde(rename = "journey.viewed")]
+    JourneyViewed,
+    /// Somebody read or verified the log.
+    #[serde(rename = "audit.viewed")]
+    AuditViewed,
+    /// A caller asked for something it may not have.
+    #[serde(rename = "access.refused")]
+    AccessRefused,
+    /// A connection was refused in the handshake (counted, so that a flood is one entry).
+    #[serde(rename = "connection.refused")]
+    ConnectionRefused,
+    /// The partners, pins or agreements in force changed.
+    #[serde(rename = "trust.changed")]
+    TrustChanged,
+    /// The gateway started or stopped.
+    #[serde(rename = "gateway.started")]
+    GatewayStarted,
+}
+
+/// Who did it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// The organisation, or `gateway` for the gateway itself.
+    pub organisation: String,
+    /// How it authenticated: `mutual-tls`, `local` or `gateway`.
+    pub method: String,
+    /// The SHA-256 fingerprint of the certificate's public key, in hexadecimal.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub certificate: Option<String>,
+    /// The person who acted, as a keyed pseudonym.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub person: Option<String>,
+    /// That person's role.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub role: Option<String>,
+}
+
+impl Actor {
+    /// The gateway itself, for example its delivery worker.
+    pub fn gateway() -> Self {
+        Self {
+            organisation: "gateway".to_owned(),
+            method: "gateway".to_owned(),
+            certificate: None,
+            person: None,
+            role: None,
+        }
+    }
+
+    /// An operator at the machine's own command line.
+    pub fn local() -> Self {
+        Self { method: "local".to_owned(), ..Self::gateway() }
+    }
+}
+
+/// What was decided about sharing, by which rule, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionNote {
+    /// `release`, `release-reduced`, `hold` or `refuse`.
+    pub outcome: String,
+    /// The authority relied on, for example `statute`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub authority: Option<String>,
+    /// The rule that decided.
+    pub rule: String,
+    /// The version of the rules and agreements.
+    pub rule_version: String,
+    /// The sharing agreement, if one was found.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub agreement: Option<String>,
+    /// The version of the consent that was looked at.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub consent_version: Option<u32>,
+    /// Why, in plain words, without personal details.
+    pub reason: String,
+}
+
+/// Something that happened, as the change that makes it happen says it.
+///
+/// `detail` values are ours: codes, counts and positions, never text from a partner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// What happened.
+    pub kind: EventKind,
+    /// Who did it.
+    pub actor: Actor,
+    /// About whom, as a pseudonym.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub subject: Option<SubjectKey>,
+    /// The submission.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub submission: Option<SubmissionId>,
+    /// The record.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub record: Option<RecordId>,
+    /// The delivery or leg.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub delivery: Option<DeliveryId>,
+    /// The type of message.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub message_type: Option<MessageType>,
+    /// The other organisation: who receives, or whose record it is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub counterparty: Option<OrganisationCode>,
+    /// What was decided about sharing.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub decision: Option<DecisionNote>,
+    /// SHA-256 of sealed bytes this event vouches for, in hexadecimal, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub hashes: BTreeMap<String, String>,
+    /// Codes, counts and positions.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub detail: BTreeMap<String, String>,
+}
+
+impl Event {
+    /// An event of a kind by an actor; the rest is added where it applies.
+    pub fn new(kind: EventKind, actor: Actor) -> Self {
+        Self {
+            kind,
+            actor,
+            subject: None,
+            submission: None,
+            record: None,
+            delivery: None,
+            message_type: None,
+            counterparty: None,
+            decision: None,
+            hashes: BTreeMap::new(),
+            detail: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a code, count or position.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
+        self.detail.insert(name.to_owned(), value.to_string());
+        self
+    }
+}
+
+/// An event in its place in the log: the canonical bytes of this are the leaf.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The place in the log, from 0.
+    pub seq: u64,
+    /// The instant it was committed, microseconds since 1970 UTC.
+    pub at_us: i64,
+    /// A random id, so that a leaf cannot be guessed from its content.
+    pub id: Uuid,
+    /// What happened.
+    pub event: Event,
+}
+
+impl SubjectKey {
+    /// Sixty-four hexadecimal digits.
+    pub fn to_hex(self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// From sixty-four hexadecimal digits.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let digits: Vec<u32> = text.chars().map(|c| c.to_digit(16)).collect::<Option<_>>()?;
+        let bytes = digits.chunks_exact(2).filter_map(|pair| match pair {
+            [high, low] => u8::try_from(high * 16 + low).ok(),
+            _ => None,
+        });
+        let bytes: Vec<u8> = bytes.collect();
+        (digits.len() == 64).then(|| bytes.try_into().ok().map(Self)).flatten()
+    }
+}
+
+impl fmt::Debug for SubjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SubjectKey({}…)", self.to_hex().get(..8).unwrap_or_default())
+    }
+}
+
+impl From<SubjectKey> for String {
+    fn from(key: SubjectKey) -> Self {
+        key.to_hex()
+    }
+}
+
+impl TryFrom<String> for SubjectKey {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::from_hex(&text).ok_or_else(|| "not sixty-four hexadecimal digits".to_owned())
+    }
+}

@@ -1,0 +1,170 @@
+//! What is on its way: deliveries, their states, legs and leases.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use schemas::{LegId, MessageType, OrganisationCode, RecordId, ServiceCode};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// One record on its way to one recipient. For a request for advice it is also the leg's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DeliveryId(pub Uuid);
+
+impl DeliveryId {
+    /// The leg of which this delivery is the asking.
+    pub fn leg(self) -> LegId {
+        LegId(self.0)
+    }
+}
+
+impl fmt::Display for DeliveryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One submission: a message or a batch, with one receipt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SubmissionId(pub Uuid);
+
+impl fmt::Display for SubmissionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How a delivery reaches its recipient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CarrierKind {
+    /// The recipient fetches it from its inbox.
+    Collect,
+    /// The gateway pushes it to the recipient's own HTTPS endpoint.
+    HttpsPush,
+}
+
+/// Where a delivery stands. Stored by name; a delivery is in exactly one state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeliveryState {
+    /// Waiting in the inbox, or for the next attempt.
+    Queued,
+    /// Stopped until a person decides.
+    Held,
+    /// Fetched by, or pushed to, the recipient's system. Collected is not read.
+    Delivered,
+    /// The recipient took it into its own system.
+    Accepted,
+    /// The recipient refused it, with a reason.
+    Rejected,
+    /// Never to go out: the authority for it no longer holds.
+    Withdrawn,
+    /// The recipient's endpoint refused it for good, or attempts ran out: for a person.
+    Failed,
+    /// It may or may not have arrived: for a person.
+    Unknown,
+}
+
+/// Where one leg of a request for advice stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LegState {
+    /// Asked, not answered; the clock runs.
+    Waiting,
+    /// Taken on by the service; the clock runs.
+    Accepted,
+    /// Lateness is excused under regulation 8(2); a new date is expected.
+    Exception,
+    /// Advice was given; the clock stopped.
+    Answered,
+    /// A nil return; the clock stopped, the leg is unmet.
+    Nil,
+    /// Refused by the service; for the authority to act on.
+    Rejected,
+    /// Another organisation should be asked; the first receipt date is kept.
+    Redirected,
+    /// Not sent: held for, or stopped by, a decision about sharing.
+    Withheld,
+}
+
+impl LegState {
+    /// Whether the service still owes an answer.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Waiting | Self::Accepted | Self::Exception)
+    }
+}
+
+/// A delivery as the queue and the inbox show it. No content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// The record it carries.
+    pub record: RecordId,
+    /// What kind of message.
+    pub kind: MessageType,
+    /// Who sent the record.
+    pub sender: OrganisationCode,
+    /// Who receives it.
+    pub recipient: OrganisationCode,
+    /// The service within the recipient, for requests.
+    pub service: Option<ServiceCode>,
+    /// How it travels.
+    pub carrier: CarrierKind,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// How often it was attempted.
+    pub attempts: u32,
+    /// Since when it may go.
+    pub available_at: Timestamp,
+    /// When it was collected or pushed.
+    pub delivered_at: Option<Timestamp>,
+    /// The rule or reason behind a held, withdrawn, rejected or failed state.
+    pub reason: Option<String>,
+}
+
+/// A delivery that this worker, and no other, may attempt until the lease lapses.
+///
+/// Not `Clone`: settling consumes it.
+#[derive(Debug)]
+pub struct Lease {
+    /// What is leased.
+    pub delivery: Delivery,
+    pub(crate) token: Uuid,
+    pub(crate) expires_at: Timestamp,
+}
+
+/// One line of the board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leg {
+    /// The leg.
+    pub id: LegId,
+    /// The record that asks.
+    pub record: RecordId,
+    /// The authority that asks.
+    pub sender: OrganisationCode,
+    /// The organisation asked.
+    pub recipient: OrganisationCode,
+    /// The service asked.
+    pub service: ServiceCode,
+    /// The civil date from which regulation 8 counts.
+    pub received_on: Date,
+    /// The statutory date (`domain.md` 1.4).
+    pub statutory_due: Date,
+    /// The date to work to: a day earlier, and a working day.
+    pub operational_due: Date,
+    /// The version of the rules the dates were computed with.
+    pub rule_version: String,
+    /// Where it stands.
+    pub state: LegState,
+    /// When it was answered, if it was.
+    pub answered_on: Option<Date>,
+    /// The new expected date of an exception.
+    pub expected_on: Option<Date>,
+    /// The state of the delivery behind it.
+    pub delivery: DeliveryState,
+}

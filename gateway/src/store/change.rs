@@ -1,0 +1,237 @@
+//! Changes as values: what is written, and the event that says why.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use schemas::{LegId, OrganisationCode, RecordId, ServiceCode};
+use uuid::Uuid;
+
+use crate::audit::{Event, SubjectKey};
+use crate::authority::ConsentEntry;
+use crate::queue::{CarrierKind, DeliveryId, DeliveryState, LegState, SubmissionId};
+use crate::vault::{SealedBlob, SealedRecord};
+
+/// A change that commits whole or not at all: one or more steps, each an event and its writes.
+///
+/// ```compile_fail
+/// // There is no change without an event.
+/// let change = gateway::store::Change::default();
+/// ```
+///
+/// The twin that compiles:
+///
+/// ```
+/// use gateway::audit::{Actor, Event, EventKind};
+/// let change = gateway::store::Change::because(Event::new(EventKind::GatewayStarted, Actor::gateway()));
+/// # let _ = change;
+/// ```
+#[derive(Debug)]
+pub struct Change {
+    pub(crate) steps: Vec<(Event, Vec<Write>)>,
+}
+
+impl Change {
+    /// A change that so far writes nothing but its event.
+    pub fn because(event: Event) -> Self {
+        Self { steps: vec![(event, Vec::new())] }
+    }
+
+    /// Adds a write, explained by the latest event.
+    #[must_use]
+    pub fn write(mut self, write: Write) -> Self {
+        if let Some((_, writes)) = self.steps.last_mut() {
+            writes.push(write);
+        }
+        self
+    }
+
+    /// Adds another event; later writes are explained by it.
+    #[must_use]
+    pub fn and(mut self, event: Event) -> Self {
+        self.steps.push((event, Vec::new()));
+        self
+    }
+
+    /// Adds all steps of another change, to commit together with this one.
+    #[must_use]
+    pub fn join(mut self, other: Self) -> Self {
+        self.steps.extend(other.steps);
+        self
+    }
+}
+
+/// Everything that can be written to audited tables.
+#[derive(Debug)]
+pub enum Write {
+    /// A submission with its answer; fails with a conflict when its idempotency key is taken.
+    Submission(NewSubmission),
+    /// An accepted record.
+    Record(NewRecord),
+    /// A delivery of a record to a recipient.
+    Delivery(NewDelivery),
+    /// The clock of one leg.
+    Leg(NewLeg),
+    /// Something that could not be accepted, kept sealed with its reasons.
+    Quarantine(NewQuarantine),
+    /// An entry of the consent ledger. The version is given by the store: one more than the last.
+    Consent(NewConsent),
+    /// An attempt under a lease moves on; fails when the lease is no longer held.
+    Settle {
+        /// The delivery.
+        delivery: DeliveryId,
+        /// The lease's token.
+        token: Uuid,
+        /// What became of the attempt.
+        settlement: Settlement,
+    },
+    /// A delivery in the inbox was opened for its recipient. Fails unless it is queued,
+    /// delivered or acknowledged. The first collection sets the time and the state `Delivered`.
+    Collected(DeliveryId, Timestamp),
+    /// A delivery is stopped until a person decides (state `Held`), or for good (`Withdrawn`).
+    Stop(DeliveryId, DeliveryState, String),
+    /// The recipient's business acknowledgement: `Accepted` or `Rejected`, with a reason code.
+    /// Fails unless the delivery is queued, delivered or acknowledged before.
+    Acknowledged(DeliveryId, DeliveryState, Option<String>, Timestamp),
+    /// A leg's state changes, with the dates that come with it.
+    LegChanged {
+        /// Which leg.
+        leg: LegId,
+        /// Its new state.
+        state: LegState,
+        /// The day it was answered, when it was.
+        answered_on: Option<Date>,
+        /// The new expected date, for an exception.
+        expected_on: Option<Date>,
+    },
+    /// A person's vote on a held delivery. Fails when the same person has voted before.
+    Override(DeliveryId, crate::authority::Override),
+    /// A held delivery is queued again from this time on (after enough votes).
+    Resume(DeliveryId, Timestamp),
+    /// The fingerprint of the trust files now in force.
+    TrustInForce(String),
+}
+
+/// A submission: what came in under one idempotency key, and what was answered.
+#[derive(Debug, Clone)]
+pub struct NewSubmission {
+    /// Its id.
+    pub id: SubmissionId,
+    /// Who sent it.
+    pub sender: OrganisationCode,
+    /// The idempotency key: unique for the sender.
+    pub key: String,
+    /// SHA-256 of the request (route, media type, body), to tell a retry from a clash.
+    pub request_hash: [u8; 32],
+    /// The HTTP status answered.
+    pub status: u16,
+    /// The answer: a receipt or a problem; holds no personal data.
+    pub answer: Vec<u8>,
+    /// The media type of the answer.
+    pub answer_type: String,
+    /// The original bytes, sealed.
+    pub original: SealedBlob,
+    /// When it was received.
+    pub received_at: Timestamp,
+}
+
+/// An accepted record: sealed content and the metadata the queue needs.
+#[derive(Debug, Clone)]
+pub struct NewRecord {
+    /// The sealed record; carries its id, type, sender and recipients.
+    pub sealed: SealedRecord,
+    /// The submission it came in.
+    pub submission: SubmissionId,
+    /// SHA-256 of the sender and the sender's own reference: refuses the same message twice.
+    pub identity: [u8; 32],
+    /// About whom.
+    pub subject: Option<SubjectKey>,
+    /// HMAC of date of birth and family name: the second half of the wrong-person guard.
+    pub demographics: Option<[u8; 32]>,
+    /// The case reference, sealed for the board.
+    pub label: SealedBlob,
+    /// The leg it answers.
+    pub about: Option<LegId>,
+    /// The day from which the young person decides.
+    pub decisions_pass_on: Option<Date>,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+}
+
+/// A delivery to one recipient.
+#[derive(Debug, Clone)]
+pub struct NewDelivery {
+    /// Its id; for requests also the leg's.
+    pub id: DeliveryId,
+    /// The record.
+    pub record: RecordId,
+    /// The recipient.
+    pub recipient: OrganisationCode,
+    /// The service within the recipient.
+    pub service: Option<ServiceCode>,
+    /// How it travels.
+    pub carrier: CarrierKind,
+    /// `Queued`, `Held` or `Withdrawn`.
+    pub state: DeliveryState,
+    /// The rule behind a held or withdrawn state.
+    pub reason: Option<String>,
+    /// From when it may go.
+    pub available_at: Timestamp,
+}
+
+/// The clock of one leg.
+#[derive(Debug, Clone)]
+pub struct NewLeg {
+    /// The leg; the same id as its delivery.
+    pub id: LegId,
+    /// The civil date from which regulation 8 counts.
+    pub received_on: Date,
+    /// The statutory date.
+    pub statutory_due: Date,
+    /// The date to work to.
+    pub operational_due: Date,
+    /// The version of the rules.
+    pub rule_version: String,
+    /// `Waiting` or `Withheld`.
+    pub state: LegState,
+}
+
+/// Something that could not be accepted.
+#[derive(Debug, Clone)]
+pub struct NewQuarantine {
+    /// Its id.
+    pub id: Uuid,
+    /// The submission it came in.
+    pub submission: SubmissionId,
+    /// Who sent it.
+    pub sender: OrganisationCode,
+    /// The row's own bytes, sealed.
+    pub sealed: SealedBlob,
+    /// The issues, as JSON; positions and rules, never values.
+    pub issues: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// An entry for the consent ledger; its `version` field is ignored and set by the store.
+#[derive(Debug, Clone)]
+pub struct NewConsent {
+    /// About whom.
+    pub subject: SubjectKey,
+    /// The record that brought it.
+    pub record: RecordId,
+    /// What was decided.
+    pub entry: ConsentEntry,
+}
+
+/// How an attempt under a lease ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settlement {
+    /// The attempt begins: committed before the network is touched; the lease is kept. The
+    /// attempt is counted.
+    Attempting,
+    /// The recipient's endpoint took it.
+    Delivered(Timestamp),
+    /// It provably did not arrive; try again at this time.
+    Deferred(Timestamp),
+    /// It will not go: `Held`, `Withdrawn`, `Failed` or `Unknown`, with the rule or reason.
+    Stopped(DeliveryState, String),
+}
