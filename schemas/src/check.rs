@@ -6,6 +6,7 @@
 
 use jiff::civil::Date;
 
+use crate::catalogue::Catalogue;
 use crate::draft::{Draft, DraftAttachment, Field, Located};
 use crate::identifiers::{
     CaseReference, IdentifierError, LegId, MessageId, NhsNumber, OrganisationCode, ServiceCode, Upn,
@@ -86,9 +87,7 @@ impl Check<'_> {
         let located = self.present(Field::TYPE)?.clone();
         let kind = MessageType::parse(located.text.expose());
         if kind.is_none() {
-            let known = crate::catalogue::Catalogue::built_in()
-                .is_some_and(|catalogue| catalogue.find(located.text.expose()).is_some());
-            if known {
+            if Catalogue::built_in().find(located.text.expose()).is_some() {
                 self.fault(
                     Field::TYPE,
                     &located.place,

@@ -5,6 +5,9 @@
 //! organisations, services and our own records may be shown. Errors name the rule, never the
 //! value. Algorithms and vectors: NHS Data Dictionary (NHS number), DfE UPN guide (UPN).
 
+mod postcode;
+mod schools;
+
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -13,6 +16,9 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::personal::PersonalText;
+
+pub use postcode::Postcode;
+pub use schools::{Uln, Urn};
 
 /// Why a text is not an identifier of the kind asked for. Never holds the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -315,3 +321,6 @@ fn reference(text: &str) -> Result<String, IdentifierError> {
 }
 
 const UPN_LETTERS: &str = "ABCDEFGHJKLMNPQRTUVWXYZ";
+
+#[cfg(test)]
+mod tests;

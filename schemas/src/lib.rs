@@ -19,8 +19,8 @@ pub mod record;
 pub use check::Checked;
 pub use draft::{Draft, DraftAttachment, Field, Located};
 pub use identifiers::{
-    CaseReference, IdentifierError, LegId, MessageId, NhsNumber, OrganisationCode, RecordId,
-    ServiceCode, Upn,
+    CaseReference, IdentifierError, LegId, MessageId, NhsNumber, OrganisationCode, Postcode,
+    RecordId, ServiceCode, Uln, Upn, Urn,
 };
 pub use issue::{Issue, Place, Severity};
 pub use personal::{PersonalBytes, PersonalText};

@@ -1,0 +1,145 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::MessageType;
+
+const BUILT_IN: &str = include_str!("../../catalogue/messages-1.toml");
+
+#[test]
+fn the_catalogue_has_m01_to_m33_once_each_in_order() {
+    let numbers: Vec<&str> =
+        Catalogue::built_in().entries().iter().map(|entry| entry.number.as_str()).collect();
+    let expected: Vec<String> = (1..=33).map(|n| format!("M{n:02}")).collect();
+    assert_eq!(numbers, expected);
+}
+
+#[test]
+fn every_type_of_the_catalogue_belongs_to_one_entry() {
+    let mut seen = BTreeSet::new();
+    for entry in Catalogue::built_in().entries() {
+        assert!(!entry.types.is_empty(), "{} has no type", entry.number);
+        for name in &entry.types {
+            assert!(seen.insert(name.as_str()), "{name} stands twice");
+            assert_eq!(Catalogue::built_in().find(name), Some(entry));
+        }
+    }
+    assert_eq!(seen.len(), 56);
+}
+
+#[test]
+fn every_type_carried_is_found_with_its_documented_number() {
+    let numbers = [
+        (MessageType::AdviceRequest, "M04"),
+        (MessageType::AdviceAccepted, "M05"),
+        (MessageType::AdviceRejected, "M05"),
+        (MessageType::AdviceRedirected, "M05"),
+        (MessageType::AdviceResponse, "M06"),
+        (MessageType::AdviceNil, "M08"),
+        (MessageType::AdviceException, "M09"),
+        (MessageType::ConsentGrant, "M23"),
+        (MessageType::ConsentWithdraw, "M23"),
+        (MessageType::TransitionHealthPlan, "M26"),
+        (MessageType::Acknowledgement, "M32"),
+        (MessageType::Error, "M32"),
+    ];
+    assert_eq!(numbers.len(), MessageType::ALL.len());
+    for (kind, number) in numbers {
+        let entry = Catalogue::built_in().find(kind.as_str()).expect("in the catalogue");
+        assert_eq!(entry.number, number);
+        assert!(entry.carried.iter().any(|name| name == kind.as_str()), "{kind} is carried");
+    }
+}
+
+#[test]
+fn the_types_said_to_be_carried_are_exactly_those_the_record_knows() {
+    let carried: BTreeSet<&str> = Catalogue::built_in()
+        .entries()
+        .iter()
+        .flat_map(|entry| entry.carried.iter().map(String::as_str))
+        .collect();
+    let known: BTreeSet<&str> = MessageType::ALL.iter().map(|kind| kind.as_str()).collect();
+    assert_eq!(carried, known);
+}
+
+#[test]
+fn every_entry_says_who_why_and_by_which_authority() {
+    const AUTHORITIES: [&str; 8] = [
+        "statute",
+        "consent",
+        "consent-record",
+        "direct-care-implied",
+        "best-interests",
+        "safeguarding-override",
+        "court-or-tribunal",
+        "operation",
+    ];
+    for entry in Catalogue::built_in().entries() {
+        let words = [&entry.title, &entry.parties, &entry.trigger, &entry.minimum_fields];
+        assert!(words.iter().all(|text| !text.is_empty()), "{}", entry.number);
+        assert!(!entry.purpose.is_empty() && !entry.authority.is_empty(), "{}", entry.number);
+        assert!(entry.data_classes.contains(&DataClass::Identity), "{}", entry.number);
+        let known = entry.authority.iter().all(|name| AUTHORITIES.contains(&name.as_str()));
+        assert!(known, "{} names an unknown authority", entry.number);
+        let first = entry.authority.first().map(String::as_str);
+        assert!(first != Some("statute") || entry.statute.is_some(), "{}", entry.number);
+    }
+}
+
+#[test]
+fn documents_are_a_class_of_an_entry_exactly_when_it_has_attachments() {
+    for entry in Catalogue::built_in().entries() {
+        let documents = entry.data_classes.contains(&DataClass::Documents);
+        assert_eq!(documents, entry.attachments != "none", "{}", entry.number);
+    }
+}
+
+#[test]
+fn requests_for_advice_rest_on_statute_and_transition_plans_on_consent() {
+    let authority = |name| Catalogue::built_in().find(name).map(|e| e.authority.clone());
+    assert_eq!(authority("advice.request"), Some(vec!["statute".to_owned()]));
+    assert_eq!(authority("advice.response"), Some(vec!["statute".to_owned()]));
+    assert_eq!(authority("transition.health_plan"), Some(vec!["consent".to_owned()]));
+}
+
+#[test]
+fn a_name_that_is_no_type_is_not_found() {
+    assert_eq!(Catalogue::built_in().find("advice"), None);
+    assert_eq!(Catalogue::built_in().find(""), None);
+}
+
+#[test]
+fn a_mistake_in_a_catalogue_file_is_named_with_its_line() {
+    let unknown_key = BUILT_IN.replacen("title = ", "tittle = ", 1);
+    let error = Catalogue::parse(&unknown_key).expect_err("refused");
+    let line = BUILT_IN.lines().position(|line| line.starts_with("title = ")).expect("a title");
+    assert!(matches!(&error, CatalogueError::Shape { line: at, .. } if *at == line + 1), "{error}");
+}
+
+#[test]
+fn a_number_or_type_that_stands_twice_is_refused() {
+    let number = BUILT_IN.replacen("\"M02\"", "\"M01\"", 1);
+    let error = Catalogue::parse(&number).expect_err("refused");
+    assert!(matches!(&error, CatalogueError::Repeated { name, .. } if name == "M01"), "{error}");
+    let kind = BUILT_IN.replacen("\"recall\"", "\"error\"", 1);
+    assert!(matches!(Catalogue::parse(&kind), Err(CatalogueError::Repeated { .. })));
+}
+
+#[test]
+fn a_type_the_record_does_not_know_cannot_be_declared_carried() {
+    let text = BUILT_IN.replacen("carried = []", "carried = [\"s23.notification\"]", 1);
+    assert!(matches!(Catalogue::parse(&text), Err(CatalogueError::NotCarried { .. })));
+}
+
+#[test]
+fn the_version_and_its_date_are_given() {
+    assert_eq!(Catalogue::built_in().version(), "catalogue-1");
+    assert_eq!(Catalogue::built_in().effective_from(), jiff::civil::date(2014, 9, 1));
+}
+
+#[test]
+fn data_classes_have_the_same_name_in_words_and_in_data() {
+    for class in DataClass::ALL {
+        let json = serde_json::to_value(class).expect("a string");
+        assert_eq!(json, serde_json::Value::String(class.to_string()));
+    }
+}
