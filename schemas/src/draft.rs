@@ -252,7 +252,7 @@ pub struct Located {
 }
 
 /// A document that came with a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct DraftAttachment {
     /// The file name as sent; checked before use.
     pub name: PersonalText,
@@ -262,6 +262,16 @@ pub struct DraftAttachment {
     pub content: PersonalBytes,
     /// Where the document stood.
     pub place: Place,
+}
+
+impl fmt::Debug for DraftAttachment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The declared media type is the sender's own text and stays hidden too.
+        f.debug_struct("DraftAttachment")
+            .field("content", &self.content)
+            .field("place", &self.place)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a sender said, unchecked.

@@ -15,6 +15,8 @@ pub mod identifiers;
 pub mod issue;
 pub mod personal;
 pub mod record;
+#[cfg(test)]
+mod samples;
 
 pub use check::Checked;
 pub use draft::{Draft, DraftAttachment, Field, Located};

@@ -80,3 +80,6 @@ impl fmt::Debug for PersonalBytes {
         write!(f, "PersonalBytes({} bytes)", self.len())
     }
 }
+
+#[cfg(test)]
+mod tests;

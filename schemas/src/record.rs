@@ -7,6 +7,10 @@
 //! The structs below are the canonical JSON: the JSON Schema in `schemas/record/` is generated
 //! from them, and their field paths are those of [`Field`](crate::Field).
 
+mod hidden;
+mod reduction;
+mod wire;
+
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,6 +20,8 @@ use crate::identifiers::{
     CaseReference, LegId, MessageId, NhsNumber, OrganisationCode, ServiceCode, Upn,
 };
 use crate::personal::{PersonalBytes, PersonalText};
+
+pub use wire::{WireAttachment, message_schema};
 
 /// A checked message. Cannot be built except by a check, printed, or serialised by accident.
 ///
@@ -30,14 +36,13 @@ use crate::personal::{PersonalBytes, PersonalText};
 /// let record: schemas::Record = unimplemented!();
 /// let _ = record.expose_json();
 /// ```
-#[derive(Debug)]
 pub struct Record {
     pub(crate) message: Message,
     pub(crate) attachments: Vec<Attachment>,
 }
 
 /// A document that came with a record, its type known from its content.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Attachment {
     /// A safe file name: letters, digits, `-`, `_` and `.`, at most 100 characters.
     pub name: PersonalText,
@@ -179,7 +184,7 @@ impl std::fmt::Display for MessageType {
 }
 
 /// The canonical message: envelope, subject, consent and exactly one body.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Message {
     /// The message type.
     #[serde(rename = "type")]
@@ -214,7 +219,7 @@ pub struct Message {
 }
 
 /// What a message says, by its type.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Body {
     /// `advice.request`.
@@ -236,7 +241,7 @@ pub enum Body {
 }
 
 /// The person behind a message, as their own system knows them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Acting {
     /// Their user id.
     pub user: PersonalText,
@@ -246,7 +251,7 @@ pub struct Acting {
 }
 
 /// The child or young person a message is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Subject {
     /// NHS number, ten digits.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -293,7 +298,7 @@ pub enum Sex {
 }
 
 /// Whether agreement to share is recorded, and its bounds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Consent {
     /// What was decided.
     pub status: ConsentStatus,
@@ -361,7 +366,7 @@ pub enum DecisionMaker {
 }
 
 /// A request for advice and information (regulation 6(1)), one leg per service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AdviceRequest {
     /// The date the authority made the request.
     #[schemars(with = "String", extend("format" = "date"))]
@@ -391,7 +396,7 @@ pub struct AdviceRequest {
 }
 
 /// What a service does with a request on first sight.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Triage {
     /// Why it was rejected or redirected.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -431,7 +436,7 @@ pub enum RejectionReason {
 }
 
 /// Advice and information from a health professional.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Advice {
     /// Who wrote it.
     pub author_name: PersonalText,
@@ -483,7 +488,7 @@ pub enum AdviceBasis {
 }
 
 /// A nil return.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NilReturn {
     /// Why nothing can be said.
     pub reason: NilReason,
@@ -507,7 +512,7 @@ pub enum NilReason {
 }
 
 /// A lawful exception to the six weeks (regulation 8(2)).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Exception {
     /// Which limb.
     pub limb: ExceptionLimb,
@@ -534,7 +539,7 @@ pub enum ExceptionLimb {
 }
 
 /// The health part of a plan for moving to adult services.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TransitionPlan {
     /// The named worker (NICE NG43).
     pub named_worker: PersonalText,
@@ -553,7 +558,7 @@ pub struct TransitionPlan {
 }
 
 /// An acknowledgement, or a notice that a message could not be used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Notice {
     /// The reference of the message it is about.
     pub about: MessageId,
@@ -581,3 +586,6 @@ pub enum NoticeOutcome {
 /// Marks a message whose `consent` member is what it says.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ConsentDecision {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! The JSON Schema of the canonical message, generated from the types.
+//!
+//! The schema gives the shape; the rules of [`check`](crate::check) decide. It is written to
+//! `schemas/record/message-v1.schema.json`, and a test compares the two.
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::Message;
+
+/// A document as it travels in canonical JSON, in the member `attachments` of the message.
+///
+/// For the schema only: what is read becomes a [`DraftAttachment`](crate::DraftAttachment), whose
+/// content decides its type.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WireAttachment {
+    /// The file name; reduced to letters, digits, `-`, `_` and `.` when accepted.
+    pub name: String,
+    /// The media type as the sender has it; the content decides.
+    pub media_type: String,
+    /// The bytes in base64 (RFC 4648 section 4, with padding).
+    #[schemars(extend("contentEncoding" = "base64"))]
+    pub content_base64: String,
+    /// The SHA-256 digest of the bytes, 64 hexadecimal digits, so that damage is noticed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schemars(regex(pattern = r"^[0-9a-fA-F]{64}$"))]
+    pub sha256: Option<String>,
+}
+
+impl std::fmt::Debug for WireAttachment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WireAttachment(hidden)")
+    }
+}
+
+/// The JSON Schema (draft 2020-12) of the canonical message, version 1.
+pub fn message_schema() -> Value {
+    let mut generator = SchemaSettings::draft2020_12().into_generator();
+    let documents = generator.subschema_for::<Vec<WireAttachment>>();
+    let root = generator.into_root_schema_for::<Message>();
+    let mut schema = Schema::to_value(root);
+    close(&mut schema);
+    free_decision(&mut schema);
+    let Some(members) = schema.as_object_mut() else { return schema };
+    members.insert("$id".to_owned(), json!("urn:ehc-gateway:schema:message:1"));
+    members.insert("title".to_owned(), json!("EHC Gateway canonical message, version 1"));
+    members.insert("unevaluatedProperties".to_owned(), json!(false));
+    members.remove("additionalProperties");
+    if let Some(properties) = members.get_mut("properties").and_then(Value::as_object_mut) {
+        let mut documents = documents.to_value();
+        if let Some(documents) = documents.as_object_mut() {
+            documents.insert("description".to_owned(), json!("Documents that come with it."));
+        }
+        properties.insert("attachments".to_owned(), documents);
+        properties.insert(
+            "version".to_owned(),
+            json!({"description": "The version of this schema.", "const": crate::SCHEMA_VERSION}),
+        );
+    }
+    schema
+}
+
+/// Says of every object with named members that it has no others, as the readers have it. The
+/// variants of the body are left open: the message as a whole closes them.
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            if members.contains_key("properties") {
+                members.insert("additionalProperties".to_owned(), json!(false));
+            }
+            for (name, member) in members.iter_mut() {
+                if name == "oneOf" {
+                    continue;
+                }
+                close(member);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(close),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// The `decision` of the consent messages says nothing, so a sender need not write it: the last
+/// variant of the body is then that none of the others is there.
+fn free_decision(schema: &mut Value) {
+    let Some(variants) = schema.get_mut("oneOf").and_then(Value::as_array_mut) else { return };
+    let (decisions, others): (Vec<_>, Vec<_>) =
+        variants.iter_mut().partition(|variant| variant.pointer("/properties/decision").is_some());
+    let required = |variant: &Value| variant.get("required").cloned().unwrap_or_default();
+    let others: Vec<Value> = others.iter().map(|v| json!({"required": required(v)})).collect();
+    for decision in decisions {
+        if let Some(members) = decision.as_object_mut() {
+            members.remove("required");
+            members.insert("not".to_owned(), json!({"anyOf": others}));
+        }
+    }
+}
