@@ -165,7 +165,7 @@ fn a_field_given_twice_is_reported_once_unless_it_may_repeat() {
 fn a_service_named_twice_is_asked_once() {
     let twice = with(draft(M::AdviceRequest), Field::SERVICES, &["SALT", "OT", "salt"]);
     let Body::Request(request) = accepted(twice).body else { panic!("a request") };
-    let services: Vec<&str> = request.services.iter().map(|service| service.as_str()).collect();
+    let services: Vec<&str> = request.services.iter().map(crate::ServiceCode::as_str).collect();
     assert_eq!(services, ["SALT", "OT"]);
 }
 
@@ -373,7 +373,8 @@ proptest! {
         let mut bad = with(draft(kind), field, &[&value, &value]);
         bad.attachments.push(document(&value, b"MZ\x90\x00"));
         let issues = bad.check(TODAY).expect_err("the document is refused");
-        let shown = issues.iter().map(|issue| format!("{issue} {issue:?}")).collect::<String>();
+        let shown = issues.iter().map(|issue| format!("{issue} {issue:?}"));
+        let shown = shown.collect::<Vec<_>>().concat();
         prop_assert!(!shown.contains(CANARY), "{field} of {kind}");
         let json = serde_json::to_string(&issues).expect("JSON");
         prop_assert!(!json.contains(CANARY));

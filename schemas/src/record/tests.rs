@@ -167,12 +167,16 @@ fn debug_shows_nothing_a_person_supplied() {
             .map(|(_, located)| located.text.expose().to_owned())
             .filter(|text| text.len() > 3 && text != "true" && text != "false")
             .collect();
-        let mut shown = format!("{draft:?}");
+        let drafted = format!("{draft:?}");
         let record = draft.check(samples::TODAY).expect("accepted").record;
         let message = record.message();
-        shown += &format!("{record:?} {message:?} {:?} {:?}", message.subject, message.consent);
-        shown += &format!("{:?} {:?} {:?}", message.body, message.acting, message.case);
-        shown += &format!("{:?} {:?}", message.id, record.attachments());
+        let mut shown = [
+            drafted,
+            format!("{record:?} {message:?} {:?} {:?}", message.subject, message.consent),
+            format!("{:?} {:?} {:?}", message.body, message.acting, message.case),
+            format!("{:?} {:?} {}", message.id, record.attachments(), debug_of_body(message)),
+        ]
+        .concat();
         for field in Field::ALL {
             shown = shown.replace(&format!("{field:?}"), "");
         }
@@ -180,6 +184,20 @@ fn debug_shows_nothing_a_person_supplied() {
             assert!(!shown.contains(&text), "{kind}: {text} is shown");
         }
         assert!(!shown.contains("for-alder"), "the name of a document is shown");
+    }
+}
+
+/// What is inside a body, shown on its own.
+fn debug_of_body(message: &Message) -> String {
+    match &message.body {
+        Body::Request(inside) => format!("{inside:?}"),
+        Body::Triage(inside) => format!("{inside:?}"),
+        Body::Advice(inside) => format!("{inside:?}"),
+        Body::Nil(inside) => format!("{inside:?}"),
+        Body::Exception(inside) => format!("{inside:?}"),
+        Body::Transition(inside) => format!("{inside:?}"),
+        Body::Notice(inside) => format!("{inside:?}"),
+        Body::Decision(inside) => format!("{inside:?}"),
     }
 }
 
