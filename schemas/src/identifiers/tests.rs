@@ -273,8 +273,7 @@ proptest! {
         let mut digits: Vec<char> = number.chars().collect();
         digits.swap(position, position + 1);
         let changed: String = digits.into_iter().collect();
-        prop_assume!(changed != number);
-        prop_assert!(NhsNumber::parse(&changed).is_err());
+        prop_assert!(changed == number || NhsNumber::parse(&changed).is_err());
     }
 
     #[test]
