@@ -26,7 +26,7 @@ pub use identifiers::{
 };
 pub use issue::{Issue, Place, Severity};
 pub use personal::{PersonalBytes, PersonalText};
-pub use record::{Body, Message, MessageType, Record};
+pub use record::{Body, Message, MessageType, Record, message_schema};
 
 /// The version of the canonical record; authenticated with every sealed record and written in
 /// every canonical message as `version`.
