@@ -50,8 +50,7 @@ const PLAIN: &[&str] = &["Record", "Draft", "Opened"];
 const KEPT: &[Kept] = &[
     Kept { path: "sqlx", only_in: &["store"], because: "only the store speaks to a database" },
     Kept { path: "rustls", only_in: TLS, because: "TLS is decided in tls, peer and pki" },
-    Kept { path: "tokio_rustls", only_in: TLS, because: "TLS is decided in tls, peer and pki" },
-    Kept { path: "rustls_pki_types", only_in: TLS, because: "certificates stay with TLS" },
+    Kept { path: "tokio_rustls::rustls", only_in: TLS, because: "no way round by another name" },
     Kept { path: "x509_parser", only_in: TLS, because: "certificates stay with TLS" },
     Kept { path: "rcgen", only_in: TLS, because: "certificates are minted in pki" },
     Kept {

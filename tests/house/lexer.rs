@@ -194,7 +194,7 @@ impl Lexer {
         while self.peek(0).is_alphanumeric() || self.peek(0) == '_' {
             word.push(self.take());
         }
-        let hashes = (0..).take_while(|&ahead| self.peek(ahead) == '#').count();
+        let hashes = self.rest.iter().skip(self.at).take_while(|&&c| c == '#').count();
         match word.as_str() {
             "r" | "br" | "cr" if self.peek(hashes) == '"' => self.raw_string(hashes, line),
             "b" | "c" if self.peek(0) == '"' => self.string(line),
