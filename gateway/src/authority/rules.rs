@@ -249,8 +249,10 @@ impl Row {
             return Err("an authority needs a `reference`: the provision it comes from");
         }
         if self.authority.iter().any(|one| !one.basis.may_be_restricted_by(one.restricted)) {
-            return Err("a restriction must hold what rests on a legal power, hold or refuse what \
-                 rests on consent, and hold or let proceed what is record keeping");
+            return Err(
+                "a restriction must hold what rests on a legal power, hold or refuse what \
+                 rests on consent, and hold or let proceed what is record keeping",
+            );
         }
         let keeps_records = |one: &Candidate| one.basis == Basis::RecordKeeping;
         if self.authority.len() > 1 && self.authority.iter().any(keeps_records) {

@@ -35,8 +35,11 @@ fn refusal(text: &str) -> (usize, String) {
 #[test]
 fn the_example_names_the_council_its_trusts_and_its_board() {
     let agreements = Agreements::parse(AGREEMENTS).unwrap();
-    let parties: BTreeSet<_> =
-        agreements.all().iter().flat_map(|one| one.parties.keys().map(ToString::to_string)).collect();
+    let parties: BTreeSet<_> = agreements
+        .all()
+        .iter()
+        .flat_map(|one| one.parties.keys().map(ToString::to_string))
+        .collect();
     assert_eq!(parties, ["334", "QHL", "RRK", "RXT", "RYW"].map(str::to_owned).into());
     assert_eq!(agreements.version(), "agreements-example-1");
 }
@@ -67,8 +70,7 @@ fn a_purpose_covers_every_message_for_it() {
     let agreements = Agreements::parse(&text).unwrap();
     let (sender, recipient) = (org("334"), org("RRK"));
     let purposes = ["p".to_owned()];
-    let flow =
-        Flow { sender: &sender, recipient: &recipient, message: "any", purposes: &purposes };
+    let flow = Flow { sender: &sender, recipient: &recipient, message: "any", purposes: &purposes };
     assert!(agreements.in_force(&flow, date(2026, 1, 10)).is_ok());
     let flow = Flow { purposes: &[], ..flow };
     assert!(agreements.in_force(&flow, date(2026, 1, 10)).is_err());

@@ -37,7 +37,10 @@ fn a_rules_file_cannot_ask_for_a_silent_release() {
     for (from, to) in [
         ("regulation 6(1)\", restricted = \"hold\"", "regulation 6(1)\", restricted = \"proceed\""),
         ("regulation 6(1)\", restricted = \"hold\"", "regulation 6(1)\", restricted = \"refuse\""),
-        ("confidentiality\", restricted = \"refuse\"", "confidentiality\", restricted = \"proceed\""),
+        (
+            "confidentiality\", restricted = \"refuse\"",
+            "confidentiality\", restricted = \"proceed\"",
+        ),
         ("16LA\", restricted = \"hold\"", "16LA\", restricted = \"proceed\""),
         ("7(1)\", restricted = \"proceed\"", "7(1)\", restricted = \"refuse\""),
     ] {
@@ -55,11 +58,17 @@ fn a_mistake_names_its_line_and_what_is_wrong() {
         ("id = \"advice-nil\"", "id = \"\"", "must not be empty"),
         ("purposes = [\"ehc-plan\"]", "purposes = []", "at least one purpose"),
         ("carries = [\"identity\"]", "carries = [\"consent\"]", "`carries` does not name"),
-        ("{ to = \"icb\", classes = [\"identity\"] }", "{ to = \"health-trust\", classes = [] }",
-            "twice"),
+        (
+            "{ to = \"icb\", classes = [\"identity\"] }",
+            "{ to = \"health-trust\", classes = [] }",
+            "twice",
+        ),
         ("SEND Regulations 2014, regulation 6(1)", "", "needs a `reference`"),
-        ("purposes = [\"ehc-plan\"]", "purposes = [\"ehc-plan\"]\nundirected = true",
-            "can be `undirected`"),
+        (
+            "purposes = [\"ehc-plan\"]",
+            "purposes = [\"ehc-plan\"]\nundirected = true",
+            "can be `undirected`",
+        ),
         ("basis = \"ca2004-16la\"", "basis = \"record-keeping\"", "cannot stand beside"),
         ("basis = \"statute\"", "basis = \"habit\"", "unknown variant"),
         ("undirected = true", "directed = true", "unknown field"),
