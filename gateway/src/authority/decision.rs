@@ -238,7 +238,6 @@ impl Case<'_> {
             (Some(restriction), Restricted::Hold) if !self.fails_anyway(candidate) => {
                 return Self::meets(candidate, restriction);
             }
-            (Some(_), Restricted::Hold) => {}
             (Some(restriction), Restricted::Refuse) => {
                 let because = restriction.because;
                 let reason = format!("It rests on agreement to share, and {because}.");
@@ -247,7 +246,7 @@ impl Case<'_> {
                     ..Self::stop(Outcome::Refuse, restriction.rule, reason)
                 };
             }
-            (Some(_), Restricted::Proceed) | (None, _) => {}
+            (Some(_), Restricted::Hold | Restricted::Proceed) | (None, _) => {}
         }
         match candidate.basis {
             Basis::Consent => self.rests_on_consent(candidate),

@@ -95,7 +95,7 @@ pub struct Rule {
 pub struct Rules {
     version: String,
     ca2004_16la_from: Option<Date>,
-    rules: BTreeMap<String, Rule>,
+    by_message: BTreeMap<String, Rule>,
 }
 
 /// Everything a decision is made by: the agreements and the rules in force together.
@@ -149,7 +149,7 @@ impl Rules {
         Ok(Self {
             version: file.version.into_inner(),
             ca2004_16la_from: duty.enabled.then_some(duty.from),
-            rules,
+            by_message: rules,
         })
     }
 
@@ -160,12 +160,12 @@ impl Rules {
 
     /// The rule for a type of message, by its name on the wire.
     pub fn rule(&self, message: &str) -> Option<&Rule> {
-        self.rules.get(message)
+        self.by_message.get(message)
     }
 
     /// Every rule, by message type.
     pub fn all(&self) -> impl Iterator<Item = &Rule> {
-        self.rules.values()
+        self.by_message.values()
     }
 
     /// Whether Children Act 2004, section 16LA, may be relied on: switched on, and begun.
