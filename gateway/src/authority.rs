@@ -7,15 +7,39 @@
 //!
 //! Pure: evidence and time are arguments. This module must never know the store, the vault's
 //! keys, or how anything is sent.
+//!
+//! Use: [`admit`] once for a record with one [`Question`] per recipient; [`release`] once per
+//! delivery, each time before bytes leave. [`rehearsal`] asks both of another [`RuleBook`].
+//!
+//! In reading order: [`agreements`] and [`routing`] (who shares with whom, who answers),
+//! [`rules`] (the law as data), the ledger (what families decided), [`decision`] (the steps).
+//!
+//! Limits: a release holds for [`RELEASE_HOLDS_FOR`] and for one delivery.
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use schemas::{MessageType, OrganisationCode, RecordId, ServiceCode};
 
 use crate::audit::{DecisionNote, SubjectKey};
 use crate::queue::DeliveryId;
+
+pub mod agreements;
+pub mod decision;
+#[cfg(test)]
+mod fixtures;
+mod ledger;
+pub mod rehearsal;
+pub mod routing;
+pub mod rules;
+mod table;
+
+pub use agreements::Agreements;
+pub use decision::{Decision, Outcome, decide};
+pub use routing::{Route, RouteError, Routing};
+pub use rules::{RuleBook, Rules};
+pub use table::TableError;
 
 /// What is asked: may this record, about this person, go from here to there?
 #[derive(Debug, Clone)]
@@ -93,6 +117,44 @@ pub enum Ruling<T> {
 }
 
 /// Proof that the gateway may hold a record for these recipients. Spent by `Vault::seal`.
+///
+/// Only [`admit`] makes one:
+///
+/// ```compile_fail
+/// fn forge(record: schemas::RecordId, kind: schemas::MessageType, sender: schemas::OrganisationCode)
+///     -> gateway::authority::Admission {
+///     gateway::authority::Admission { record, kind, sender, recipients: Default::default() }
+/// }
+/// ```
+///
+/// The twin that compiles, so that the example above fails for the right reason:
+///
+/// ```
+/// fn ask(
+///     facts: &gateway::authority::RecordFacts,
+///     book: &gateway::authority::RuleBook,
+///     now: jiff::Timestamp,
+/// ) -> Option<gateway::authority::Admission> {
+///     let today = gateway::clock::london_date(now);
+///     gateway::authority::admit(facts, &[], &Default::default(), book, now, today).admission
+/// }
+/// ```
+///
+/// It is spent once, so it cannot be cloned:
+///
+/// ```compile_fail
+/// fn twice(proof: &gateway::authority::Admission) -> gateway::authority::Admission {
+///     proof.clone()
+/// }
+/// ```
+///
+/// The twin that compiles:
+///
+/// ```
+/// fn once(proof: gateway::authority::Admission) -> gateway::authority::Admission {
+///     proof
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Admission {
     pub(crate) record: RecordId,
@@ -102,6 +164,51 @@ pub struct Admission {
 }
 
 /// Proof that one record may go to one recipient, now. Spent by `Vault::open`.
+///
+/// Only [`release`] makes one:
+///
+/// ```compile_fail
+/// fn forge(
+///     delivery: gateway::queue::DeliveryId,
+///     record: schemas::RecordId,
+///     recipient: schemas::OrganisationCode,
+///     expires_at: jiff::Timestamp,
+/// ) -> gateway::authority::Release {
+///     gateway::authority::Release {
+///         delivery, record, recipient, classes: Default::default(), expires_at,
+///     }
+/// }
+/// ```
+///
+/// The twin that compiles, so that the example above fails for the right reason:
+///
+/// ```
+/// fn ask(
+///     question: &gateway::authority::Question,
+///     delivery: gateway::queue::DeliveryId,
+///     book: &gateway::authority::RuleBook,
+///     now: jiff::Timestamp,
+/// ) -> gateway::authority::Ruling<gateway::authority::Release> {
+///     let today = gateway::clock::london_date(now);
+///     gateway::authority::release(question, delivery, &Default::default(), book, now, today)
+/// }
+/// ```
+///
+/// It is spent once, so it cannot be cloned:
+///
+/// ```compile_fail
+/// fn twice(proof: &gateway::authority::Release) -> gateway::authority::Release {
+///     proof.clone()
+/// }
+/// ```
+///
+/// The twin that compiles:
+///
+/// ```
+/// fn once(proof: gateway::authority::Release) -> gateway::authority::Release {
+///     proof
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Release {
     pub(crate) delivery: DeliveryId,
@@ -110,3 +217,112 @@ pub struct Release {
     pub(crate) classes: BTreeSet<schemas::catalogue::DataClass>,
     pub(crate) expires_at: Timestamp,
 }
+
+/// The facts of a record to be admitted, whoever receives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordFacts {
+    /// The record.
+    pub record: RecordId,
+    /// What kind of message it is.
+    pub kind: MessageType,
+    /// Who sends.
+    pub sender: OrganisationCode,
+}
+
+/// What was decided about a record, recipient by recipient.
+#[derive(Debug)]
+pub struct Admitted {
+    /// Proof that it may be held, for the recipients to whom it was released or for whom it is
+    /// held; none when every recipient was refused.
+    pub admission: Option<Admission>,
+    /// One decision per question, in their order.
+    pub per_question: Vec<Decision>,
+    /// The decision about keeping a record that goes to nobody; none when there were questions.
+    pub keeping: Option<Decision>,
+}
+
+/// How long a release holds: long enough to open, render and hand over one parcel, short enough
+/// that a withdrawal is effective at once (UK GDPR, Article 7(3)).
+pub const RELEASE_HOLDS_FOR: SignedDuration = SignedDuration::from_secs(30);
+
+/// Decides whether a record may be held, with one question per recipient.
+///
+/// With no questions, a record of a type the law requires to be kept (agreement to share, given or
+/// withdrawn) is admitted for its sender alone, and any other is not. Votes are about deliveries;
+/// at admission there is none yet, so they do not count.
+pub fn admit(
+    facts: &RecordFacts,
+    questions: &[Question],
+    evidence: &Evidence,
+    rules: &RuleBook,
+    now: Timestamp,
+    today: Date,
+) -> Admitted {
+    let proof = |recipients| Admission {
+        record: facts.record,
+        kind: facts.kind,
+        sender: facts.sender.clone(),
+        recipients,
+    };
+    if questions.is_empty() {
+        let keeping = Decision::keeping(rules.rules.rule(facts.kind.as_str()), rules);
+        let admission = keeping.outcome.is_release();
+        let admission = admission.then(|| proof(BTreeSet::from([facts.sender.clone()])));
+        return Admitted { admission, per_question: Vec::new(), keeping: Some(keeping) };
+    }
+    let evidence = Evidence { consents: evidence.consents.clone(), overrides: Vec::new() };
+    let decide_one = |question: &Question| {
+        if facts.is_asked_by(question) {
+            decide(question, &evidence, rules, now, today)
+        } else {
+            let reason = "The question is about another record than the one to be admitted.";
+            Decision::refused_outright(rules, "question-mismatch", reason)
+        }
+    };
+    let per_question: Vec<Decision> = questions.iter().map(decide_one).collect();
+    let recipients: BTreeSet<_> = questions
+        .iter()
+        .zip(&per_question)
+        .filter(|(_, decision)| decision.outcome != Outcome::Refuse)
+        .map(|(question, _)| question.recipient.clone())
+        .collect();
+    let admission = (!recipients.is_empty()).then(|| proof(recipients));
+    Admitted { admission, per_question, keeping: None }
+}
+
+/// Decides whether one delivery may go, now. A yes holds for [`RELEASE_HOLDS_FOR`].
+pub fn release(
+    question: &Question,
+    delivery: DeliveryId,
+    evidence: &Evidence,
+    rules: &RuleBook,
+    now: Timestamp,
+    today: Date,
+) -> Ruling<Release> {
+    let decision = decide(question, evidence, rules, now, today);
+    match decision.outcome {
+        Outcome::Hold => Ruling::Hold(decision.note()),
+        Outcome::Refuse => Ruling::Refused(decision.note()),
+        Outcome::Release | Outcome::ReleaseReduced => {
+            let note = decision.note();
+            let proof = Release {
+                delivery,
+                record: question.record,
+                recipient: question.recipient.clone(),
+                classes: decision.classes,
+                // Past the end of time there is nothing left to hold for.
+                expires_at: now.checked_add(RELEASE_HOLDS_FOR).unwrap_or(now),
+            };
+            Ruling::Granted(proof, note)
+        }
+    }
+}
+
+impl RecordFacts {
+    fn is_asked_by(&self, question: &Question) -> bool {
+        (self.record, self.kind, &self.sender) == (question.record, question.kind, &question.sender)
+    }
+}
+
+#[cfg(test)]
+mod tests;

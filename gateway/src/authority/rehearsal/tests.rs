@@ -1,0 +1,29 @@
+use jiff::civil::date;
+use schemas::record::ConsentStatus;
+
+use super::*;
+use crate::authority::Outcome;
+use crate::authority::fixtures::*;
+
+fn case(question: Question, today: Date) -> Case {
+    let evidence = evidence(&[entry(1, ConsentStatus::NotRecorded)], &[]);
+    Case { question, evidence, now: now(), today }
+}
+
+#[test]
+fn the_same_rules_change_nothing() {
+    let cases = [case(request(), today()), case(transition(), today())];
+    assert_eq!(rehearse(&cases, &book(), &book()).count(), 0);
+}
+
+#[test]
+fn a_new_duty_shows_every_case_it_would_change_and_no_other() {
+    let begun = date(2026, 10, 1);
+    let cases = [case(request(), begun), case(transition(), today()), case(transition(), begun)];
+    let (current, draft) = (book(), book_with_16la());
+    let changed: Vec<_> = rehearse(&cases, &current, &draft).collect();
+    assert_eq!(changed.len(), 1);
+    assert_eq!(changed[0].case, 2);
+    assert_eq!(changed[0].before.outcome, Outcome::Refuse);
+    assert_eq!(changed[0].after.outcome, Outcome::Release);
+}
