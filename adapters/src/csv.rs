@@ -85,7 +85,14 @@ pub fn read(bytes: &[u8], mapping: &Mapping, sender: &str) -> Result<Reading, Re
         return Err(unclear(header_row.line));
     }
     let header = Header::recognise(&names, mapping, header_row.line, &mut notes)?;
-    let mut table = Table { mapping, sender, header: &header, text: &text, seen: HashMap::new() };
+    let mut table = Table {
+        mapping,
+        sender,
+        header: &header,
+        text: &text,
+        seen: HashMap::new(),
+        midnights: Vec::new(),
+    };
     let mut items = Vec::new();
     let mut blank = Vec::new();
     for row in rows {
@@ -99,8 +106,9 @@ pub fn read(bytes: &[u8], mapping: &Mapping, sender: &str) -> Result<Reading, Re
         }
         // Blank rows at the end are what spreadsheets leave; between rows something may be lost.
         notes.extend(blank.drain(..).map(blank_row));
-        items.push(table.item(&row, &cells, &mut notes));
+        items.push(table.item(&row, &cells));
     }
+    notes.extend(table.midnights.into_iter().map(midnight_times));
     Ok(Reading { items, notes })
 }
 
@@ -111,10 +119,11 @@ struct Table<'a> {
     header: &'a Header<'a>,
     text: &'a Text<'a>,
     seen: HashMap<String, u64>,
+    midnights: Vec<(Field, Place)>,
 }
 
 impl Table<'_> {
-    fn item(&mut self, row: &Row<'_>, cells: &::csv::StringRecord, notes: &mut Vec<Issue>) -> Item {
+    fn item(&mut self, row: &Row<'_>, cells: &::csv::StringRecord) -> Item {
         let place = Place::Row { line: row.line };
         let mut draft = Draft { place: place.clone(), ..Draft::default() };
         for (field, value) in &self.mapping.constants {
@@ -128,7 +137,12 @@ impl Table<'_> {
             // Cells that may stand in the wrong column are not read at all.
             draft.notes.push(fault);
         } else {
-            let mut reader = RowReader { mapping: self.mapping, line: row.line, draft, notes };
+            let mut reader = RowReader {
+                mapping: self.mapping,
+                line: row.line,
+                draft,
+                midnights: &mut self.midnights,
+            };
             for (index, column) in &self.header.columns {
                 reader.cell(column, *index, cells.get(*index).unwrap_or_default());
             }
@@ -246,6 +260,17 @@ fn splitter<'a>(body: &'a str, mapping: &Mapping) -> ::csv::StringRecordsIntoIte
 
 fn next_cells(split: &mut ::csv::StringRecordsIntoIter<&[u8]>) -> Option<::csv::StringRecord> {
     split.next()?.ok()
+}
+
+/// A midnight time is said once for its column: every row has it.
+fn midnight_times((field, place): (Field, Place)) -> Issue {
+    Issue::warning(
+        "midnight-time",
+        Some(field),
+        place,
+        "has a midnight time, which was dropped here and in the rows below",
+        "nothing needs doing",
+    )
 }
 
 fn blank_row(line: u64) -> Issue {

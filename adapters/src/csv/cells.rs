@@ -16,8 +16,8 @@ pub(super) struct RowReader<'a> {
     pub(super) line: u64,
     /// What the row says so far.
     pub(super) draft: Draft,
-    /// What there is to say about the file.
-    pub(super) notes: &'a mut Vec<Issue>,
+    /// The fields whose midnight times were dropped, and where first.
+    pub(super) midnights: &'a mut Vec<(Field, Place)>,
 }
 
 impl RowReader<'_> {
@@ -58,6 +58,15 @@ impl RowReader<'_> {
 
     fn values(&mut self, column: &Column, place: &Place, text: &str) {
         let Some(separator) = &column.split else { return self.value(column, place, text) };
+        if text.split(separator.as_str()).count() > VALUES_MAX {
+            return self.refuse(
+                "values-too-many",
+                column.field,
+                place,
+                "holds more than 100 values",
+                "check the separator in the mapping; attach long lists as documents",
+            );
+        }
         for part in text.split(separator.as_str()) {
             let part = trimmed(part);
             if !self.mapping.is_null(part) {
@@ -99,8 +108,8 @@ impl RowReader<'_> {
     fn date(&mut self, field: Field, place: &Place, text: &str) {
         match self.mapping.date(text) {
             DateCell::Date(date, midnight_dropped) => {
-                if midnight_dropped {
-                    self.midnight(field, place);
+                if midnight_dropped && !self.midnights.iter().any(|(f, _)| *f == field) {
+                    self.midnights.push((field, place.clone()));
                 }
                 return self.draft.set(field, date, place.clone());
             }
@@ -123,20 +132,6 @@ impl RowReader<'_> {
             ),
         }
         self.draft.set(field, text, place.clone());
-    }
-
-    /// A midnight time is said once for its column: every row has it.
-    fn midnight(&mut self, field: Field, place: &Place) {
-        let said = |note: &Issue| note.rule == "midnight-time" && note.field == field.path();
-        if !self.notes.iter().any(said) {
-            self.notes.push(Issue::warning(
-                "midnight-time",
-                Some(field),
-                place.clone(),
-                "has a midnight time, which was dropped here and in the rows below",
-                "nothing needs doing",
-            ));
-        }
     }
 
     fn formula(&mut self, field: Field, place: &Place, text: &str) {
@@ -204,6 +199,9 @@ fn is_scientific(text: &str) -> bool {
     let exponent = exponent.strip_prefix(['+', '-']);
     exponent.is_some_and(number) && digits.split('.').all(number)
 }
+
+/// The most values in one cell: more are a wrong separator, or an attack on what reads them next.
+const VALUES_MAX: usize = 100;
 
 /// Fields whose every digit counts.
 const IDENTIFIERS: [Field; 13] = [

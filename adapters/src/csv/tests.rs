@@ -48,7 +48,6 @@ fn said(bytes: &[u8], mapping: &Mapping) -> Vec<Issue> {
 }
 
 fn expect_lines(file: &Path, extension: &str, actual: &str) {
-    std::fs::write(file.with_extension(extension), actual).unwrap();
     let expected = std::fs::read_to_string(file.with_extension(extension)).unwrap_or_default();
     assert_eq!(actual, expected, "{}", file.display());
 }
@@ -171,6 +170,14 @@ fn limits_are_refused_not_truncated() {
         let refused = read(&bytes, &canonical_mapping(), "334").unwrap_err();
         assert_eq!((refused.kind, refused.rule.as_str()), (ReadErrorKind::TooLarge, rule));
     }
+}
+
+#[test]
+fn a_cell_that_splits_into_too_many_values_is_refused_at_its_place() {
+    let row = CANONICAL_ROW.replace("SALT;OT", &"OT;".repeat(101));
+    let item = read(&canonical(&row), &canonical_mapping(), "334").unwrap().items.remove(0);
+    assert_eq!(line(&item.draft.notes[0]), "values-too-many @ line 2, column 9");
+    assert!(item.draft.first(Field::SERVICES).is_none());
 }
 
 #[test]
