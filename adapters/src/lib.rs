@@ -11,7 +11,9 @@ use jiff::civil::Date;
 use schemas::{Draft, Issue, LegId, OrganisationCode, PersonalBytes, Record, ServiceCode};
 use uuid::Uuid;
 
+pub mod csv;
 pub mod limits;
+pub mod mapping;
 pub mod read_error;
 
 pub use read_error::{ReadError, ReadErrorKind};
@@ -109,6 +111,10 @@ pub enum WriteError {
 
 /// Writes a record for a recipient, in the recipient's format.
 pub fn write(format: Format, record: &Record, outbound: &Outbound) -> Result<Vec<u8>, WriteError> {
-    let _ = (record, outbound);
-    Err(WriteError::NoForm { format, kind: record.message().kind })
+    match format {
+        Format::Csv => csv::write(record, outbound),
+        Format::Json | Format::Fhir => {
+            Err(WriteError::NoForm { format, kind: record.message().kind })
+        }
+    }
 }
