@@ -11,6 +11,7 @@ use jiff::civil::Date;
 use schemas::{Draft, Issue, LegId, OrganisationCode, PersonalBytes, Record, ServiceCode};
 use uuid::Uuid;
 
+pub mod json;
 pub mod limits;
 pub mod read_error;
 
@@ -109,6 +110,8 @@ pub enum WriteError {
 
 /// Writes a record for a recipient, in the recipient's format.
 pub fn write(format: Format, record: &Record, outbound: &Outbound) -> Result<Vec<u8>, WriteError> {
-    let _ = (record, outbound);
-    Err(WriteError::NoForm { format, kind: record.message().kind })
+    match format {
+        Format::Json => json::write(record, outbound),
+        Format::Fhir | Format::Csv => Err(WriteError::NoForm { format, kind: record.message().kind }),
+    }
 }
