@@ -11,6 +11,7 @@ use jiff::civil::Date;
 use schemas::{Draft, Issue, LegId, OrganisationCode, PersonalBytes, Record, ServiceCode};
 use uuid::Uuid;
 
+pub mod fhir;
 pub mod json;
 pub mod limits;
 pub mod read_error;
@@ -112,6 +113,7 @@ pub enum WriteError {
 pub fn write(format: Format, record: &Record, outbound: &Outbound) -> Result<Vec<u8>, WriteError> {
     match format {
         Format::Json => json::write(record, outbound),
-        Format::Fhir | Format::Csv => Err(WriteError::NoForm { format, kind: record.message().kind }),
+        Format::Fhir => fhir::write(record, outbound),
+        Format::Csv => Err(WriteError::NoForm { format, kind: record.message().kind }),
     }
 }
