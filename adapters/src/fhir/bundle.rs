@@ -54,7 +54,8 @@ impl<'a> Bundle<'a> {
         }
         let bundle = Self { root, kind, entries };
         bundle.unique_addresses();
-        bundle.nothing_forbidden();
+        nothing_forbidden(&bundle.root, &mut Seen { nhs_number: None });
+        bundle.elements_ignored();
         Ok(bundle)
     }
 
@@ -124,33 +125,19 @@ impl<'a> Bundle<'a> {
         }
     }
 
-    /// Looks at every element of every resource for what must not be passed over.
-    fn nothing_forbidden(&self) {
-        let mut seen = Seen { nhs_number: None };
-        // The envelope of the Bundle itself, without its resources, which follow.
-        for member in self.root.node.members().iter().filter(|member| member.name != "entry") {
-            sweep(&self.root, &member.node, &member.name, member.spot, &mut seen);
-        }
-        restricted(&self.root);
-        for entry in self.root.list("entry") {
-            for member in entry.node.members().iter().filter(|member| member.name != "resource") {
-                sweep(&entry, &member.node, &member.name, member.spot, &mut seen);
-            }
-        }
+    /// Notes the elements of known resources that are not read.
+    fn elements_ignored(&self) {
         for entry in &self.entries {
-            restricted(&entry.resource);
-            let known = Resource::find(entry.kind);
-            for member in entry.resource.node.members() {
-                sweep(&entry.resource, &member.node, &member.name, member.spot, &mut seen);
-                if known.is_some_and(|resource| !resource.knows(&member.name)) {
-                    entry.resource.notes.add(Issue::warning(
-                        "fhir-element-ignored",
-                        None,
-                        member.spot.place(&entry.resource.path),
-                        "holds an element that is not read",
-                        "nothing, unless the authority needs it; then put it in the document",
-                    ));
-                }
+            let Some(known) = Resource::find(entry.kind) else { continue };
+            let members = entry.resource.node.members().iter();
+            for member in members.filter(|member| !known.knows(&member.name)) {
+                entry.resource.notes.add(Issue::warning(
+                    "fhir-element-ignored",
+                    None,
+                    member.spot.place(&entry.resource.path),
+                    "holds an element that is not read",
+                    "nothing, unless the authority needs it; then put it in the document",
+                ));
             }
         }
     }
@@ -169,6 +156,29 @@ impl Entry<'_> {
 
 struct Seen<'a> {
     nhs_number: Option<&'a str>,
+}
+
+/// Looks at every element of every resource, read or not, for what must not be passed over.
+fn nothing_forbidden<'a>(bundle: &Element<'a>, seen: &mut Seen<'a>) {
+    restricted(bundle);
+    for member in bundle.node.members().iter().filter(|member| member.name != "entry") {
+        sweep(bundle, &member.node, &member.name, member.spot, seen);
+    }
+    for entry in bundle.list("entry") {
+        for member in entry.node.members().iter().filter(|member| member.name != "resource") {
+            sweep(&entry, &member.node, &member.name, member.spot, seen);
+        }
+        let Some(resource) = entry.get("resource") else { continue };
+        if resource.is("resourceType", "Bundle") {
+            nothing_forbidden(&resource, seen);
+            continue;
+        }
+        restricted(&resource);
+        resource.list("contained").iter().for_each(restricted);
+        for member in resource.node.members() {
+            sweep(&resource, &member.node, &member.name, member.spot, seen);
+        }
+    }
 }
 
 /// Refuses modifiers and differing NHS numbers at any depth. `owner` lends its path.
@@ -229,7 +239,17 @@ fn collect<'a>(
     outermost: bool,
     entries: &mut Vec<Entry<'a>>,
 ) -> Result<(), ReadError> {
-    for entry in bundle.list("entry") {
+    let listed = bundle.list("entry");
+    if listed.len() > ENTRIES_MAX {
+        return Err(ReadError::new(
+            ReadErrorKind::TooLarge,
+            "fhir-too-many-entries",
+            bundle.place(),
+            "the Bundle has more than 500 entries",
+            "send the resources of one message only",
+        ));
+    }
+    for entry in listed {
         let Some(resource) = entry.get("resource") else {
             entry.warn("fhir-resource-ignored", "holds no resource", "send the resource inside it");
             continue;
@@ -247,9 +267,6 @@ fn collect<'a>(
                 resource,
             }),
             _ => {
-                let mut seen = Seen { nhs_number: None };
-                sweep(&resource, resource.node, "", resource.node.spot, &mut seen);
-                restricted(&resource);
                 resource.warn(
                     "fhir-resource-ignored",
                     "is of a type that is not read",
@@ -276,3 +293,7 @@ fn shape(element: &Element<'_>, rule: &str, message: &str) -> ReadError {
         "send a FHIR R4 Bundle as the mapping describes",
     )
 }
+
+/// The most entries of one Bundle: a message about one person needs some thirty, and every
+/// reference is looked for among all of them.
+const ENTRIES_MAX: usize = 500;
