@@ -2,7 +2,7 @@
 //!
 //! Owns the mapping between our fields and the few FHIR elements we exchange; the table is
 //! `schemas/fhir/mapping.md`. [`read`] takes a message Bundle (`MessageHeader` first) or a
-//! document Bundle (`Composition` first) and gives one item; [`write`] gives a message Bundle in
+//! document Bundle (`Composition` first) and gives one item; [`write()`] gives a message Bundle in
 //! which every reference is resolved. It must never know a partner, a rule about content, a
 //! server or a clock.
 //!

@@ -2,7 +2,7 @@
 //!
 //! Owns the canonical form only: one object, or an array of at most
 //! [`MESSAGES_MAX`](crate::limits::MESSAGES_MAX) objects, whose member paths are those of
-//! [`Field`]. [`read`] gives one item per object, with its own bytes; [`write`] gives the record,
+//! [`Field`]. [`read`] gives one item per object, with its own bytes; [`write()`] gives the record,
 //! the members the gateway adds (`leg`, `delivery`) and the documents. It must never know a
 //! partner, a rule about content or a clock.
 //!
