@@ -12,6 +12,8 @@ use schemas::{Draft, Issue, LegId, OrganisationCode, PersonalBytes, Record, Serv
 use uuid::Uuid;
 
 pub mod csv;
+pub mod fhir;
+pub mod json;
 pub mod limits;
 pub mod mapping;
 pub mod read_error;
@@ -113,8 +115,7 @@ pub enum WriteError {
 pub fn write(format: Format, record: &Record, outbound: &Outbound) -> Result<Vec<u8>, WriteError> {
     match format {
         Format::Csv => csv::write(record, outbound),
-        Format::Json | Format::Fhir => {
-            Err(WriteError::NoForm { format, kind: record.message().kind })
-        }
+        Format::Json => json::write(record, outbound),
+        Format::Fhir => fhir::write(record, outbound),
     }
 }
