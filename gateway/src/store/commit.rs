@@ -100,8 +100,7 @@ impl Committer {
     ) -> Desk {
         let (waiting, jobs) = mpsc::channel(WAITING_MAX);
         let tally = Arc::new(Tally::default());
-        let committer =
-            Self { engine, keeper, clock, entropy, signal, tally: Arc::clone(&tally) };
+        let committer = Self { engine, keeper, clock, entropy, signal, tally: Arc::clone(&tally) };
         let task = tokio::spawn(committer.run(jobs));
         Desk { waiting, task: Mutex::new(Some(task)), tally }
     }

@@ -151,7 +151,7 @@ const SETTINGS: [(&str, &str, &str); 4] = [
 /// How long another process may hold the file, for example an import beside a server.
 const BUSY: Duration = Duration::from_secs(10);
 const ACQUIRE: Duration = Duration::from_secs(15);
-const LOCK_WAIT: Duration = Duration::from_secs(60);
+const LOCK_WAIT: Duration = Duration::from_mins(1);
 const READERS: u32 = 4;
 const CONNECTIONS: u32 = 12;
 const LOCKS: u32 = 24;

@@ -11,10 +11,7 @@ use crate::queue::DeliveryId;
 
 impl Store {
     /// A person's consent ledger, oldest first.
-    pub async fn consents_for(
-        &self,
-        subject: SubjectKey,
-    ) -> Result<Vec<ConsentEntry>, StoreError> {
+    pub async fn consents_for(&self, subject: SubjectKey) -> Result<Vec<ConsentEntry>, StoreError> {
         let rows = self.engine.rows(&CONSENTS_FOR, values![subject.0]).await?;
         rows.iter().map(consent).collect()
     }

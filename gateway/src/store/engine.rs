@@ -60,8 +60,12 @@ impl Insert {
     /// The text that inserts this many rows.
     pub(super) fn sql(&self, rows: usize) -> String {
         let columns: Vec<&str> = self.cells.iter().map(|(column, _)| *column).collect();
-        let mut sql =
-            format!("/* {} */ insert into {} ({}) values ", self.name, self.table, columns.join(", "));
+        let mut sql = format!(
+            "/* {} */ insert into {} ({}) values ",
+            self.name,
+            self.table,
+            columns.join(", ")
+        );
         let mut number = 0u32;
         for row in 0..rows {
             sql.push_str(if row == 0 { "(" } else { ", (" });
@@ -215,8 +219,12 @@ impl Transaction {
                 let sql = AssertSqlSafe(insert.sql(size));
                 let values = rows.by_ref().take(size).flatten().collect();
                 match self {
-                    Self::Sqlite(tx) => drop(sqlite(sql, values).execute(&mut **tx).await?),
-                    Self::Postgres(tx) => drop(postgres(sql, values).execute(&mut **tx).await?),
+                    Self::Sqlite(tx) => {
+                        sqlite(sql, values).execute(&mut **tx).await?;
+                    }
+                    Self::Postgres(tx) => {
+                        postgres(sql, values).execute(&mut **tx).await?;
+                    }
                 }
                 left -= size;
             }
@@ -227,8 +235,12 @@ impl Transaction {
     /// Runs a script of several statements that bind nothing: a migration.
     pub(super) async fn script(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
         match self {
-            Self::Sqlite(tx) => drop(sqlx::raw_sql(sql).execute(&mut **tx).await?),
-            Self::Postgres(tx) => drop(sqlx::raw_sql(sql).execute(&mut **tx).await?),
+            Self::Sqlite(tx) => {
+                sqlx::raw_sql(sql).execute(&mut **tx).await?;
+            }
+            Self::Postgres(tx) => {
+                sqlx::raw_sql(sql).execute(&mut **tx).await?;
+            }
         }
         Ok(())
     }

@@ -146,7 +146,7 @@ impl StoreError {
             ErrorKind::CheckViolation | ErrorKind::NotNullViolation => {
                 Self::Conflict { rule: "a value is outside what the column allows" }
             }
-            _ => Self::Unavailable(error.into()),
+            ErrorKind::ExclusionViolation | ErrorKind::Other | _ => Self::Unavailable(error.into()),
         }
     }
 

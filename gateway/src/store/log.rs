@@ -47,13 +47,10 @@ pub struct StoredCheckpoint {
 impl Store {
     /// The head of the log.
     pub async fn audit_head(&self) -> Result<Head, StoreError> {
-        match self.engine.row(&AUDIT_HEAD, values![]).await? {
-            Some(row) => Ok(Head { size: row.count("size")?, frontier: row.bytes("frontier")? }),
-            None => {
-                let row = "1".to_owned();
-                Err(StoreError::Contradiction { table: "audit_head", column: "id", row })
-            }
-        }
+        let missing =
+            || StoreError::Contradiction { table: "audit_head", column: "id", row: "1".to_owned() };
+        let row = self.engine.row(&AUDIT_HEAD, values![]).await?.ok_or_else(missing)?;
+        Ok(Head { size: row.count("size")?, frontier: row.bytes("frontier")? })
     }
 
     /// Entries from a place on.
@@ -72,8 +69,7 @@ impl Store {
         for some in seqs.chunks(SEQS) {
             let places = some.iter().map(|seq| Some(whole(*seq)));
             let places = places.chain(std::iter::repeat(None)).take(SEQS);
-            let rows =
-                self.engine.rows(&AUDIT_ROWS_AT, places.map(Value::Int).collect()).await?;
+            let rows = self.engine.rows(&AUDIT_ROWS_AT, places.map(Value::Int).collect()).await?;
             for row in &rows {
                 found.push(audit_row(row)?);
             }
@@ -116,11 +112,7 @@ impl Store {
 }
 
 fn audit_row(row: &Row) -> Result<AuditRow, StoreError> {
-    Ok(AuditRow {
-        seq: row.count("seq")?,
-        leaf: row.bytes("leaf")?,
-        nodes: row.bytes("nodes")?,
-    })
+    Ok(AuditRow { seq: row.count("seq")?, leaf: row.bytes("leaf")?, nodes: row.bytes("nodes")? })
 }
 
 fn entry(row: &Row) -> Result<Entry, StoreError> {

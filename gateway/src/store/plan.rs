@@ -13,6 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use schemas::{OrganisationCode, ServiceCode};
 
 use super::change::{Change, NewDelivery, NewLeg, NewQuarantine, NewRecord, NewSubmission, Write};
 use super::commit::Committed;
@@ -197,7 +198,8 @@ fn submission(new: &NewSubmission, seq: u64) -> Vec<Value> {
 }
 
 fn record(new: &NewRecord) -> Vec<Value> {
-    let recipients: Vec<&str> = new.sealed.recipients.iter().map(|code| code.as_str()).collect();
+    let recipients: Vec<&str> =
+        new.sealed.recipients.iter().map(OrganisationCode::as_str).collect();
     values![
         new.sealed.record.0,
         new.submission.0,
@@ -226,7 +228,7 @@ fn delivery(new: &NewDelivery, seq: u64) -> Result<Vec<Value>, StoreError> {
         new.record.0,
         seq,
         &new.recipient,
-        new.service.as_ref().map(|service| service.as_str()),
+        new.service.as_ref().map(ServiceCode::as_str),
         name_of(new.carrier),
         name_of(new.state),
         new.reason.clone(),

@@ -69,9 +69,7 @@ impl Row {
     /// An identifier, if any.
     pub(super) fn maybe_id(&self, column: &'static str) -> Result<Option<Uuid>, StoreError> {
         let bytes: Option<Vec<u8>> = self.cell(column)?;
-        bytes
-            .map(|bytes| Uuid::from_slice(&bytes).or(Err(self.contradiction(column))))
-            .transpose()
+        bytes.map(|bytes| Uuid::from_slice(&bytes).or(Err(self.contradiction(column)))).transpose()
     }
 
     /// Thirty-two bytes, a hash or a pseudonym, if any.

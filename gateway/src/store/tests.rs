@@ -3,6 +3,7 @@
 mod commits;
 mod guards;
 mod leases;
+#[expect(unreachable_pub, reason = "the file is also included by the tests crate")]
 mod postgres;
 mod questions;
 mod samples;
@@ -66,9 +67,8 @@ pub(super) async fn on_both_engines<T: Future<Output = ()>>(test: impl Fn(Place)
 fn chain() -> LogKeeper {
     LogKeeper::new(
         |_, frontier, leaf| {
-            let hash = |bytes: &[u8]| {
-                ring::digest::digest(&ring::digest::SHA256, bytes).as_ref().to_vec()
-            };
+            let hash =
+                |bytes: &[u8]| ring::digest::digest(&ring::digest::SHA256, bytes).as_ref().to_vec();
             if leaf.windows(6).any(|part| part == b"refuse") {
                 return Err("refused".into());
             }

@@ -4,6 +4,7 @@
 //! the change, or a lease that is no longer held, fails the change, and with it all it wanted.
 
 use jiff::Timestamp;
+use schemas::OrganisationCode;
 
 use super::change::{Change, NewConsent, Settlement, Write};
 use super::engine::{Insert, Statement, Transaction, statements};
@@ -16,11 +17,8 @@ use crate::queue::DeliveryState;
 /// Reads the head of the log and keeps it locked until the transaction ends.
 pub(super) async fn lock_head(tx: &mut Transaction) -> Result<Head, StoreError> {
     let rows = tx.rows(&LOCK_HEAD, values![]).await?;
-    let missing = || StoreError::Contradiction {
-        table: "audit_head",
-        column: "id",
-        row: "1".to_owned(),
-    };
+    let missing =
+        || StoreError::Contradiction { table: "audit_head", column: "id", row: "1".to_owned() };
     let row = rows.first().ok_or_else(missing)?;
     Ok(Head { size: row.count("size")?, frontier: row.bytes("frontier")? })
 }
@@ -122,7 +120,7 @@ fn settling(
 
 async fn consent(tx: &mut Transaction, new: &NewConsent) -> Result<(), StoreError> {
     let entry = &new.entry;
-    let exclusions: Vec<&str> = entry.exclusions.iter().map(|code| code.as_str()).collect();
+    let exclusions: Vec<&str> = entry.exclusions.iter().map(OrganisationCode::as_str).collect();
     let values = values![
         new.subject.0,
         new.record.0,

@@ -132,7 +132,8 @@ async fn what_the_types_promise_the_database_checks_again() {
         wrong_status.status = 999;
         let mut delivered = delivery(asked.record, "RRK", CarrierKind::Collect);
         delivered.state = DeliveryState::Delivered;
-        let nowhere = delivery(schemas::RecordId(super::samples::id()), "RRK", CarrierKind::Collect);
+        let nowhere =
+            delivery(schemas::RecordId(super::samples::id()), "RRK", CarrierKind::Collect);
         let orphan = record(crate::queue::SubmissionId(super::samples::id()), subject(1));
         let no_leg = Write::LegChanged {
             leg: schemas::LegId(super::samples::id()),
@@ -247,11 +248,9 @@ async fn consent_versions_count_up_for_each_person() {
         let store = place.open().await;
         let asked = request(subject(1), "RRK", CarrierKind::Collect);
         store.commit(asked.change).await.unwrap();
-        for (person, status) in [
-            (1, ConsentStatus::Given),
-            (2, ConsentStatus::Refused),
-            (1, ConsentStatus::Withdrawn),
-        ] {
+        for (person, status) in
+            [(1, ConsentStatus::Given), (2, ConsentStatus::Refused), (1, ConsentStatus::Withdrawn)]
+        {
             let new = consent(subject(person), asked.record, status);
             store.commit(started().write(Write::Consent(new))).await.unwrap();
         }
