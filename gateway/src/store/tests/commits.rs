@@ -210,18 +210,22 @@ async fn reopening_goes_on_where_the_log_ended() {
 async fn two_stores_on_one_database_share_one_log() {
     on_both_engines(async |place: Place| {
         let stores = [place.open().await, place.open().await];
-        let commits: Vec<_> = (0..40)
-            .map(|number| {
-                let store: Store = stores[number % 2].clone();
-                tokio::spawn(async move { store.commit(started()).await.unwrap().first_seq })
+        // One after the other at each store, so that groups are small and meet often.
+        let workers = stores.map(|store: Store| {
+            tokio::spawn(async move {
+                let mut seqs = Vec::new();
+                for _ in 0..50 {
+                    seqs.push(store.commit(started()).await.unwrap().first_seq);
+                }
+                seqs
             })
-            .collect();
+        });
         let mut seqs = Vec::new();
-        for commit in commits {
-            seqs.push(commit.await.unwrap());
+        for worker in workers {
+            seqs.extend(worker.await.unwrap());
         }
         seqs.sort_unstable();
-        assert_eq!(seqs, (0..40).collect::<Vec<u64>>());
+        assert_eq!(seqs, (0..100).collect::<Vec<u64>>());
     })
     .await;
 }
