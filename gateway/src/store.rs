@@ -5,10 +5,126 @@
 //! at the same time share one durable transaction (group commit).
 //!
 //! This module must never know a `Record` or a plaintext byte of one: it takes sealed things only.
+//!
+//! To use it: [`Store::open`], then [`Store::commit`] for every change and the typed questions
+//! (`find_…`, `inbox`, `board`, `journey`) for everything else; [`Store::close`] at the end.
+//! Claiming a delivery ([`Store::lease_due`]) is bookkeeping: it can touch nothing but leases.
+//!
+//! Limits: at most 256 changes or 4,096 events share a transaction; 1,024 changes wait before
+//! callers are slowed. A list never returns more than it was asked for.
+//!
+//! Not supported, and why: deleting and rewriting. Retention will be a change like any other.
+
+mod commit;
+mod connection;
+mod consents;
+mod counts;
+mod deliveries;
+mod engine;
+mod error;
+mod legs;
+mod log;
+mod migration;
+mod plan;
+mod records;
+mod row;
+mod signal;
+mod subjects;
+mod value;
+mod writes;
 
 pub mod change;
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::entropy::Entropy;
+use commit::{Committer, Desk};
+use engine::Engine;
+use signal::Signal;
+use subjects::SubjectLocks;
 
 pub use change::{
     Change, NewConsent, NewDelivery, NewLeg, NewQuarantine, NewRecord, NewSubmission, Settlement,
     Write,
 };
+pub use commit::{Committed, Traffic};
+pub use connection::{DatabaseUrl, StoreLocation};
+pub use counts::Counts;
+pub use deliveries::InboxPlace;
+pub use error::{Fault, StoreError};
+pub use legs::{BoardFilter, BoardLine, BoardPlace};
+pub use log::{AuditRow, Head, StoredCheckpoint};
+pub use plan::{Appended, LogError, LogKeeper};
+pub use records::{StoredQuarantine, StoredRecord, StoredSubmission};
+pub use subjects::{Hold, SubjectGuard};
+
+/// Everything the gateway keeps. Cheap to clone; all clones are one store.
+#[derive(Debug, Clone)]
+pub struct Store {
+    engine: Engine,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    desk: Arc<Desk>,
+    subjects: Arc<SubjectLocks>,
+    signal: Signal,
+}
+
+impl Store {
+    /// Opens the database, brings it up to date, and starts the task that commits.
+    ///
+    /// Must be called inside a tokio runtime. Refuses a database that is newer than this program
+    /// or that does not keep the settings durability depends on.
+    pub async fn open(
+        location: StoreLocation,
+        keeper: LogKeeper,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, StoreError> {
+        let engine = connection::open(&location).await?;
+        migration::migrate(&engine, clock.now()).await?;
+        let signal = Signal::open(&engine);
+        let desk = Committer::start(
+            engine.clone(),
+            keeper,
+            Arc::clone(&clock),
+            Arc::clone(&entropy),
+            signal.clone(),
+        );
+        let subjects = Arc::new(SubjectLocks::new(engine.clone()));
+        Ok(Self { engine, clock, entropy, desk: Arc::new(desk), subjects, signal })
+    }
+
+    /// Commits a change with its audit entries, durably, or not at all.
+    ///
+    /// The change may share a transaction with others, but fails alone. Once handed over it is
+    /// committed even when the caller goes away. After `Unavailable` it may or may not have been
+    /// made.
+    pub async fn commit(&self, change: Change) -> Result<Committed, StoreError> {
+        self.desk.commit(change).await
+    }
+
+    /// Commits everything handed over so far, then closes the database. Later commits are
+    /// refused.
+    pub async fn close(&self) {
+        self.desk.close().await;
+        self.signal.close();
+        self.engine.close().await;
+    }
+
+    /// How many changes were committed, in how many transactions, since the store was opened.
+    pub fn traffic(&self) -> Traffic {
+        self.desk.traffic()
+    }
+
+    /// The name of the engine: `sqlite` or `postgres`.
+    pub fn engine_name(&self) -> &'static str {
+        match self.engine {
+            Engine::Sqlite { .. } => "sqlite",
+            Engine::Postgres { .. } => "postgres",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

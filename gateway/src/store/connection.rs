@@ -1,0 +1,157 @@
+//! Opening a database: where it is, the settings that make it durable, and proof that it keeps
+//! them.
+//!
+//! SQLite silently ignores a pragma it does not know or cannot honour, so each one that matters is
+//! read back and the store does not open when it is not as it must be.
+
+use std::fmt;
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::Row as _;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use zeroize::Zeroizing;
+
+use super::engine::Engine;
+use super::error::StoreError;
+
+/// Where the database is.
+#[derive(Debug, Clone)]
+pub enum StoreLocation {
+    /// A file on this machine's own disk; made when it is not there, readable by its owner only.
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A PostgreSQL server, shared by several gateways.
+    Postgres {
+        /// Its address, with user and password.
+        url: DatabaseUrl,
+    },
+}
+
+/// The address of a database server: may hold a password, so it hides in `Debug` and is wiped.
+#[derive(Clone)]
+pub struct DatabaseUrl(Zeroizing<String>);
+
+impl DatabaseUrl {
+    /// Takes the address as the operator wrote it, for example `postgres://user@host/name`.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self(Zeroizing::new(url.into()))
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DatabaseUrl(hidden)")
+    }
+}
+
+/// Opens the connections and checks the settings.
+pub(super) async fn open(location: &StoreLocation) -> Result<Engine, StoreError> {
+    match location {
+        StoreLocation::Sqlite { path } => open_sqlite(path).await,
+        StoreLocation::Postgres { url } => open_postgres(url).await,
+    }
+}
+
+async fn open_sqlite(path: &Path) -> Result<Engine, StoreError> {
+    make_private(path)?;
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(true)
+        .pragma("trusted_schema", "off")
+        .busy_timeout(BUSY)
+        .synchronous(SqliteSynchronous::Full);
+    let lasting = || {
+        SqlitePoolOptions::new().max_lifetime(None).idle_timeout(None).test_before_acquire(false)
+    };
+    let write = lasting()
+        .max_connections(1)
+        .acquire_timeout(ACQUIRE)
+        .connect_with(options.clone().journal_mode(SqliteJournalMode::Wal))
+        .await?;
+    let read = lasting()
+        .max_connections(READERS)
+        .acquire_timeout(ACQUIRE)
+        .connect_with(options.read_only(true))
+        .await?;
+    for pool in [&write, &read] {
+        assert_settings(pool).await?;
+    }
+    Ok(Engine::Sqlite { write, read })
+}
+
+/// Makes the file with rights for its owner only; the journal beside it inherits them.
+fn make_private(path: &Path) -> Result<(), StoreError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+        .open(path)
+        .map(drop)
+        .map_err(|error| StoreError::Unavailable((&sqlx::Error::Io(error)).into()))
+}
+
+async fn assert_settings(pool: &SqlitePool) -> Result<(), StoreError> {
+    let mut connection = pool.acquire().await?;
+    for (setting, sql, wanted) in SETTINGS {
+        let row = sqlx::query(sql).fetch_one(&mut *connection).await?;
+        let found = row.try_get::<i64, _>(0).map(|number| number.to_string());
+        let found = found.or_else(|_| row.try_get::<String, _>(0))?;
+        if found != wanted {
+            return Err(StoreError::Setting { setting });
+        }
+    }
+    Ok(())
+}
+
+async fn open_postgres(url: &DatabaseUrl) -> Result<Engine, StoreError> {
+    let options = PgConnectOptions::from_str(&url.0)
+        .or(Err(StoreError::Setting { setting: "address" }))?
+        .application_name("ehc-gateway")
+        .options([("synchronous_commit", "on"), ("client_min_messages", "warning")]);
+    let pool = PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(ACQUIRE)
+        .connect_with(options.clone())
+        .await?;
+    let locks = PgPoolOptions::new()
+        .max_connections(LOCKS)
+        .acquire_timeout(LOCK_WAIT)
+        .connect_lazy_with(options);
+    assert_durable(&pool).await?;
+    Ok(Engine::Postgres { pool, locks })
+}
+
+async fn assert_durable(pool: &PgPool) -> Result<(), StoreError> {
+    let sql = "/* connection::assert_durable */ select current_setting('synchronous_commit')";
+    let row = sqlx::query(sql).fetch_one(pool).await?;
+    if row.try_get::<String, _>(0)? == "on" {
+        Ok(())
+    } else {
+        Err(StoreError::Setting { setting: "synchronous_commit" })
+    }
+}
+
+/// Each setting, the question, and the answer it must give.
+const SETTINGS: [(&str, &str, &str); 4] = [
+    ("journal_mode", "/* connection::assert_settings */ pragma journal_mode", "wal"),
+    ("synchronous", "/* connection::assert_settings */ pragma synchronous", "2"),
+    ("foreign_keys", "/* connection::assert_settings */ pragma foreign_keys", "1"),
+    ("trusted_schema", "/* connection::assert_settings */ pragma trusted_schema", "0"),
+];
+
+/// How long another process may hold the file, for example an import beside a server.
+const BUSY: Duration = Duration::from_secs(10);
+const ACQUIRE: Duration = Duration::from_secs(15);
+const LOCK_WAIT: Duration = Duration::from_mins(1);
+const READERS: u32 = 4;
+const CONNECTIONS: u32 = 12;
+const LOCKS: u32 = 24;

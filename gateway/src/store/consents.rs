@@ -1,0 +1,64 @@
+//! Questions about agreement to share: the ledger, votes on what is held, the trust in force.
+
+use super::Store;
+use super::engine::statements;
+use super::error::StoreError;
+use super::row::Row;
+use super::value::values;
+use crate::audit::SubjectKey;
+use crate::authority::{ConsentEntry, Override};
+use crate::queue::DeliveryId;
+
+impl Store {
+    /// A person's consent ledger, oldest first.
+    pub async fn consents_for(&self, subject: SubjectKey) -> Result<Vec<ConsentEntry>, StoreError> {
+        let rows = self.engine.rows(&CONSENTS_FOR, values![subject.0]).await?;
+        rows.iter().map(consent).collect()
+    }
+
+    /// Votes to release a held delivery, oldest first.
+    pub async fn overrides_for(&self, delivery: DeliveryId) -> Result<Vec<Override>, StoreError> {
+        let rows = self.engine.rows(&OVERRIDES_FOR, values![delivery.0]).await?;
+        let vote = |row: &Row| {
+            Ok(Override {
+                person: row.text("person")?,
+                organisation: row.organisation("organisation")?,
+                at: row.time("at_us")?,
+            })
+        };
+        rows.iter().map(vote).collect()
+    }
+
+    /// The fingerprint of the trust files that were last put in force.
+    pub async fn trust_in_force(&self) -> Result<Option<String>, StoreError> {
+        let row = self.engine.row(&TRUST_IN_FORCE, values![]).await?;
+        row.map(|row| row.text("fingerprint")).transpose()
+    }
+}
+
+fn consent(row: &Row) -> Result<ConsentEntry, StoreError> {
+    Ok(ConsentEntry {
+        version: u32::try_from(row.int("version")?).or(Err(row.contradiction("version")))?,
+        status: row.name("status")?,
+        kind: row.name("kind")?,
+        given_by: row.maybe_name("given_by")?,
+        decided_on: row.maybe_date("decided_on")?,
+        expires_on: row.maybe_date("expires_on")?,
+        purposes: row.list("purposes")?,
+        exclusions: row.list("exclusions")?,
+        recorded_by: row.organisation("recorded_by")?,
+        recorded_at: row.time("recorded_at")?,
+    })
+}
+
+statements! {
+    CONSENTS_FOR = "consents::consents_for" on "consents":
+        "select version, status, kind, given_by, decided_on, expires_on, purposes, exclusions,
+            recorded_by, recorded_at, record_id as id
+        from consents where subject = $1 order by version";
+    OVERRIDES_FOR = "consents::overrides_for" on "overrides":
+        "select person, organisation, at_us, delivery_id as id
+        from overrides where delivery_id = $1 order by at_us, person";
+    TRUST_IN_FORCE = "consents::trust_in_force" on "trust_in_force":
+        "select fingerprint from trust_in_force where id = 1";
+}

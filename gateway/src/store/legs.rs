@@ -1,0 +1,121 @@
+//! Questions about legs: the board of who owes what by when.
+
+use jiff::civil::Date;
+use schemas::{LegId, OrganisationCode, RecordId, ServiceCode};
+
+use super::Store;
+use super::engine::statements;
+use super::error::StoreError;
+use super::row::Row;
+use super::value::{name_of, values};
+use crate::queue::{Leg, LegState};
+use crate::vault::SealedBlob;
+
+/// Which legs to show. Nothing set means all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BoardFilter {
+    /// Asked by this authority.
+    pub sender: Option<OrganisationCode>,
+    /// Asked of this organisation.
+    pub recipient: Option<OrganisationCode>,
+    /// In this state.
+    pub state: Option<LegState>,
+    /// Only those whose clock runs.
+    pub open_only: bool,
+}
+
+/// A place on the board: after this leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BoardPlace {
+    /// That leg's statutory date.
+    pub statutory_due: Date,
+    /// That leg.
+    pub id: LegId,
+}
+
+/// A line of the board, with the case reference for those who may open it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoardLine {
+    /// The leg.
+    pub leg: Leg,
+    /// The case reference, sealed.
+    pub label: SealedBlob,
+}
+
+impl Store {
+    /// The leg with an id.
+    pub async fn find_leg(&self, id: LegId) -> Result<Option<Leg>, StoreError> {
+        let row = self.engine.row(&FIND_LEG, values![id.0]).await?;
+        row.as_ref().map(leg).transpose()
+    }
+
+    /// All legs of a request.
+    pub async fn legs_of(&self, record: RecordId) -> Result<Vec<Leg>, StoreError> {
+        let rows = self.engine.rows(&LEGS_OF, values![record.0]).await?;
+        rows.iter().map(leg).collect()
+    }
+
+    /// The board, what is due first first.
+    pub async fn board(
+        &self,
+        filter: &BoardFilter,
+        after: Option<BoardPlace>,
+        limit: u32,
+    ) -> Result<Vec<BoardLine>, StoreError> {
+        let values = values![
+            filter.sender.as_ref().map(OrganisationCode::as_str),
+            filter.recipient.as_ref().map(OrganisationCode::as_str),
+            filter.state.map(name_of),
+            i64::from(filter.open_only),
+            after.map(|place| place.statutory_due.to_string()).unwrap_or_default(),
+            after.map(|place| place.id.0.as_bytes().to_vec()).unwrap_or_default(),
+            limit,
+        ];
+        let rows = self.engine.rows(&BOARD, values).await?;
+        let line = |row: &Row| {
+            Ok(BoardLine { leg: leg(row)?, label: SealedBlob { envelope: row.bytes("label")? } })
+        };
+        rows.iter().map(line).collect()
+    }
+}
+
+fn leg(row: &Row) -> Result<Leg, StoreError> {
+    // Only requests have legs, and a request is always to a service.
+    let service = row.maybe_text("service")?.and_then(|code| ServiceCode::parse(&code).ok());
+    Ok(Leg {
+        id: LegId(row.id("id")?),
+        record: RecordId(row.id("record_id")?),
+        sender: row.organisation("sender")?,
+        recipient: row.organisation("recipient")?,
+        service: service.ok_or_else(|| row.contradiction("service"))?,
+        received_on: row.date("received_on")?,
+        statutory_due: row.date("statutory_due")?,
+        operational_due: row.date("operational_due")?,
+        rule_version: row.text("rule_version")?,
+        state: row.name("state")?,
+        answered_on: row.maybe_date("answered_on")?,
+        expected_on: row.maybe_date("expected_on")?,
+        delivery: row.name("delivery_state")?,
+    })
+}
+
+statements! {
+    FIND_LEG = "legs::find_leg" on "legs":
+        "select id, record_id, sender, recipient, service, received_on, statutory_due,
+            operational_due, rule_version, state, answered_on, expected_on, delivery_state
+        from leg_lines where id = $1";
+    LEGS_OF = "legs::legs_of" on "legs":
+        "select id, record_id, sender, recipient, service, received_on, statutory_due,
+            operational_due, rule_version, state, answered_on, expected_on, delivery_state
+        from leg_lines where record_id = $1 order by recipient, service, id";
+    BOARD = "legs::board" on "legs":
+        "select id, record_id, sender, recipient, service, received_on, statutory_due,
+            operational_due, rule_version, state, answered_on, expected_on, delivery_state, label
+        from leg_lines
+        where (cast($1 as text) is null or sender = $1)
+            and (cast($2 as text) is null or recipient = $2)
+            and (cast($3 as text) is null or state = $3)
+            and (cast($4 as bigint) = 0 or state in ('waiting', 'accepted', 'exception'))
+            and (statutory_due, id) > ($5, $6)
+        order by statutory_due, id limit $7";
+}

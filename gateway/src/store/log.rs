@@ -1,0 +1,154 @@
+//! Questions about the audit log: entries as they were appended, hashes for proofs, checkpoints.
+//!
+//! It hands out what is stored, as it is stored; whether that is what was once signed is for the
+//! verifier to find out, so nothing here checks or repairs.
+
+use jiff::Timestamp;
+use schemas::RecordId;
+
+use super::Store;
+use super::engine::statements;
+use super::error::StoreError;
+use super::row::Row;
+use super::value::{Value, values, whole};
+use crate::audit::{Entry, SubjectKey};
+
+/// The head of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// How many entries there are.
+    pub size: u64,
+    /// The roots of the complete subtrees that make up the log.
+    pub frontier: Vec<u8>,
+}
+
+/// An entry as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRow {
+    /// Its place.
+    pub seq: u64,
+    /// The canonical bytes of the entry.
+    pub leaf: Vec<u8>,
+    /// The hashes of the subtrees it completes.
+    pub nodes: Vec<u8>,
+}
+
+/// A signed checkpoint as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredCheckpoint {
+    /// How many entries it speaks of.
+    pub size: u64,
+    /// When it was signed.
+    pub at: Timestamp,
+    /// The signed note.
+    pub note: String,
+}
+
+impl Store {
+    /// The head of the log.
+    pub async fn audit_head(&self) -> Result<Head, StoreError> {
+        let missing =
+            || StoreError::Contradiction { table: "audit_head", column: "id", row: "1".to_owned() };
+        let row = self.engine.row(&AUDIT_HEAD, values![]).await?.ok_or_else(missing)?;
+        Ok(Head { size: row.count("size")?, frontier: row.bytes("frontier")? })
+    }
+
+    /// Entries from a place on.
+    pub async fn audit_rows(&self, from: u64, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
+        let rows = self.engine.rows(&AUDIT_ROWS, values![from, limit]).await?;
+        rows.iter().map(audit_row).collect()
+    }
+
+    /// The entries at these places, in order of place; those that are not there are left out.
+    /// Proofs are computed from their nodes.
+    pub async fn audit_rows_at(&self, seqs: &[u64]) -> Result<Vec<AuditRow>, StoreError> {
+        let mut found = Vec::with_capacity(seqs.len());
+        let mut seqs = seqs.to_vec();
+        seqs.sort_unstable();
+        seqs.dedup();
+        for some in seqs.chunks(SEQS) {
+            let places = some.iter().map(|seq| Some(whole(*seq)));
+            let places = places.chain(std::iter::repeat(None)).take(SEQS);
+            let rows = self.engine.rows(&AUDIT_ROWS_AT, places.map(Value::Int).collect()).await?;
+            for row in &rows {
+                found.push(audit_row(row)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Everything the log says of a record or any of its deliveries and legs, oldest first.
+    pub async fn journey(&self, record: RecordId) -> Result<Vec<Entry>, StoreError> {
+        let rows = self.engine.rows(&JOURNEY, values![record.0]).await?;
+        rows.iter().map(entry).collect()
+    }
+
+    /// Everything the log says of a person, oldest first, from a place on.
+    pub async fn entries_about(
+        &self,
+        subject: SubjectKey,
+        from: u64,
+        limit: u32,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let rows = self.engine.rows(&ENTRIES_ABOUT, values![subject.0, from, limit]).await?;
+        rows.iter().map(entry).collect()
+    }
+
+    /// Checkpoints of at least this size, smallest first.
+    pub async fn checkpoints(
+        &self,
+        from_size: u64,
+        limit: u32,
+    ) -> Result<Vec<StoredCheckpoint>, StoreError> {
+        let rows = self.engine.rows(&CHECKPOINTS, values![from_size, limit]).await?;
+        rows.iter().map(checkpoint).collect()
+    }
+
+    /// The newest checkpoint, if anything was ever committed.
+    pub async fn latest_checkpoint(&self) -> Result<Option<StoredCheckpoint>, StoreError> {
+        let row = self.engine.row(&LATEST_CHECKPOINT, values![]).await?;
+        row.as_ref().map(checkpoint).transpose()
+    }
+}
+
+fn audit_row(row: &Row) -> Result<AuditRow, StoreError> {
+    Ok(AuditRow { seq: row.count("seq")?, leaf: row.bytes("leaf")?, nodes: row.bytes("nodes")? })
+}
+
+fn entry(row: &Row) -> Result<Entry, StoreError> {
+    serde_json::from_slice(&row.bytes("leaf")?).or(Err(row.contradiction("leaf")))
+}
+
+fn checkpoint(row: &Row) -> Result<StoredCheckpoint, StoreError> {
+    Ok(StoredCheckpoint {
+        size: row.count("seq")?,
+        at: row.time("at_us")?,
+        note: row.text("note")?,
+    })
+}
+
+statements! {
+    AUDIT_HEAD = "log::audit_head" on "audit_head":
+        "select size, frontier from audit_head where id = 1";
+    AUDIT_ROWS = "log::audit_rows" on "audit_entries":
+        "select seq, leaf, nodes from audit_entries where seq >= $1 order by seq limit $2";
+    AUDIT_ROWS_AT = "log::audit_rows_at" on "audit_entries":
+        "select seq, leaf, nodes from audit_entries
+        where seq in ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+        order by seq";
+    JOURNEY = "log::journey" on "audit_entries":
+        "select seq, leaf from audit_entries
+        where record_id = $1
+            or delivery_id in (select d.id from deliveries d where d.record_id = $1)
+        order by seq";
+    ENTRIES_ABOUT = "log::entries_about" on "audit_entries":
+        "select seq, leaf from audit_entries where subject = $1 and seq >= $2
+        order by seq limit $3";
+    CHECKPOINTS = "log::checkpoints" on "checkpoints":
+        "select size as seq, at_us, note from checkpoints where size >= $1 order by size limit $2";
+    LATEST_CHECKPOINT = "log::latest_checkpoint" on "checkpoints":
+        "select size as seq, at_us, note from checkpoints order by size desc limit 1";
+}
+
+/// How many places one statement asks for.
+const SEQS: usize = 16;

@@ -1,0 +1,84 @@
+//! Brings a database up to date: numbered, forward only, each in one transaction.
+//!
+//! A migration is never edited after release. A database that has seen a newer one than this
+//! program knows is refused, not guessed at. Several gateways may start at once: the first one
+//! in migrates, the others wait and find nothing to do.
+
+use jiff::Timestamp;
+
+use super::engine::{Engine, Transaction, statements};
+use super::error::StoreError;
+use super::value::values;
+
+/// One migration, written for each engine.
+struct Migration {
+    number: i64,
+    name: &'static str,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+/// Applies what is missing.
+pub(super) async fn migrate(engine: &Engine, now: Timestamp) -> Result<(), StoreError> {
+    let mut tx = engine.begin().await?;
+    let preparation = if tx.is_shared() { PREPARE_POSTGRES } else { PREPARE_SQLITE };
+    tx.script(preparation)
+        .await
+        .map_err(|error| StoreError::Migration { number: 0, fault: (&error).into() })?;
+    let found = match tx.rows(&NEWEST, values![]).await?.first() {
+        Some(row) => row.int("number")?,
+        None => 0,
+    };
+    let known = MIGRATIONS.iter().map(|migration| migration.number).max().unwrap_or(0);
+    if found > known {
+        return Err(StoreError::NewerSchema { found, known });
+    }
+    for migration in MIGRATIONS.iter().filter(|migration| migration.number > found) {
+        apply(&mut tx, migration, now).await?;
+    }
+    tx.commit().await
+}
+
+async fn apply(
+    tx: &mut Transaction,
+    migration: &Migration,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let sql = if tx.is_shared() { migration.postgres } else { migration.sqlite };
+    tx.script(sql).await.map_err(|error| StoreError::Migration {
+        number: migration.number,
+        fault: (&error).into(),
+    })?;
+    tx.execute(&APPLIED, values![migration.number, migration.name, now]).await?;
+    Ok(())
+}
+
+statements! {
+    NEWEST = "migration::migrate" on "migrations":
+        "select coalesce(max(number), 0) as number from migrations";
+    APPLIED = "migration::apply" on "migrations":
+        "insert into migrations (number, name, applied_at) values ($1, $2, $3)";
+}
+
+const MIGRATIONS: &[Migration] = &[Migration {
+    number: 1,
+    name: "first_light",
+    sqlite: include_str!("../../migrations/sqlite/0001_first_light.sql"),
+    postgres: include_str!("../../migrations/postgres/0001_first_light.sql"),
+}];
+
+const PREPARE_SQLITE: &str = "/* migration::migrate */
+    create table if not exists migrations (
+        number integer primary key,
+        name text not null,
+        applied_at integer not null
+    ) strict";
+
+// The lock is let go at the end of the transaction; its number is arbitrary and ours.
+const PREPARE_POSTGRES: &str = "/* migration::migrate */
+    select pg_advisory_xact_lock(3342014);
+    create table if not exists migrations (
+        number bigint primary key,
+        name text not null,
+        applied_at bigint not null
+    )";

@@ -1,0 +1,259 @@
+//! From changes to rows: numbers each event, extends the log, and sorts writes so that rows of one
+//! kind share statements.
+//!
+//! Pure but for the random id of each entry. It must never know how the tree is hashed or who
+//! signs: that is the [`LogKeeper`], two functions the store is given.
+//!
+//! Before you change this: rows are inserted kind by kind (submissions, records, deliveries, legs,
+//! quarantine, entries) and only then are the other writes applied, in the order of their changes.
+//! A write may thus rely on rows that its own change inserts.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use schemas::{OrganisationCode, ServiceCode};
+
+use super::change::{Change, NewDelivery, NewLeg, NewQuarantine, NewRecord, NewSubmission, Write};
+use super::commit::Committed;
+use super::error::StoreError;
+use super::log::Head;
+use super::value::{Value, name_of, values};
+use crate::audit::Entry;
+use crate::entropy::Entropy;
+use crate::queue::DeliveryState;
+
+/// Why the log could not be extended or signed.
+pub type LogError = Box<dyn Error + Send + Sync>;
+
+/// The two things the store must have done to its log without knowing how.
+pub struct LogKeeper {
+    append: Box<Append>,
+    checkpoint: Box<Sign>,
+}
+
+type Append = dyn Fn(u64, &[u8], &[u8]) -> Result<Appended, LogError> + Send + Sync;
+type Sign = dyn Fn(u64, &[u8], Timestamp) -> Result<String, LogError> + Send + Sync;
+
+/// What appending a leaf to the log gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appended {
+    /// The hashes of the subtrees the leaf completes, kept with the entry.
+    pub nodes: Vec<u8>,
+    /// The new frontier.
+    pub frontier: Vec<u8>,
+}
+
+impl LogKeeper {
+    /// `append(size, frontier, leaf)` extends the log by one leaf; `checkpoint(size, frontier,
+    /// at)` signs its state. Neither may wait for anything: they run inside the transaction.
+    pub fn new(
+        append: impl Fn(u64, &[u8], &[u8]) -> Result<Appended, LogError> + Send + Sync + 'static,
+        checkpoint: impl Fn(u64, &[u8], Timestamp) -> Result<String, LogError> + Send + Sync + 'static,
+    ) -> Self {
+        Self { append: Box::new(append), checkpoint: Box::new(checkpoint) }
+    }
+}
+
+impl fmt::Debug for LogKeeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LogKeeper")
+    }
+}
+
+/// The rows and the new head of one transaction.
+pub(super) struct Plan {
+    at: Timestamp,
+    pub(super) head: Head,
+    pub(super) note: String,
+    pub(super) rows: Rows,
+    spans: Vec<(u64, u64)>,
+    work: bool,
+}
+
+/// Rows to insert, by table.
+#[derive(Default)]
+pub(super) struct Rows {
+    pub(super) submissions: Vec<Vec<Value>>,
+    pub(super) records: Vec<Vec<Value>>,
+    pub(super) deliveries: Vec<Vec<Value>>,
+    pub(super) legs: Vec<Vec<Value>>,
+    pub(super) quarantine: Vec<Vec<Value>>,
+    pub(super) entries: Vec<Vec<Value>>,
+}
+
+impl Plan {
+    /// A plan that continues the log from its head.
+    pub(super) fn new(head: Head, at: Timestamp) -> Self {
+        let (note, rows) = (String::new(), Rows::default());
+        Self { at, head, note, rows, spans: Vec::new(), work: false }
+    }
+
+    /// Adds a change: its events to the log, its rows to their tables.
+    pub(super) fn take(
+        &mut self,
+        change: &Change,
+        keeper: &LogKeeper,
+        entropy: &dyn Entropy,
+    ) -> Result<(), StoreError> {
+        let first = self.head.size;
+        for (event, writes) in &change.steps {
+            let seq = self.head.size;
+            let id = entropy.make_id(self.at)?;
+            let entry = Entry { seq, at_us: self.at.as_microsecond(), id, event: event.clone() };
+            self.append(&entry, keeper)?;
+            for write in writes {
+                self.sort(write, seq)?;
+            }
+        }
+        self.spans.push((first, self.head.size.saturating_sub(1)));
+        Ok(())
+    }
+
+    /// Signs the log as it will be.
+    pub(super) fn sign(&mut self, keeper: &LogKeeper) -> Result<(), StoreError> {
+        self.note = (keeper.checkpoint)(self.head.size, &self.head.frontier, self.at)
+            .map_err(|error| StoreError::Log(Arc::from(error)))?;
+        Ok(())
+    }
+
+    /// When it is committed, to the gateway's clock.
+    pub(super) fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// Whether something may now be ready to be sent.
+    pub(super) fn makes_work(&self) -> bool {
+        self.work
+    }
+
+    /// What each change gets back, in their order.
+    pub(super) fn into_committed(self) -> Vec<Committed> {
+        let checkpoint = self.note;
+        self.spans
+            .into_iter()
+            .map(|(first_seq, last_seq)| Committed {
+                first_seq,
+                last_seq,
+                checkpoint: checkpoint.clone(),
+            })
+            .collect()
+    }
+
+    fn append(&mut self, entry: &Entry, keeper: &LogKeeper) -> Result<(), StoreError> {
+        let leaf = serde_json::to_vec(entry).map_err(|error| StoreError::Log(Arc::new(error)))?;
+        let appended = (keeper.append)(self.head.size, &self.head.frontier, &leaf)
+            .map_err(|error| StoreError::Log(Arc::from(error)))?;
+        let event = &entry.event;
+        self.rows.entries.push(values![
+            entry.seq,
+            leaf,
+            appended.nodes,
+            event.record.map(|id| id.0),
+            event.delivery.map(|id| id.0),
+            event.subject.map(|key| key.0),
+        ]);
+        self.head = Head { size: self.head.size + 1, frontier: appended.frontier };
+        Ok(())
+    }
+
+    fn sort(&mut self, write: &Write, seq: u64) -> Result<(), StoreError> {
+        match write {
+            Write::Submission(new) => self.rows.submissions.push(submission(new, seq)),
+            Write::Record(new) => self.rows.records.push(record(new)),
+            Write::Delivery(new) => {
+                self.rows.deliveries.push(delivery(new, seq)?);
+                self.work |= new.state == DeliveryState::Queued;
+            }
+            Write::Leg(new) => self.rows.legs.push(leg(new)),
+            Write::Quarantine(new) => self.rows.quarantine.push(quarantine(new)),
+            Write::Resume(..) => self.work = true,
+            Write::Consent(_)
+            | Write::Settle { .. }
+            | Write::Collected(..)
+            | Write::Stop(..)
+            | Write::Acknowledged(..)
+            | Write::LegChanged { .. }
+            | Write::Override(..)
+            | Write::TrustInForce(_) => {}
+        }
+        Ok(())
+    }
+}
+
+fn submission(new: &NewSubmission, seq: u64) -> Vec<Value> {
+    values![
+        new.id.0,
+        &new.sender,
+        new.key.clone(),
+        new.request_hash,
+        new.status,
+        new.answer.clone(),
+        new.answer_type.clone(),
+        new.original.envelope.clone(),
+        new.received_at,
+        seq,
+    ]
+}
+
+fn record(new: &NewRecord) -> Vec<Value> {
+    let recipients: Vec<&str> =
+        new.sealed.recipients.iter().map(OrganisationCode::as_str).collect();
+    values![
+        new.sealed.record.0,
+        new.submission.0,
+        new.sealed.kind.as_str(),
+        &new.sealed.sender,
+        serde_json::Value::from(recipients).to_string(),
+        new.sealed.envelope.clone(),
+        new.identity,
+        new.subject.map(|key| key.0),
+        new.demographics,
+        new.label.envelope.clone(),
+        new.about.map(|leg| leg.0),
+        new.decisions_pass_on,
+        new.accepted_at,
+    ]
+}
+
+fn delivery(new: &NewDelivery, seq: u64) -> Result<Vec<Value>, StoreError> {
+    use DeliveryState::{Held, Queued, Withdrawn};
+    if !matches!(new.state, Queued | Held | Withdrawn) {
+        return Err(StoreError::Conflict { rule: "a delivery begins queued, held or withdrawn" });
+    }
+    Ok(values![
+        new.id.0,
+        new.record.0,
+        new.record.0,
+        seq,
+        &new.recipient,
+        new.service.as_ref().map(ServiceCode::as_str),
+        name_of(new.carrier),
+        name_of(new.state),
+        new.reason.clone(),
+        new.available_at,
+    ])
+}
+
+fn leg(new: &NewLeg) -> Vec<Value> {
+    values![
+        new.id.0,
+        new.received_on,
+        new.statutory_due,
+        new.operational_due,
+        new.rule_version.clone(),
+        name_of(new.state),
+    ]
+}
+
+fn quarantine(new: &NewQuarantine) -> Vec<Value> {
+    values![
+        new.id,
+        new.submission.0,
+        &new.sender,
+        new.sealed.envelope.clone(),
+        new.issues.clone(),
+        new.at,
+    ]
+}

@@ -1,0 +1,312 @@
+//! The only statements that write audited tables. Nothing here runs outside a commit.
+//!
+//! Every update asserts how many rows it changed: a delivery that is not in a state that allows
+//! the change, or a lease that is no longer held, fails the change, and with it all it wanted.
+
+use jiff::Timestamp;
+use schemas::OrganisationCode;
+
+use super::change::{Change, NewConsent, Settlement, Write};
+use super::engine::{Insert, Statement, Transaction, statements};
+use super::error::StoreError;
+use super::log::Head;
+use super::plan::Plan;
+use super::value::{Value, name_of, values};
+use crate::queue::DeliveryState;
+
+/// Reads the head of the log and keeps it locked until the transaction ends.
+pub(super) async fn lock_head(tx: &mut Transaction) -> Result<Head, StoreError> {
+    let rows = tx.rows(&LOCK_HEAD, values![]).await?;
+    let missing =
+        || StoreError::Contradiction { table: "audit_head", column: "id", row: "1".to_owned() };
+    let row = rows.first().ok_or_else(missing)?;
+    Ok(Head { size: row.count("size")?, frontier: row.bytes("frontier")? })
+}
+
+/// Applies the plan of these changes, and the new head of the log.
+pub(super) async fn apply(
+    tx: &mut Transaction,
+    plan: &mut Plan,
+    changes: &[&Change],
+) -> Result<(), StoreError> {
+    let rows = std::mem::take(&mut plan.rows);
+    tx.insert(&SUBMISSIONS, rows.submissions).await?;
+    tx.insert(&RECORDS, rows.records).await?;
+    tx.insert(&DELIVERIES, rows.deliveries).await?;
+    tx.insert(&LEGS, rows.legs).await?;
+    tx.insert(&QUARANTINE, rows.quarantine).await?;
+    tx.insert(&ENTRIES, rows.entries).await?;
+    for (_, writes) in changes.iter().flat_map(|change| &change.steps) {
+        for write in writes {
+            update(tx, write, plan.at()).await?;
+        }
+    }
+    let (size, frontier) = (plan.head.size, plan.head.frontier.clone());
+    one(tx, &MOVE_HEAD, values![size, frontier], "the log has a head").await?;
+    tx.execute(&CHECKPOINT, values![size, plan.at(), plan.note.as_str()]).await?;
+    if plan.makes_work() && tx.is_shared() {
+        tx.rows(&NOTIFY, values![]).await?;
+    }
+    Ok(())
+}
+
+async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(), StoreError> {
+    match write {
+        Write::Submission(_)
+        | Write::Record(_)
+        | Write::Delivery(_)
+        | Write::Leg(_)
+        | Write::Quarantine(_) => Ok(()),
+        Write::Consent(new) => consent(tx, new).await,
+        Write::Settle { delivery, token, settlement } => {
+            let (statement, mut rest) = settling(settlement, now)?;
+            let mut values = values![delivery.0, *token];
+            values.append(&mut rest);
+            match tx.execute(statement, values).await? {
+                1 => Ok(()),
+                _ => Err(StoreError::LeaseLost),
+            }
+        }
+        Write::Collected(id, at) => {
+            let rule = "only what is queued, delivered or acknowledged is collected";
+            one(tx, &COLLECTED, values![id.0, *at], rule).await
+        }
+        Write::Stop(id, state, reason) => {
+            let states = [DeliveryState::Held, DeliveryState::Withdrawn];
+            let state = one_of(*state, &states, "a delivery is stopped to held or withdrawn")?;
+            let rule = "only what is queued or held is stopped";
+            one(tx, &STOP, values![id.0, state, reason.as_str()], rule).await
+        }
+        Write::Acknowledged(id, state, reason, at) => {
+            let states = [DeliveryState::Accepted, DeliveryState::Rejected];
+            let state = one_of(*state, &states, "it is acknowledged as accepted or rejected")?;
+            let rule = "only what is queued, delivered or acknowledged is acknowledged";
+            one(tx, &ACKNOWLEDGED, values![id.0, state, reason.clone(), *at], rule).await
+        }
+        Write::LegChanged { leg, state, answered_on, expected_on } => {
+            let values = values![leg.0, name_of(*state), *answered_on, *expected_on];
+            one(tx, &LEG_CHANGED, values, "there is no such leg").await
+        }
+        Write::Override(id, vote) => {
+            let values = values![id.0, vote.person.as_str(), &vote.organisation, vote.at];
+            one(tx, &OVERRIDE, values, "only what is held is voted on").await
+        }
+        Write::Resume(id, at) => {
+            one(tx, &RESUME, values![id.0, *at], "only what is held is resumed").await
+        }
+        Write::TrustInForce(fingerprint) => {
+            tx.execute(&TRUST_IN_FORCE, values![fingerprint.as_str()]).await.map(drop)
+        }
+    }
+}
+
+/// The statement that settles a lease this way, and its values after the id and the token.
+fn settling(
+    settlement: &Settlement,
+    now: Timestamp,
+) -> Result<(&'static Statement, Vec<Value>), StoreError> {
+    use DeliveryState::{Failed, Held, Unknown, Withdrawn};
+    Ok(match settlement {
+        Settlement::Attempting => (&ATTEMPTING, values![now]),
+        Settlement::Delivered(at) => (&DELIVERED, values![*at]),
+        Settlement::Deferred(until) => (&DEFERRED, values![*until]),
+        Settlement::Stopped(state, reason) => {
+            let states = [Held, Withdrawn, Failed, Unknown];
+            let rule = "an attempt ends held, withdrawn, failed or unknown";
+            (&STOPPED, values![one_of(*state, &states, rule)?, reason.as_str()])
+        }
+    })
+}
+
+async fn consent(tx: &mut Transaction, new: &NewConsent) -> Result<(), StoreError> {
+    let entry = &new.entry;
+    let exclusions: Vec<&str> = entry.exclusions.iter().map(OrganisationCode::as_str).collect();
+    let values = values![
+        new.subject.0,
+        new.record.0,
+        name_of(entry.status),
+        name_of(entry.kind),
+        entry.given_by.map(name_of),
+        entry.decided_on,
+        entry.expires_on,
+        serde_json::Value::from(entry.purposes.clone()).to_string(),
+        serde_json::Value::from(exclusions).to_string(),
+        &entry.recorded_by,
+        entry.recorded_at,
+    ];
+    tx.execute(&CONSENT, values).await.map(drop)
+}
+
+/// Runs an update that must change exactly one row.
+async fn one(
+    tx: &mut Transaction,
+    statement: &Statement,
+    values: Vec<Value>,
+    rule: &'static str,
+) -> Result<(), StoreError> {
+    match tx.execute(statement, values).await? {
+        1 => Ok(()),
+        _ => Err(StoreError::Conflict { rule }),
+    }
+}
+
+fn one_of(
+    state: DeliveryState,
+    states: &[DeliveryState],
+    rule: &'static str,
+) -> Result<String, StoreError> {
+    if states.contains(&state) { Ok(name_of(state)) } else { Err(StoreError::Conflict { rule }) }
+}
+
+statements! {
+    LOCK_HEAD = "writes::lock_head" on "audit_head":
+        "select size, frontier from audit_head where id = 1", postgres: " for update";
+    MOVE_HEAD = "writes::apply" on "audit_head":
+        "update audit_head set size = $1, frontier = $2 where id = 1";
+    CHECKPOINT = "writes::apply" on "checkpoints":
+        "insert into checkpoints (size, at_us, note) values ($1, $2, $3)";
+    NOTIFY = "writes::apply" on "deliveries":
+        "select 1 as sent", postgres: " from pg_notify('ehc_work', '')";
+    CONSENT = "writes::consent" on "consents":
+        "insert into consents (subject, version, record_id, status, kind, given_by, decided_on,
+            expires_on, purposes, exclusions, recorded_by, recorded_at)
+        select $1, coalesce(max(version), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
+        from consents where subject = $1";
+    ATTEMPTING = "writes::settling" on "deliveries":
+        "update deliveries set attempts = attempts + 1
+        where id = $1 and lease_token = $2 and state = 'queued' and lease_expires_at > $3";
+    DELIVERED = "writes::settling" on "deliveries":
+        "update deliveries set state = 'delivered', delivered_at = coalesce(delivered_at, $3),
+            reason = null, lease_token = null, lease_expires_at = null
+        where id = $1 and lease_token = $2 and state = 'queued'";
+    DEFERRED = "writes::settling" on "deliveries":
+        "update deliveries set available_at = $3, lease_token = null, lease_expires_at = null
+        where id = $1 and lease_token = $2 and state = 'queued'";
+    STOPPED = "writes::settling" on "deliveries":
+        "update deliveries set state = $3, reason = $4, lease_token = null,
+            lease_expires_at = null
+        where id = $1 and lease_token = $2 and state = 'queued'";
+    COLLECTED = "writes::update" on "deliveries":
+        "update deliveries set state = case when state = 'queued' then 'delivered' else state end,
+            delivered_at = coalesce(delivered_at, $2), lease_token = null, lease_expires_at = null
+        where id = $1 and state in ('queued', 'delivered', 'accepted', 'rejected')";
+    STOP = "writes::update" on "deliveries":
+        "update deliveries set state = $2, reason = $3, lease_token = null,
+            lease_expires_at = null
+        where id = $1 and state in ('queued', 'held')";
+    ACKNOWLEDGED = "writes::update" on "deliveries":
+        "update deliveries set state = $2, reason = $3, acknowledged_at = $4, lease_token = null,
+            lease_expires_at = null
+        where id = $1 and state in ('queued', 'delivered', 'accepted', 'rejected')";
+    LEG_CHANGED = "writes::update" on "legs":
+        "update legs set state = $2, answered_on = coalesce($3, answered_on),
+            expected_on = coalesce($4, expected_on)
+        where id = $1";
+    OVERRIDE = "writes::update" on "overrides":
+        "insert into overrides (delivery_id, person, organisation, at_us)
+        select id, $2, $3, $4 from deliveries where id = $1 and state = 'held'";
+    RESUME = "writes::update" on "deliveries":
+        "update deliveries set state = 'queued', reason = null, available_at = $2
+        where id = $1 and state = 'held'";
+    TRUST_IN_FORCE = "writes::update" on "trust_in_force":
+        "insert into trust_in_force (id, fingerprint) values (1, $1)
+        on conflict (id) do update set fingerprint = excluded.fingerprint";
+}
+
+/// Every insert of many rows, for the test that prepares them.
+#[cfg(test)]
+pub(super) const INSERTS: [&Insert; 6] =
+    [&SUBMISSIONS, &RECORDS, &DELIVERIES, &LEGS, &QUARANTINE, &ENTRIES];
+
+const SUBMISSIONS: Insert = Insert {
+    name: "writes::submissions",
+    table: "submissions",
+    cells: &[
+        ("id", "?"),
+        ("sender", "?"),
+        ("idempotency_key", "?"),
+        ("request_hash", "?"),
+        ("status", "?"),
+        ("answer", "?"),
+        ("answer_type", "?"),
+        ("original", "?"),
+        ("received_at", "?"),
+        ("audit_seq", "?"),
+    ],
+};
+
+const RECORDS: Insert = Insert {
+    name: "writes::records",
+    table: "records",
+    cells: &[
+        ("id", "?"),
+        ("submission_id", "?"),
+        ("kind", "?"),
+        ("sender", "?"),
+        ("recipients", "?"),
+        ("envelope", "?"),
+        ("identity", "?"),
+        ("subject", "?"),
+        ("demographics", "?"),
+        ("label", "?"),
+        ("about", "?"),
+        ("decisions_pass_on", "?"),
+        ("accepted_at", "?"),
+    ],
+};
+
+const DELIVERIES: Insert = Insert {
+    name: "writes::deliveries",
+    table: "deliveries",
+    cells: &[
+        ("id", "?"),
+        ("record_id", "?"),
+        ("subject", "(select r.subject from records r where r.id = ?)"),
+        ("audit_seq", "?"),
+        ("recipient", "?"),
+        ("service", "?"),
+        ("carrier", "?"),
+        ("state", "?"),
+        ("reason", "?"),
+        ("available_at", "?"),
+    ],
+};
+
+const LEGS: Insert = Insert {
+    name: "writes::legs",
+    table: "legs",
+    cells: &[
+        ("id", "?"),
+        ("received_on", "?"),
+        ("statutory_due", "?"),
+        ("operational_due", "?"),
+        ("rule_version", "?"),
+        ("state", "?"),
+    ],
+};
+
+const QUARANTINE: Insert = Insert {
+    name: "writes::quarantine",
+    table: "quarantine",
+    cells: &[
+        ("id", "?"),
+        ("submission_id", "?"),
+        ("sender", "?"),
+        ("sealed", "?"),
+        ("issues", "?"),
+        ("at_us", "?"),
+    ],
+};
+
+const ENTRIES: Insert = Insert {
+    name: "writes::entries",
+    table: "audit_entries",
+    cells: &[
+        ("seq", "?"),
+        ("leaf", "?"),
+        ("nodes", "?"),
+        ("record_id", "?"),
+        ("delivery_id", "?"),
+        ("subject", "?"),
+    ],
+};
