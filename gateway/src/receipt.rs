@@ -1,0 +1,1 @@
+//! Signed proof of what was handed in and what became of it.
