@@ -401,8 +401,7 @@ impl SealedBlob {
 
 /// SHA-256 in hexadecimal.
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    let hash = digest::digest(&digest::SHA256, bytes);
-    hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::audit::hex(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
 fn blob_context(kind: BlobKind, place: Uuid, owner: &OrganisationCode) -> Context {

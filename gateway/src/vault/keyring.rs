@@ -134,7 +134,9 @@ impl KeyFile {
         let mut text = Zeroizing::new(String::with_capacity(1024));
         text.push_str(HEADER);
         let id = key_id_for(period, entropy)?.ok_or_else(|| bad(PERIOD.to_owned()))?;
-        text.push_str(&format!("current = \"{}\"\n", id.as_str()));
+        for part in ["current = \"", id.as_str(), "\"\n"] {
+            text.push_str(part);
+        }
         push_key(&mut text, &id, period, entropy)?;
         secret_file::create(path, text.as_bytes())?;
         Self::parse(text.as_bytes()).map_err(bad)

@@ -26,7 +26,7 @@ use zeroize::Zeroizing;
 use super::VaultError;
 use super::envelope::push_list;
 use super::keyring::{decode_32, make_encoded_secret};
-use crate::audit::SubjectKey;
+use crate::audit::{SubjectKey, hex};
 use crate::entropy::Entropy;
 use crate::secret_file;
 
@@ -92,7 +92,7 @@ impl Pseudonyms {
     pub fn person(&self, organisation: &OrganisationCode, user: &str) -> String {
         let user = user.trim().to_lowercase();
         let key = keyed(&self.people, &[organisation.as_str().as_bytes(), user.as_bytes()]);
-        key.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        hex(&key).chars().take(16).collect()
     }
 }
 
