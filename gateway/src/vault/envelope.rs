@@ -231,6 +231,3 @@ const LARGE_BUCKET: usize = 64 * 1024;
 const WRAPPED_BYTES_MAX: usize = 2048;
 /// The most that is sealed in one envelope.
 pub(super) const CONTENT_BYTES_MAX: usize = 128 * 1024 * 1024;
-
-#[cfg(test)]
-mod tests;

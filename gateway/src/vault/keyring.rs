@@ -282,6 +282,3 @@ const HEADER: &str = "\
 
 ";
 const PERIOD: &str = "a period is 1 to 23 of a-z, 0-9 and -, for example 2026";
-
-#[cfg(test)]
-mod tests;
