@@ -17,6 +17,12 @@ use uuid::Uuid;
 
 use crate::queue::{DeliveryId, SubmissionId};
 
+pub mod bundle;
+pub mod checkpoint;
+pub mod signing;
+pub mod tree;
+pub mod verify;
+
 /// A child's or young person's pseudonym: an HMAC under a key of this deployment.
 ///
 /// The same person always has the same pseudonym here and another one elsewhere.
@@ -239,10 +245,29 @@ pub struct Entry {
     pub event: Event,
 }
 
+/// The bytes are not the canonical form of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the canonical form of an entry of the log")]
+pub struct EntryError;
+
+impl Entry {
+    /// The canonical bytes: the leaf of the log. Members in the order of the types above, names
+    /// in order within maps, no white space.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, EntryError> {
+        serde_json::to_vec(self).or(Err(EntryError))
+    }
+
+    /// Parses canonical bytes. Anything that would not give the same bytes again is refused.
+    pub fn parse(bytes: &[u8]) -> Result<Self, EntryError> {
+        let entry: Self = serde_json::from_slice(bytes).or(Err(EntryError))?;
+        (entry.to_bytes()? == bytes).then_some(entry).ok_or(EntryError)
+    }
+}
+
 impl SubjectKey {
     /// Sixty-four hexadecimal digits.
     pub fn to_hex(self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.0)
     }
 
     /// From sixty-four hexadecimal digits.
@@ -255,6 +280,12 @@ impl SubjectKey {
         let bytes: Vec<u8> = bytes.collect();
         (digits.len() == 64).then(|| bytes.try_into().ok().map(Self)).flatten()
     }
+}
+
+/// Bytes in hexadecimal, small letters.
+pub fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
 }
 
 impl fmt::Debug for SubjectKey {

@@ -1,0 +1,191 @@
+//! Receipts: signed proof of what was handed in and what became of it.
+//!
+//! Owns the claims and their form, a compact JWS (RFC 7515) with Ed25519 (RFC 8037). It must never
+//! know content: rows are told by position, issues by rule and position, records by our own ids.
+//!
+//! ```no_run
+//! # use gateway::receipt::{Receipt, ReceiptSigner, verify};
+//! # let (signer, receipt): (ReceiptSigner, Receipt) = unimplemented!();
+//! let jws = signer.sign(&receipt).unwrap();
+//! assert_eq!(verify(&jws, &signer.public_jwk()).unwrap(), receipt);
+//! ```
+//!
+//! Limits: one algorithm, one type; anything else in the header is refused, `none` included.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use schemas::{Issue, LegId, OrganisationCode, Place, RecordId, ServiceCode};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::audit::signing::{self, SigningKey, SigningKeyError};
+use crate::queue::SubmissionId;
+
+/// What a receipt says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receipt {
+    /// The gateway, by the origin of its log.
+    pub iss: String,
+    /// The submission.
+    pub sub: SubmissionId,
+    /// When it was signed, in seconds since 1970 UTC.
+    pub iat: i64,
+    /// When the submission was received.
+    pub received_at: Timestamp,
+    /// SHA-256 of the submission's bytes, in hexadecimal.
+    pub body_sha256: String,
+    /// What became of each row or message.
+    pub rows: Vec<RowOutcome>,
+}
+
+/// What became of one row or message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RowOutcome {
+    /// Where it stands in what was sent.
+    pub place: Place,
+    /// What became of it.
+    pub outcome: RowResult,
+    /// The record it became.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub record: Option<RecordId>,
+    /// The services it was addressed to, each with what becomes of it there.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub legs: Vec<LegOutcome>,
+    /// What was found: rules and positions.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub issues: Vec<Issue>,
+}
+
+/// What became of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RowResult {
+    /// It is a record, sealed and stored.
+    Accepted,
+    /// It is kept sealed, with what is wrong with it.
+    Quarantined,
+    /// It was not taken.
+    Refused,
+    /// It was accepted before; nothing new was done.
+    Duplicate,
+}
+
+/// What becomes of one leg.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LegOutcome {
+    /// The leg: what an answer will refer to.
+    pub leg: LegId,
+    /// The service asked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub service: Option<ServiceCode>,
+    /// The organisation that has the service.
+    pub recipient: OrganisationCode,
+    /// `queued`, `held` or `withdrawn`.
+    pub outcome: String,
+}
+
+/// Why a receipt was not made or not believed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiptError {
+    /// The text is not a receipt.
+    #[error("not a receipt of this gateway (compact JWS, EdDSA, ehc-receipt+jwt)")]
+    Form,
+    /// The key is not an Ed25519 public key in JWK.
+    #[error("not an Ed25519 public key (JWK, OKP)")]
+    Key,
+    /// It is not signed by the key, or was changed after signing.
+    #[error("not signed by this key, or changed since")]
+    Signature,
+}
+
+/// Signs receipts.
+#[derive(Debug, Clone)]
+pub struct ReceiptSigner {
+    key: Arc<SigningKey>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    alg: String,
+    typ: String,
+    kid: String,
+}
+
+impl ReceiptSigner {
+    /// Signs with a key that something else may use too, such as the log.
+    pub fn new(key: Arc<SigningKey>) -> Self {
+        Self { key }
+    }
+
+    /// Signs with a key file of its own.
+    pub fn load(path: &Path) -> Result<Self, SigningKeyError> {
+        SigningKey::load(path).map(Arc::new).map(Self::new)
+    }
+
+    /// Signs a receipt.
+    pub fn sign(&self, receipt: &Receipt) -> Result<String, ReceiptError> {
+        let kid = key_id(&self.key.public());
+        let header = Header { alg: ALG.to_owned(), typ: TYP.to_owned(), kid };
+        let encode = |json: Vec<u8>| BASE64_URL_SAFE_NO_PAD.encode(json);
+        let header = serde_json::to_vec(&header).map(encode).or(Err(ReceiptError::Form))?;
+        let claims = serde_json::to_vec(receipt).map(encode).or(Err(ReceiptError::Form))?;
+        let signed = format!("{header}.{claims}");
+        let signature = encode(self.key.sign(signed.as_bytes()));
+        Ok(format!("{signed}.{signature}"))
+    }
+
+    /// The public key, to publish.
+    pub fn public_jwk(&self) -> Value {
+        let public = self.key.public();
+        json!({
+            "kty": "OKP", "crv": "Ed25519", "x": BASE64_URL_SAFE_NO_PAD.encode(public),
+            "kid": key_id(&public), "alg": ALG, "use": "sig",
+        })
+    }
+}
+
+/// Reads a receipt and checks that the owner of the key signed it.
+pub fn verify(jws: &str, jwk: &Value) -> Result<Receipt, ReceiptError> {
+    let public = public_key(jwk).ok_or(ReceiptError::Key)?;
+    let decode = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).or(Err(ReceiptError::Form));
+    let (signed, signature) = jws.rsplit_once('.').ok_or(ReceiptError::Form)?;
+    let (header, claims) = signed.split_once('.').ok_or(ReceiptError::Form)?;
+    let header: Header = serde_json::from_slice(&decode(header)?).or(Err(ReceiptError::Form))?;
+    if header.alg != ALG || header.typ != TYP {
+        return Err(ReceiptError::Form);
+    }
+    if header.kid != key_id(&public)
+        || !signing::verify(&public, signed.as_bytes(), &decode(signature)?)
+    {
+        return Err(ReceiptError::Signature);
+    }
+    serde_json::from_slice(&decode(claims)?).or(Err(ReceiptError::Form))
+}
+
+fn public_key(jwk: &Value) -> Option<[u8; 32]> {
+    let member = |name| jwk.get(name).and_then(Value::as_str);
+    let known = member("kty") == Some("OKP") && member("crv") == Some("Ed25519");
+    let key = BASE64_URL_SAFE_NO_PAD.decode(member("x").filter(|_| known)?).ok()?;
+    key.try_into().ok()
+}
+
+/// The key's thumbprint (RFC 7638, RFC 8037 appendix A.3).
+fn key_id(public: &[u8; 32]) -> String {
+    let x = BASE64_URL_SAFE_NO_PAD.encode(public);
+    let members = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
+    BASE64_URL_SAFE_NO_PAD.encode(signing::sha256(members.as_bytes()))
+}
+
+const ALG: &str = "EdDSA";
+const TYP: &str = "ehc-receipt+jwt";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! Pseudonyms: how a person is told from another without saying who they are.
+//!
+//! Owns the keyed functions that turn identifiers into pseudonyms for the log, the ledger and the
+//! wrong-person guard. It must never know where they are kept. The key belongs to one deployment:
+//! the same person has another pseudonym elsewhere, and without the key a pseudonym cannot be
+//! tested against a list of NHS numbers.
+//!
+//! ```
+//! use gateway::vault::pseudonym::Pseudonyms;
+//! let pseudonyms = Pseudonyms::from_key(&[7; 32]).unwrap();
+//! let org = schemas::OrganisationCode::parse("334").unwrap();
+//! assert_eq!(pseudonyms.person(&org, "user-1"), pseudonyms.person(&org, "user-1"));
+//! ```
+//!
+//! Limits: losing the key file breaks the tie between old and new entries about a person; it is
+//! never changed. Pseudonyms are personal data in law: they single a person out.
+
+use std::fmt;
+use std::path::Path;
+
+use ring::{hkdf, hmac};
+use schemas::OrganisationCode;
+use schemas::record::Subject;
+use zeroize::Zeroizing;
+
+use super::VaultError;
+use super::envelope::push_list;
+use super::keyring::{decode_32, make_encoded_secret};
+use crate::audit::{SubjectKey, hex};
+use crate::entropy::Entropy;
+use crate::secret_file;
+
+/// Makes pseudonyms under the keys of this deployment.
+pub struct Pseudonyms {
+    subjects: hmac::Key,
+    demographics: hmac::Key,
+    people: hmac::Key,
+}
+
+impl Pseudonyms {
+    /// From the deployment's pseudonym key. Each use has a key of its own, derived from it.
+    pub fn from_key(key: &[u8; 32]) -> Result<Self, VaultError> {
+        let secret = hkdf::Salt::new(hkdf::HKDF_SHA256, SALT).extract(key);
+        Ok(Self {
+            subjects: derive_key(&secret, b"subject")?,
+            demographics: derive_key(&secret, b"demographics")?,
+            people: derive_key(&secret, b"person")?,
+        })
+    }
+
+    /// Reads the key file: 32 bytes in base64, readable by its owner only.
+    pub fn load(path: &Path) -> Result<Self, VaultError> {
+        let encoded = secret_file::read(path)?;
+        let key = decode_32(&encoded).ok_or_else(|| VaultError::KeyFile {
+            path: path.to_owned(),
+            problem: "it is not 32 bytes in base64".to_owned(),
+        })?;
+        Self::from_key(&key)
+    }
+
+    /// Makes a key file with a fresh key. Refuses when it exists: the key is never changed.
+    pub fn generate(path: &Path, entropy: &dyn Entropy) -> Result<Self, VaultError> {
+        secret_file::create(path, make_encoded_secret(entropy)?.as_bytes())?;
+        Self::load(path)
+    }
+
+    /// The pseudonym of the person a message is about: by NHS number; failing that by the sender's
+    /// own id for them; failing both by name and date of birth as this sender writes them.
+    pub fn subject_key(&self, subject: &Subject, sender: &OrganisationCode) -> SubjectKey {
+        let sender = sender.as_str().as_bytes();
+        let key = if let Some(number) = &subject.nhs_number {
+            keyed(&self.subjects, &[b"nhs-number", number.expose().as_bytes()])
+        } else if let Some(id) = &subject.la_person_id {
+            keyed(&self.subjects, &[b"sender-person", sender, id.expose().as_bytes()])
+        } else {
+            let given = fold(subject.given_names.expose());
+            let demographics = self.demographics(subject);
+            keyed(&self.subjects, &[b"details", sender, &demographics, given.as_bytes()])
+        };
+        SubjectKey(key)
+    }
+
+    /// What must agree before two messages are taken to be about one person: date of birth, and
+    /// family name without regard to case, spaces, hyphens and apostrophes.
+    pub fn demographics(&self, subject: &Subject) -> [u8; 32] {
+        let born = subject.date_of_birth.to_string();
+        let family = fold(subject.family_name.expose());
+        keyed(&self.demographics, &[born.as_bytes(), family.as_bytes()])
+    }
+
+    /// A short pseudonym of somebody who acted, by their organisation and their user id there.
+    pub fn person(&self, organisation: &OrganisationCode, user: &str) -> String {
+        let user = user.trim().to_lowercase();
+        let key = keyed(&self.people, &[organisation.as_str().as_bytes(), user.as_bytes()]);
+        hex(&key).chars().take(16).collect()
+    }
+}
+
+impl fmt::Debug for Pseudonyms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pseudonyms(keys hidden)")
+    }
+}
+
+fn derive_key(secret: &hkdf::Prk, purpose: &[u8]) -> Result<hmac::Key, VaultError> {
+    let info = [purpose];
+    secret.expand(&info, hmac::HMAC_SHA256).map(hmac::Key::from).or(Err(VaultError::Refused))
+}
+
+fn keyed(key: &hmac::Key, fields: &[&[u8]]) -> [u8; 32] {
+    let mut message = Zeroizing::new(Vec::with_capacity(512));
+    push_list(&mut message, fields);
+    let mut code = [0; 32];
+    for (to, from) in code.iter_mut().zip(hmac::sign(key, &message).as_ref()) {
+        *to = *from;
+    }
+    code
+}
+
+/// Lower case, letters and digits only: `O’Neill-Smith` and `ONEILL SMITH` are one name.
+fn fold(name: &str) -> Zeroizing<String> {
+    let mut folded = Zeroizing::new(String::with_capacity(name.len().saturating_mul(2)));
+    folded.extend(name.chars().flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()));
+    folded
+}
+
+const SALT: &[u8] = b"ehc-gateway pseudonyms 1";
+
+#[cfg(test)]
+mod tests;
