@@ -389,7 +389,7 @@ fn since_epoch(second: i64) -> Duration {
 
 const CLOCK_SKEW_SECONDS: i64 = 300;
 const DAY_SECONDS: i64 = 24 * 60 * 60;
-/// An arc reserved for examples (RFC 5612's neighbour in the private enterprise numbers).
+/// The enterprise number set aside for documentation (RFC 5612).
 const UNKNOWN_OID: &[u64] = &[1, 3, 6, 1, 4, 1, 32473, 1];
 
 #[cfg(test)]

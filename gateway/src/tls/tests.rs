@@ -239,6 +239,33 @@ async fn a_push_reaches_the_pinned_organisation_and_nobody_else() {
     assert_eq!(stage.answered(), 2);
 }
 
+#[tokio::test]
+async fn a_push_configuration_serves_the_http_client() {
+    let stage = Stage::set().await;
+    let dyn_clock: Arc<dyn Clock> = Arc::<crate::clock::FrozenClock>::clone(&stage.clock);
+    let la = TlsSection {
+        certificate: stage.path("partners/la/certificate.pem"),
+        key: stage.path("partners/la/key.pem"),
+        ..stage.settings.clone()
+    };
+    for (pin, reached) in [(stage.practice.gateway().pin(), true), (stage.la().pin(), false)] {
+        let target =
+            Partner { organisation: code("QHL"), server_pins: [pin].into(), ..any_partner(&stage) };
+        let config = client_config(&la, &target, Arc::clone(&dyn_clock)).expect("a configuration");
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(config)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .expect("a client");
+        let url = format!("https://localhost:{}/", stage.address.port());
+        let answer = client.get(url).send().await;
+        assert_eq!(answer.is_ok(), reached);
+        if let Ok(answer) = answer {
+            assert_eq!(answer.text().await.expect("a body"), "334 X25519MLKEM768.");
+        }
+    }
+}
+
 fn any_partner(stage: &Stage) -> Partner {
     let partners = stage.tls.peers().partners();
     Partner { server_pins: BTreeSet::new(), ..partners.iter().next().expect("one").clone() }
