@@ -67,3 +67,24 @@ impl Entropy for SeededEntropy {
         Ok(())
     }
 }
+
+/// SHA-256 of public bytes: pins, fingerprints, "did this file change". For modules that may not
+/// name ring themselves.
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    let mut hash = [0u8; 32];
+    for (byte, hashed) in hash.iter_mut().zip(digest.as_ref()) {
+        *byte = *hashed;
+    }
+    hash
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        for nibble in [byte >> 4, byte & 0x0f] {
+            text.extend(char::from_digit(nibble.into(), 16));
+        }
+        text
+    })
+}

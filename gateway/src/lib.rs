@@ -1,22 +1,41 @@
 //! The EHC Gateway: who may hold a record, send it and see it.
 //!
-//! Modules in reading order:
+//! Modules in reading order; the first four tell the story:
 //!
+//! - [`pipeline`]: how a message comes in and how it goes out, said in order.
 //! - [`authority`]: may it go? The only maker of `Admission` and `Release`.
-//! - [`vault`]: sealing and opening; the only spender of `Release`.
-//! - [`store`]: the one place where anything is kept.
-//! - [`audit`]: the provable log.
-//! - [`queue`]: deliveries, legs and leases.
-//! - [`receipt`]: signed proof of what was handed in and what became of it.
-//! - [`secret_file`]: key files that only their owner can read.
-//! - [`clock`], [`entropy`]: time and randomness, as arguments.
+//! - [`vault`]: sealing and opening; the only spender of both.
+//! - [`store`]: the one place where anything is kept; no audit entry, no change.
+//! - [`audit`], [`receipt`], [`verification`]: the provable log, what is signed, and the proof.
+//! - [`queue`], [`delivery`]: deliveries, legs, leases, the worker, and how parcels leave.
+//! - [`board`], [`journey`]: what people look at, and what they decide about what is held.
+//! - [`api`]: the partner API, from one table of routes.
+//! - [`tls`], [`peer`], [`pki`]: who is calling, and practice certificates.
+//! - [`config`], [`app`], [`serving`], [`telemetry`], [`commands`]: put together and run.
+//! - [`clock`], [`entropy`], [`secret_file`]: time, randomness and secrets, from outside.
+//! - [`practice`]: a whole made-up world for the demo, the benchmark and the tests.
 
+pub mod api;
+pub mod app;
 pub mod audit;
 pub mod authority;
+pub mod board;
 pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod delivery;
 pub mod entropy;
+pub mod journey;
+pub mod peer;
+pub mod pipeline;
+pub mod pki;
+pub mod practice;
 pub mod queue;
 pub mod receipt;
 pub mod secret_file;
+pub mod serving;
 pub mod store;
+pub mod telemetry;
+pub mod tls;
 pub mod vault;
+pub mod verification;

@@ -1,0 +1,200 @@
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../config/ehc-gateway.example.toml");
+const PARTNERS: &str = include_str!("../../config/partners.example.toml");
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(Path::new("/etc/ehc/ehc-gateway.toml"), text)
+}
+
+fn parse_partners(text: &str) -> Result<Partners, ConfigError> {
+    Partners::parse(Path::new("/etc/ehc/partners.toml"), text)
+}
+
+/// The example with one piece replaced, and what is said about it.
+fn complaint(from: &str, to: &str) -> String {
+    assert!(EXAMPLE.contains(from), "{from}");
+    parse(&EXAMPLE.replacen(from, to, 1)).expect_err("refused").to_string()
+}
+
+fn partner_complaint(from: &str, to: &str) -> String {
+    assert!(PARTNERS.contains(from), "{from}");
+    parse_partners(&PARTNERS.replacen(from, to, 1)).expect_err("refused").to_string()
+}
+
+fn line_of(text: &str, needle: &str) -> usize {
+    text.lines().position(|line| line.contains(needle)).expect("a line") + 1
+}
+
+#[test]
+fn the_example_is_a_configuration() {
+    let config = parse(EXAMPLE).expect("the example parses");
+    assert_eq!(config.gateway.organisation.as_str(), "QHL");
+    assert_eq!(config.tls.key, Path::new("/etc/ehc/pki/gateway/key.pem"));
+    let path = PathBuf::from("/etc/ehc/data/gateway.db");
+    assert_eq!(config.store, StoreSection::Sqlite { path });
+}
+
+#[test]
+fn the_example_shows_the_defaults() {
+    let shown = parse(EXAMPLE).expect("the example parses");
+    let required = ["organisation", "name", "certificate", "key", "client_authorities", "wrapping"];
+    let required = [&required[..], &["log_signing", "pseudonym", "partners", "["]].concat();
+    let bare: Vec<&str> = EXAMPLE
+        .lines()
+        .filter(|line| required.iter().any(|setting| line.starts_with(setting)))
+        .collect();
+    let bare = parse(&bare.join("\n")).expect("what is required is enough");
+    let plain = |config: &Config| {
+        let mut config = config.clone();
+        config.document = Document::new(Path::new(""), String::new());
+        config.tls.revocation_lists = Vec::new();
+        format!("{config:?}")
+    };
+    assert_eq!(plain(&shown), plain(&bare));
+}
+
+#[test]
+fn an_unknown_setting_is_refused_with_a_suggestion() {
+    let complaint = complaint("max_connections = 1024", "max_conections = 1024");
+    let line = line_of(EXAMPLE, "max_connections = 1024");
+    assert!(complaint.starts_with(&format!("/etc/ehc/ehc-gateway.toml:{line}:1: ")), "{complaint}");
+    assert!(complaint.ends_with("did you mean `max_connections`?"), "{complaint}");
+}
+
+#[test]
+fn a_missing_setting_is_named() {
+    let complaint = complaint("wrapping = \"keys/wrapping.key\"", "");
+    assert!(complaint.contains("add `wrapping = ...`"), "{complaint}");
+}
+
+#[test]
+fn a_value_of_the_wrong_type_is_placed() {
+    let complaint = complaint("lease_seconds = 120", "lease_seconds = \"long\"");
+    let line = line_of(EXAMPLE, "lease_seconds = 120");
+    assert!(complaint.contains(&format!(":{line}:17: ")), "{complaint}");
+}
+
+#[test]
+fn health_is_never_served_off_the_machine() {
+    let complaint = complaint("\"127.0.0.1:9443\"", "\"0.0.0.0:9443\"");
+    let line = line_of(EXAMPLE, "127.0.0.1:9443");
+    assert!(complaint.contains(&format!(":{line}:16: ")), "{complaint}");
+    assert!(complaint.contains("loopback"), "{complaint}");
+}
+
+#[test]
+fn a_lease_must_outlast_an_attempt() {
+    let complaint = complaint("lease_seconds = 120", "lease_seconds = 40");
+    assert!(complaint.contains("more than 40 seconds"), "{complaint}");
+}
+
+#[test]
+fn a_timeout_of_nothing_is_refused() {
+    complaint("handshake_timeout_seconds = 10", "handshake_timeout_seconds = 0");
+}
+
+#[test]
+fn engines_do_not_share_their_settings() {
+    let found = complaint("engine = \"sqlite\"", "engine = \"postgres\"");
+    assert!(found.contains("postgres has no path"), "{found}");
+    let found = complaint("engine = \"sqlite\"", "engine = \"postgresql\"");
+    assert!(found.contains("did you mean `postgres`?"), "{found}");
+    let found = complaint("path = \"data/gateway.db\"", "url_file = \"url\"");
+    assert!(found.contains("sqlite has no url_file"), "{found}");
+}
+
+#[test]
+fn broken_toml_is_placed() {
+    let complaint = complaint("[store]", "[store");
+    let line = line_of(EXAMPLE, "[store]");
+    assert!(complaint.contains(&format!("ehc-gateway.toml:{line}:")), "{complaint}");
+}
+
+#[test]
+fn a_missing_file_is_reported_by_its_path() {
+    let error = Config::load(Path::new("/nowhere/ehc-gateway.toml")).expect_err("refused");
+    assert!(error.to_string().starts_with("/nowhere/ehc-gateway.toml could not be read"));
+}
+
+#[cfg(unix)]
+#[test]
+fn files_that_are_missing_or_open_to_others_are_reported_with_their_line() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("ehc-gateway.toml");
+    std::fs::create_dir_all(folder.path().join("keys")).expect("a folder");
+    let key = folder.path().join("keys/wrapping.key");
+    std::fs::write(&key, "secret").expect("written");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).expect("opened");
+    std::fs::write(&file, EXAMPLE).expect("written");
+    let faults = Config::load(&file).expect("a configuration").check_files();
+    let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    assert_eq!(faults.len(), 8, "{faults:#?}");
+    let line = line_of(EXAMPLE, "wrapping = ");
+    let exposed = faults.iter().find(|fault| fault.contains("chmod 600")).expect("reported");
+    assert!(exposed.contains(&format!(":{line}:12: ")), "{exposed}");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("closed");
+    assert_eq!(Config::load(&file).expect("a configuration").check_files().len(), 7);
+}
+
+#[test]
+fn the_example_partners_are_found_by_key_and_by_code() {
+    let partners = parse_partners(PARTNERS).expect("the example parses");
+    let trust = OrganisationCode::parse("RRK").expect("a code");
+    let trust = partners.by_organisation(&trust).expect("a partner");
+    assert_eq!(trust.carrier, crate::queue::CarrierKind::HttpsPush);
+    for digit in ["2", "3"] {
+        let pin = Pin::parse(&format!("sha256:{}", digit.repeat(64))).expect("a pin");
+        assert_eq!(partners.by_pin(&pin), Some(trust));
+    }
+    assert!(partners.by_pin(&Pin::new([0; 32])).is_none());
+}
+
+#[test]
+fn a_key_belongs_to_one_partner_only() {
+    let complaint = partner_complaint(&"2".repeat(64), &"1".repeat(64));
+    assert!(complaint.contains("belongs to two partners"), "{complaint}");
+}
+
+#[test]
+fn an_organisation_has_one_entry_only() {
+    let complaint = partner_complaint("\"RRK\"", "\"334\"");
+    let line = line_of(PARTNERS, "\"RRK\"");
+    assert!(
+        complaint.contains(&format!("partners.toml:{line}:16: 334 is here twice")),
+        "{complaint}"
+    );
+}
+
+#[test]
+fn a_mistake_about_a_partner_says_what_to_do() {
+    for (from, to, fix) in [
+        ("\"health-trust\"]", "\"health-trsut\"]", "did you mean `health-trust`?"),
+        ("[\"health-trust\"]", "[]", "add one"),
+        ("sha256:2222", "sha256:222", "64 hexadecimal digits"),
+        ("https://localhost", "http://localhost", "write https://"),
+        ("https://localhost", "https://user:secret@localhost", "write https://"),
+        ("endpoint = ", "# ", "add endpoint"),
+        ("server_pins = ", "# ", "add the pin"),
+        ("carrier = \"https-push\"", "carrier = \"collect\"", "remove it"),
+        ("name = \"Solihull Metropolitan Borough Council\"", "name = \" \"", "write the"),
+        ("format = \"fhir\"", "format = \"hl7\"", "use one of: csv, json, fhir"),
+        ("enabled = true", "enabld = true", "did you mean `enabled`?"),
+    ] {
+        let complaint = partner_complaint(from, to);
+        assert!(complaint.contains(fix), "{complaint}");
+        assert!(complaint.starts_with("/etc/ehc/partners.toml:"), "{complaint}");
+    }
+}
+
+#[test]
+fn the_canonical_text_depends_on_content_alone() {
+    let partners = parse_partners(PARTNERS).expect("the example parses");
+    let (first, second) = PARTNERS.rsplit_once("[[partner]]").expect("two partners");
+    let turned = format!("[[partner]]{second}\n{first}");
+    let turned = parse_partners(&turned).expect("the same partners");
+    assert_eq!(partners.canonical_text(), turned.canonical_text());
+    let other = parse_partners(&PARTNERS.replace("\"fhir\"", "\"json\"")).expect("other partners");
+    assert_ne!(partners.canonical_text(), other.canonical_text());
+}
