@@ -31,7 +31,31 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that moves only when told to; for tests and the demo.
+/// The machine's clock, moved by an amount that can be changed; for the demo.
+#[derive(Debug)]
+pub struct ShiftedClock(AtomicI64);
+
+impl ShiftedClock {
+    /// A clock that runs with the machine's, this much ahead (or, negative, behind).
+    pub fn new(shift: SignedDuration) -> Self {
+        Self(AtomicI64::new(i64::try_from(shift.as_micros()).unwrap_or(0)))
+    }
+
+    /// Moves the clock on.
+    pub fn advance(&self, by: SignedDuration) {
+        self.0.fetch_add(i64::try_from(by.as_micros()).unwrap_or(0), Ordering::SeqCst);
+    }
+}
+
+impl Clock for ShiftedClock {
+    fn now(&self) -> Timestamp {
+        let now = SystemClock.now();
+        let shift = SignedDuration::from_micros(self.0.load(Ordering::SeqCst));
+        now.checked_add(shift).unwrap_or(now)
+    }
+}
+
+/// A clock that moves only when told to; for tests.
 #[derive(Debug)]
 pub struct FrozenClock(AtomicI64);
 

@@ -88,3 +88,8 @@ pub fn hex(bytes: &[u8]) -> String {
         text
     })
 }
+
+/// SHA-256 of public or sealed bytes, as lower-case hexadecimal digits.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex(&sha256(bytes))
+}

@@ -1,1 +1,5 @@
-fn main() {}
+//! `ehc-gateway`: arguments, then a command.
+
+fn main() -> std::process::ExitCode {
+    gateway::commands::run()
+}

@@ -155,6 +155,19 @@ impl Peers {
     }
 }
 
+impl Role {
+    /// The role as it is written in the partners file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LaCaseSystem => "la-case-system",
+            Self::HealthTrust => "health-trust",
+            Self::Icb => "icb",
+            Self::IgAuditor => "ig-auditor",
+            Self::Operator => "operator",
+        }
+    }
+}
+
 impl Peer {
     /// The organisation.
     pub fn organisation(&self) -> &OrganisationCode {

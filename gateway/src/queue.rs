@@ -1,9 +1,11 @@
 //! What is on its way: deliveries, their states, legs and leases.
 
+pub mod worker;
+
 use std::fmt;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use schemas::{LegId, MessageType, OrganisationCode, RecordId, ServiceCode};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -168,3 +170,19 @@ pub struct Leg {
     /// The state of the delivery behind it.
     pub delivery: DeliveryState,
 }
+
+/// How long to wait after a failed attempt: doubling from two seconds to an hour, with up to half
+/// as much again by chance, so that a returning partner is not met by everyone at once.
+pub fn backoff(attempt: u32, jitter: u16) -> SignedDuration {
+    let doublings = attempt.saturating_sub(1).min(BACKOFF_DOUBLINGS_MAX);
+    let seconds = (BACKOFF_FIRST_S << doublings).min(BACKOFF_MAX_S);
+    let extra = seconds * i64::from(jitter) / (2 * i64::from(u16::MAX));
+    SignedDuration::from_secs(seconds + extra)
+}
+
+/// The first wait, in seconds: a restart of the partner's service.
+const BACKOFF_FIRST_S: i64 = 2;
+/// The longest wait, in seconds.
+const BACKOFF_MAX_S: i64 = 3_600;
+/// Doublings until the longest wait is reached.
+const BACKOFF_DOUBLINGS_MAX: u32 = 11;

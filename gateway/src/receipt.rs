@@ -73,7 +73,7 @@ pub enum RowResult {
     /// It was not taken.
     Refused,
     /// It was accepted before; nothing new was done.
-    Duplicate,
+    Unchanged,
 }
 
 /// What becomes of one leg.
@@ -87,8 +87,13 @@ pub struct LegOutcome {
     pub service: Option<ServiceCode>,
     /// The organisation that has the service.
     pub recipient: OrganisationCode,
-    /// `queued`, `held` or `withdrawn`.
+    /// What was decided about sending it there: `release`, `release-reduced`, `hold`, `refuse`.
     pub outcome: String,
+    /// Why, in plain words.
+    pub reason: String,
+    /// The statutory date for the answer, for requests.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub due_on: Option<jiff::civil::Date>,
 }
 
 /// Why a receipt was not made or not believed.

@@ -112,6 +112,11 @@ impl Store {
         self.engine.close().await;
     }
 
+    /// Copies an embedded database into a new file: a backup while the gateway runs.
+    pub async fn copy_to(&self, file: &std::path::Path) -> Result<(), StoreError> {
+        connection::copy(&self.engine, file).await
+    }
+
     /// How many changes were committed, in how many transactions, since the store was opened.
     pub fn traffic(&self) -> Traffic {
         self.desk.traffic()

@@ -457,26 +457,18 @@ fn unframe(mut content: &[u8]) -> Result<Record, VaultError> {
     Record::reopen(json, attachments).or(Err(VaultError::Malformed("record")))
 }
 
-/// Reduces a record to the classes a release covers; also says what was left out.
-///
-/// For now a release that does not cover every class is refused, never widened: to be replaced by
-/// `Record::reduced_to`, which knows which field is of which class.
+/// Reduces a record to the classes a release covers; also says what was left out. A record whose
+/// type needs a class that the release does not cover is refused, never widened.
 fn reduce(
     record: Record,
     classes: &BTreeSet<DataClass>,
 ) -> Result<(Record, BTreeSet<DataClass>), VaultError> {
-    const EVERY: [DataClass; 6] = [
-        DataClass::Identity,
-        DataClass::Contact,
-        DataClass::Education,
-        DataClass::Health,
-        DataClass::Consent,
-        DataClass::Documents,
-    ];
-    if EVERY.iter().all(|class| classes.contains(class)) {
-        return Ok((record, BTreeSet::new()));
+    let (record, left_out) = record.reduced_to(classes);
+    if record.data_classes().is_subset(classes) {
+        Ok((record, left_out))
+    } else {
+        Err(VaultError::Token("it does not cover every class of data the message needs"))
     }
-    Err(VaultError::Token("it does not cover every class of data"))
 }
 
 #[cfg(test)]

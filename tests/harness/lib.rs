@@ -1,1 +1,9 @@
-//! Harness.
+//! What a test may say: a whole gateway over real mutual TLS, on either engine, with a clock that
+//! the test moves and partners that the test plays.
+
+pub mod gateway;
+pub mod peers;
+#[path = "../../gateway/src/store/tests/postgres.rs"]
+pub mod postgres;
+
+pub use gateway::{Engine, TestGateway, each_engine};

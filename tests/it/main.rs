@@ -1,1 +1,5 @@
-fn main() {}
+//! The one integration binary: journeys, safety and recovery.
+
+mod journeys;
+mod recovery;
+mod safety;

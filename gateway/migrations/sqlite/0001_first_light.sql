@@ -85,6 +85,8 @@ create table records (
     envelope blob not null,
     -- immutable: SHA-256 of the sender and its own reference; refuses the same message twice
     identity blob not null unique check (length(identity) = 32),
+    -- immutable: keyed hash of the canonical message, tells a repeat from a clash
+    fingerprint blob not null check (length(fingerprint) = 32),
     -- immutable: the person's pseudonym
     subject blob check (subject is null or length(subject) = 32),
     -- immutable: HMAC of date of birth and family name

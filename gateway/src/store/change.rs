@@ -102,6 +102,8 @@ pub enum Write {
         /// The new expected date, for an exception.
         expected_on: Option<Date>,
     },
+    /// A leg that was withheld begins again, with the dates of its new beginning.
+    LegRestarted(NewLeg),
     /// A person's vote on a held delivery. Fails when the same person has voted before.
     Override(DeliveryId, crate::authority::Override),
     /// A held delivery is queued again from this time on (after enough votes).
@@ -142,6 +144,8 @@ pub struct NewRecord {
     pub submission: SubmissionId,
     /// SHA-256 of the sender and the sender's own reference: refuses the same message twice.
     pub identity: [u8; 32],
+    /// HMAC of the canonical message: tells the same message from another under its reference.
+    pub fingerprint: [u8; 32],
     /// About whom.
     pub subject: Option<SubjectKey>,
     /// HMAC of date of birth and family name: the second half of the wrong-person guard.

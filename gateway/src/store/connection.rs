@@ -60,6 +60,16 @@ pub(super) async fn open(location: &StoreLocation) -> Result<Engine, StoreError>
     }
 }
 
+/// Copies an embedded database whole, consistent and without its journal, while it is in use.
+pub(super) async fn copy(engine: &Engine, to: &Path) -> Result<(), StoreError> {
+    let Engine::Sqlite { write, .. } = engine else {
+        return Err(StoreError::Setting { setting: "engine: copy a server with its own tools" });
+    };
+    let to = to.display().to_string();
+    sqlx::query("/* connection::copy */ vacuum into $1").bind(to).execute(write).await?;
+    Ok(())
+}
+
 async fn open_sqlite(path: &Path) -> Result<Engine, StoreError> {
     make_private(path)?;
     let options = SqliteConnectOptions::new()

@@ -1,5 +1,6 @@
 //! Counts for the metrics: numbers only, of nobody.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::Store;
@@ -26,7 +27,27 @@ pub struct Counts {
     pub quarantined: u64,
 }
 
+impl Counts {
+    /// The counts of deliveries by state, for metrics.
+    pub fn by_state(&self) -> [(&'static str, u64); 4] {
+        [
+            ("queued", self.queued),
+            ("held", self.held),
+            ("failed", self.failed),
+            ("unknown", self.unknown),
+        ]
+    }
+}
+
 impl Store {
+    /// How many pushes are due or under way.
+    pub async fn pushes_under_way(&self, now: Timestamp) -> Result<u64, StoreError> {
+        match self.engine.row(&PUSHES_UNDER_WAY, values![now]).await? {
+            Some(row) => row.count("pushes"),
+            None => Ok(0),
+        }
+    }
+
     /// How much of everything there is, on this civil date.
     pub async fn counts(&self, today: Date) -> Result<Counts, StoreError> {
         let Some(row) = self.engine.row(&COUNTS, values![today]).await? else {
@@ -45,6 +66,9 @@ impl Store {
 }
 
 statements! {
+    PUSHES_UNDER_WAY = "counts::pushes_under_way" on "deliveries":
+        "select count(*) as pushes from deliveries
+        where carrier = 'https-push' and state = 'queued' and available_at <= $1";
     COUNTS = "counts::counts" on "deliveries":
         "select
             (select count(*) from deliveries where state = 'queued') as queued,

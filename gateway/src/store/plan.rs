@@ -175,6 +175,7 @@ impl Plan {
             | Write::Stop(..)
             | Write::Acknowledged(..)
             | Write::LegChanged { .. }
+            | Write::LegRestarted(_)
             | Write::Override(..)
             | Write::TrustInForce(_) => {}
         }
@@ -208,6 +209,7 @@ fn record(new: &NewRecord) -> Vec<Value> {
         serde_json::Value::from(recipients).to_string(),
         new.sealed.envelope.clone(),
         new.identity,
+        new.fingerprint,
         new.subject.map(|key| key.0),
         new.demographics,
         new.label.envelope.clone(),

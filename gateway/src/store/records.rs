@@ -103,10 +103,13 @@ impl Store {
         row.as_ref().map(record).transpose()
     }
 
-    /// The record a sender sent before under the same reference.
-    pub async fn find_duplicate(&self, identity: [u8; 32]) -> Result<Option<RecordId>, StoreError> {
+    /// The record a sender sent before under the same reference, and its fingerprint.
+    pub async fn find_duplicate(
+        &self,
+        identity: [u8; 32],
+    ) -> Result<Option<(RecordId, [u8; 32])>, StoreError> {
         let row = self.engine.row(&FIND_DUPLICATE, values![identity]).await?;
-        row.map(|row| row.id("id").map(RecordId)).transpose()
+        row.map(|row| Ok((RecordId(row.id("id")?), row.hash("fingerprint")?))).transpose()
     }
 
     /// The records that answer a leg, oldest first.
@@ -201,7 +204,7 @@ statements! {
             label, about, decisions_pass_on, accepted_at
         from records where id = $1";
     FIND_DUPLICATE = "records::find_duplicate" on "records":
-        "select id from records where identity = $1";
+        "select id, fingerprint from records where identity = $1";
     ANSWERS_TO = "records::answers_to" on "records":
         "select id from records where about = $1 order by accepted_at, id";
     SEALED_ENVELOPES = "records::sealed_envelopes" on "records":

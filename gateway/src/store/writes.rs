@@ -87,6 +87,17 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
             let values = values![leg.0, name_of(*state), *answered_on, *expected_on];
             one(tx, &LEG_CHANGED, values, "there is no such leg").await
         }
+        Write::LegRestarted(new) => {
+            let values = values![
+                new.id.0,
+                new.received_on,
+                new.statutory_due,
+                new.operational_due,
+                new.rule_version.as_str(),
+                name_of(new.state),
+            ];
+            one(tx, &LEG_RESTARTED, values, "only a withheld leg begins again").await
+        }
         Write::Override(id, vote) => {
             let values = values![id.0, vote.person.as_str(), &vote.organisation, vote.at];
             one(tx, &OVERRIDE, values, "only what is held is voted on").await
@@ -202,6 +213,10 @@ statements! {
         "update legs set state = $2, answered_on = coalesce($3, answered_on),
             expected_on = coalesce($4, expected_on)
         where id = $1";
+    LEG_RESTARTED = "writes::update" on "legs":
+        "update legs set received_on = $2, statutory_due = $3, operational_due = $4,
+            rule_version = $5, state = $6
+        where id = $1 and state = 'withheld'";
     OVERRIDE = "writes::update" on "overrides":
         "insert into overrides (delivery_id, person, organisation, at_us)
         select id, $2, $3, $4 from deliveries where id = $1 and state = 'held'";
@@ -246,6 +261,7 @@ const RECORDS: Insert = Insert {
         ("recipients", "?"),
         ("envelope", "?"),
         ("identity", "?"),
+        ("fingerprint", "?"),
         ("subject", "?"),
         ("demographics", "?"),
         ("label", "?"),

@@ -28,6 +28,18 @@ pub enum TrustChange {
     },
 }
 
+impl TrustChange {
+    /// A word for the log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Certificate => "certificate",
+            Self::Authorities => "authorities",
+            Self::RevocationLists => "revocation-lists",
+            Self::Partners { .. } => "partners",
+        }
+    }
+}
+
 /// What the watcher has to say.
 #[derive(Debug)]
 pub enum TrustNews {

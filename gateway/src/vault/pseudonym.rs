@@ -35,6 +35,7 @@ pub struct Pseudonyms {
     subjects: hmac::Key,
     demographics: hmac::Key,
     people: hmac::Key,
+    messages: hmac::Key,
 }
 
 impl Pseudonyms {
@@ -45,6 +46,7 @@ impl Pseudonyms {
             subjects: derive_key(&secret, b"subject")?,
             demographics: derive_key(&secret, b"demographics")?,
             people: derive_key(&secret, b"person")?,
+            messages: derive_key(&secret, b"message")?,
         })
     }
 
@@ -69,7 +71,7 @@ impl Pseudonyms {
     pub fn subject_key(&self, subject: &Subject, sender: &OrganisationCode) -> SubjectKey {
         let sender = sender.as_str().as_bytes();
         let key = if let Some(number) = &subject.nhs_number {
-            keyed(&self.subjects, &[b"nhs-number", number.expose().as_bytes()])
+            return self.key_of_nhs_number(number);
         } else if let Some(id) = &subject.la_person_id {
             keyed(&self.subjects, &[b"sender-person", sender, id.expose().as_bytes()])
         } else {
@@ -78,6 +80,17 @@ impl Pseudonyms {
             keyed(&self.subjects, &[b"details", sender, &demographics, given.as_bytes()])
         };
         SubjectKey(key)
+    }
+
+    /// The pseudonym of the person with an NHS number.
+    pub fn key_of_nhs_number(&self, number: &schemas::NhsNumber) -> SubjectKey {
+        SubjectKey(keyed(&self.subjects, &[b"nhs-number", number.expose().as_bytes()]))
+    }
+
+    /// A keyed hash by which a message is recognised again: of its sender and reference
+    /// (`identity`), or of its whole content (`fingerprint`).
+    pub fn recognition(&self, what: &str, bytes: &[u8]) -> [u8; 32] {
+        keyed(&self.messages, &[what.as_bytes(), bytes])
     }
 
     /// What must agree before two messages are taken to be about one person: date of birth, and

@@ -1,0 +1,288 @@
+//! The partner API: one table of routes, one way in, handlers of a dozen lines.
+//!
+//! [`ROUTES`] says for every route who may call it and whether a person must be named; the router,
+//! the API description and the safety tests are all made from it, so a route cannot be added
+//! without being classified. Every request passes [`entry`]: the peer is checked again, roles are
+//! enforced, refusals are audited, and one line is logged at the end.
+
+pub mod problem;
+
+mod audit;
+mod board;
+mod consents;
+mod cursor;
+mod health;
+mod holds;
+mod inbox;
+mod openapi;
+mod records;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{self, MethodRouter};
+
+use crate::app::App;
+use crate::audit::{Actor, Event, EventKind};
+use crate::peer::{Peer, Role};
+use crate::pipeline::Sender;
+use crate::store::Change;
+use problem::{Kind, Problem};
+
+pub use health::admin_router;
+pub use openapi::document as openapi_document;
+
+/// A route: what it is for and who may call it.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    /// Which handler.
+    pub id: RouteId,
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// The path, with parameters in braces.
+    pub path: &'static str,
+    /// What it does, in one sentence.
+    pub summary: &'static str,
+    /// Who may call it.
+    pub roles: &'static [Role],
+    /// Whether the person who acts must be named in `EHC-Acting-User`.
+    pub person: bool,
+}
+
+/// Every handler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is described by its route's summary")]
+pub enum RouteId {
+    Submit,
+    Rehearse,
+    Journey,
+    Inbox,
+    Collect,
+    Document,
+    Acknowledge,
+    Board,
+    RecordConsent,
+    FindConsents,
+    Holds,
+    DecideHold,
+    Checkpoint,
+    Entries,
+    Inclusion,
+    Consistency,
+    Keys,
+    WhoAmI,
+    Describe,
+}
+
+const EVERYONE: &[Role] =
+    &[Role::LaCaseSystem, Role::HealthTrust, Role::Icb, Role::IgAuditor, Role::Operator];
+const PARTNERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role::Icb];
+const BOARD_READERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role::Icb, Role::IgAuditor];
+const CONSENT_RECORDERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role::Icb];
+const CONSENT_READERS: &[Role] = &[Role::LaCaseSystem, Role::IgAuditor];
+const HOLD_DECIDERS: &[Role] = &[Role::LaCaseSystem, Role::IgAuditor];
+const JOURNEY_READERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role::IgAuditor];
+
+/// Every route of the partner API.
+#[rustfmt::skip]
+pub const ROUTES: [Route; 19] = [
+    Route { id: RouteId::Submit, method: "POST", path: "/v1/messages", summary: "Submit one message (JSON, FHIR) or a batch (CSV); answered with a signed receipt.", roles: PARTNERS, person: false },
+    Route { id: RouteId::Rehearse, method: "POST", path: "/v1/messages/dry-run", summary: "Say what submitting this would do; nothing is stored.", roles: PARTNERS, person: false },
+    Route { id: RouteId::Journey, method: "GET", path: "/v1/records/{record}/journey", summary: "What happened to a record, step by step.", roles: JOURNEY_READERS, person: true },
+    Route { id: RouteId::Inbox, method: "GET", path: "/v1/inbox", summary: "List what waits for the caller; no content.", roles: PARTNERS, person: false },
+    Route { id: RouteId::Collect, method: "GET", path: "/v1/inbox/{delivery}", summary: "Fetch one delivery in the format named by Accept.", roles: PARTNERS, person: false },
+    Route { id: RouteId::Document, method: "GET", path: "/v1/inbox/{delivery}/documents/{number}", summary: "Fetch one document of a delivery, counted from 1.", roles: PARTNERS, person: false },
+    Route { id: RouteId::Acknowledge, method: "POST", path: "/v1/inbox/{delivery}/acknowledgement", summary: "Say that a delivery was accepted into the caller's system, or rejected and why.", roles: PARTNERS, person: false },
+    Route { id: RouteId::Board, method: "GET", path: "/v1/board", summary: "Who owes what to whom by when.", roles: BOARD_READERS, person: false },
+    Route { id: RouteId::RecordConsent, method: "POST", path: "/v1/consents", summary: "Record that agreement to share was given or withdrawn; effective when answered.", roles: CONSENT_RECORDERS, person: false },
+    Route { id: RouteId::FindConsents, method: "POST", path: "/v1/consents/find", summary: "Read what is recorded of agreement to share about one person.", roles: CONSENT_READERS, person: true },
+    Route { id: RouteId::Holds, method: "GET", path: "/v1/holds", summary: "List deliveries that wait for a person's decision.", roles: HOLD_DECIDERS, person: false },
+    Route { id: RouteId::DecideHold, method: "POST", path: "/v1/holds/{delivery}/decision", summary: "Vote to release a held delivery (two people are needed), or refuse it.", roles: HOLD_DECIDERS, person: true },
+    Route { id: RouteId::Checkpoint, method: "GET", path: "/v1/audit/checkpoint", summary: "The newest signed checkpoint of the audit log.", roles: EVERYONE, person: false },
+    Route { id: RouteId::Entries, method: "GET", path: "/v1/audit/entries", summary: "Entries of the audit log as JSON lines, for verification.", roles: EVERYONE, person: false },
+    Route { id: RouteId::Inclusion, method: "GET", path: "/v1/audit/entries/{seq}/proof", summary: "The proof that an entry is in the log.", roles: EVERYONE, person: false },
+    Route { id: RouteId::Consistency, method: "GET", path: "/v1/audit/consistency", summary: "The proof that one checkpoint extends another.", roles: EVERYONE, person: false },
+    Route { id: RouteId::Keys, method: "GET", path: "/v1/audit/keys", summary: "The public keys that receipts and checkpoints are verified with.", roles: EVERYONE, person: false },
+    Route { id: RouteId::WhoAmI, method: "GET", path: "/v1/whoami", summary: "How the gateway sees the caller: organisation, roles, certificate, key exchange.", roles: EVERYONE, person: false },
+    Route { id: RouteId::Describe, method: "GET", path: "/v1/openapi.json", summary: "This description.", roles: EVERYONE, person: false },
+];
+
+/// Who calls, as every handler sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) peer: Peer,
+    pub(crate) actor: Actor,
+}
+
+impl Caller {
+    fn sender(&self) -> Sender {
+        Sender {
+            organisation: self.peer.organisation().clone(),
+            roles: self.peer.roles().iter().copied().collect(),
+            actor: self.actor.clone(),
+        }
+    }
+
+    fn has(&self, role: Role) -> bool {
+        self.peer.has_role(role)
+    }
+}
+
+/// The router of the partner API, to be served behind mutual TLS only.
+pub fn router(app: &Arc<App>) -> Router {
+    let mut router = Router::new();
+    for route in &ROUTES {
+        let guard = middleware::from_fn_with_state((Arc::clone(app), Some(route)), entry);
+        router = router.route(route.path, handler(route.id).route_layer(guard));
+    }
+    let guard = middleware::from_fn_with_state((Arc::clone(app), None), entry);
+    router
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(nothing_here)
+        .layer(axum::extract::DefaultBodyLimit::max(adapters::limits::SUBMISSION_BYTES_MAX))
+        .layer(guard)
+        .with_state(Arc::clone(app))
+}
+
+fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
+    match id {
+        RouteId::Submit => routing::post(records::submit),
+        RouteId::Rehearse => routing::post(records::rehearse),
+        RouteId::Journey => routing::get(records::journey),
+        RouteId::Inbox => routing::get(inbox::list),
+        RouteId::Collect => routing::get(inbox::collect),
+        RouteId::Document => routing::get(inbox::document),
+        RouteId::Acknowledge => routing::post(inbox::acknowledge),
+        RouteId::Board => routing::get(board::board),
+        RouteId::RecordConsent => routing::post(consents::record),
+        RouteId::FindConsents => routing::post(consents::find),
+        RouteId::Holds => routing::get(holds::list),
+        RouteId::DecideHold => routing::post(holds::decide),
+        RouteId::Checkpoint => routing::get(audit::checkpoint),
+        RouteId::Entries => routing::get(audit::entries),
+        RouteId::Inclusion => routing::get(audit::inclusion),
+        RouteId::Consistency => routing::get(audit::consistency),
+        RouteId::Keys => routing::get(audit::keys),
+        RouteId::WhoAmI => routing::get(health::who_am_i),
+        RouteId::Describe => routing::get(openapi::describe),
+    }
+}
+
+/// The URI of a problem type: a section of `docs/problems.md`.
+pub fn problem_type(code: &str) -> String {
+    format!("urn:ehc-gateway:problem:{code}")
+}
+
+async fn nothing_here() -> Problem {
+    Problem::new(Kind::NotFound, "There is no such route. GET /v1/openapi.json describes them all.")
+}
+
+type EntryState = (Arc<App>, Option<&'static Route>);
+
+/// The one way in. The outer layer (no route) authenticates, logs and renders problems; the inner
+/// one, which knows the route, enforces roles and the naming of a person.
+async fn entry(
+    State((app, route)): State<EntryState>,
+    matched: Option<MatchedPath>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let Some(route) = route else { return outermost(&app, matched, request, next).await };
+    let caller = request.extensions().get::<Caller>().cloned();
+    match permit(&app, route, caller).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(problem) => axum::response::IntoResponse::into_response(problem),
+    }
+}
+
+async fn permit(app: &App, route: &Route, caller: Option<Caller>) -> Result<Caller, Problem> {
+    let caller = caller.ok_or_else(|| Problem::new(Kind::Internal, "No caller was identified."))?;
+    if !route.roles.iter().any(|role| caller.has(*role)) {
+        let event = Event::new(EventKind::AccessRefused, caller.actor.clone())
+            .with("route", route.path)
+            .with("rule", "role");
+        app.store.commit(Change::because(event)).await?;
+        return Err(Problem::new(
+            Kind::NotPermitted,
+            "No role of your organisation may call this route. Ask the operator if it should.",
+        ));
+    }
+    if route.person && caller.actor.person.is_none() {
+        return Err(Problem::new(
+            Kind::InvalidParameter,
+            "A person acts here: name them in the EHC-Acting-User header, and their role in EHC-Acting-Role.",
+        ));
+    }
+    Ok(caller)
+}
+
+async fn outermost(
+    app: &App,
+    matched: Option<MatchedPath>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    #[expect(clippy::disallowed_methods, reason = "a duration for one log line and one metric")]
+    let started = Instant::now();
+    let reference = app.make_id().map(|id| id.to_string()).unwrap_or_default();
+    let method = request.method().clone();
+    let peer = request.extensions().get::<Peer>().cloned();
+    let organisation = peer.as_ref().map(|peer| peer.organisation().to_string());
+    let response = match identify(app, peer, request.headers()) {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(problem) => axum::response::IntoResponse::into_response(problem),
+    };
+    let mut response = match response.extensions().get::<Problem>().cloned() {
+        Some(problem) => problem.render(&reference),
+        None => response,
+    };
+    if let Ok(value) = HeaderValue::from_str(&reference) {
+        response.headers_mut().insert("x-request-id", value);
+    }
+    response.headers_mut().insert("cache-control", HeaderValue::from_static("no-store"));
+    let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
+    let status = response.status().as_u16();
+    let took = started.elapsed();
+    app.metrics.request(route, method.as_str(), status, took);
+    tracing::info!(
+        reference,
+        route,
+        method = method.as_str(),
+        status,
+        organisation = organisation.as_deref().unwrap_or("unknown"),
+        took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        "{reference} {} {route} {status}",
+        method.as_str(),
+    );
+    response
+}
+
+/// Who calls. The listener has looked at the certificate again before this request.
+fn identify(app: &App, peer: Option<Peer>, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let peer =
+        peer.ok_or_else(|| Problem::new(Kind::Internal, "The connection has no identity."))?;
+    let text = |name: &str| {
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        value.map(str::trim).filter(|text| !text.is_empty() && text.len() <= HEADER_CHARS_MAX)
+    };
+    let names = app.vault.pseudonyms();
+    let person = text("ehc-acting-user").map(|user| names.person(peer.organisation(), user));
+    let role = text("ehc-acting-role")
+        .filter(|role| role.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == ' '));
+    let actor = Actor { person, role: role.map(str::to_owned), ..peer.actor() };
+    Ok(Caller { peer, actor })
+}
+
+/// The longest acting-user or acting-role header.
+const HEADER_CHARS_MAX: usize = 100;

@@ -1,0 +1,134 @@
+//! The log for those who verify it: checkpoint, entries, proofs, keys.
+//!
+//! Leaves hold pseudonyms and hashes, so every partner may hold the whole log and check it
+//! without trusting us. Reading entries is itself an entry.
+
+use std::sync::Arc;
+
+use axum::extract::{Extension, Path, Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Json, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+
+use super::Caller;
+use super::problem::{Kind, Problem};
+use crate::app::App;
+use crate::audit::verify::Row;
+use crate::audit::{Event, EventKind, bundle};
+use crate::store::Change;
+
+pub(super) async fn checkpoint(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let note = app.store.latest_checkpoint().await?;
+    let note = note.ok_or_else(|| {
+        Problem::new(Kind::NotFound, "The log is empty: there is no checkpoint yet.")
+    })?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], note.note).into_response())
+}
+
+/// Query parameters for entries.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EntriesQuery {
+    #[serde(default)]
+    from: u64,
+    limit: Option<u32>,
+}
+
+pub(super) async fn entries(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    query: Result<Query<EntriesQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Problem> {
+    let wrong = || {
+        Problem::new(
+            Kind::InvalidParameter,
+            "Parameters are from (0 or more) and limit (1 to 5000).",
+        )
+    };
+    let Query(query) = query.or(Err(wrong()))?;
+    let limit = query.limit.unwrap_or(1000);
+    if !(1..=5000).contains(&limit) {
+        return Err(wrong());
+    }
+    let event = Event::new(EventKind::AuditViewed, caller.actor.clone())
+        .with("from", query.from)
+        .with("limit", limit);
+    app.store.commit(Change::because(event)).await?;
+    let rows = app.store.audit_rows(query.from, limit).await?;
+    let mut lines = Vec::new();
+    for row in rows {
+        let row = Row { seq: row.seq, leaf: row.leaf, nodes: row.nodes };
+        let unwritten = |_| Problem::new(Kind::Internal, "Quote the reference to the operator.");
+        bundle::write_row(&mut lines, &row).map_err(unwritten)?;
+    }
+    Ok(([(header::CONTENT_TYPE, "application/jsonl")], lines).into_response())
+}
+
+/// The size of the tree a proof is for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SizeQuery {
+    size: Option<u64>,
+}
+
+pub(super) async fn inclusion(
+    State(app): State<Arc<App>>,
+    Path(seq): Path<String>,
+    query: Result<Query<SizeQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Problem> {
+    let wrong =
+        || Problem::new(Kind::InvalidParameter, "Name an entry below the size of the tree.");
+    let Query(query) = query.or(Err(wrong()))?;
+    let seq: u64 = seq.parse().or(Err(wrong()))?;
+    let size = app.log_size().await?;
+    let size = query.size.filter(|wanted| *wanted <= size).unwrap_or(size);
+    if seq >= size {
+        return Err(wrong());
+    }
+    let proof = app.inclusion_proof(size, seq).await?;
+    Ok(Json(serde_json::json!({ "seq": seq, "size": size, "hashes": encoded(&proof) }))
+        .into_response())
+}
+
+/// The two sizes a consistency proof is between.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BetweenQuery {
+    from: u64,
+    to: Option<u64>,
+}
+
+pub(super) async fn consistency(
+    State(app): State<Arc<App>>,
+    query: Result<Query<BetweenQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Problem> {
+    let wrong = || {
+        Problem::new(
+            Kind::InvalidParameter,
+            "Parameters are from (1 or more) and to (at most the log's size).",
+        )
+    };
+    let Query(query) = query.or(Err(wrong()))?;
+    let size = app.log_size().await?;
+    let to = query.to.unwrap_or(size);
+    if query.from == 0 || query.from > to || to > size {
+        return Err(wrong());
+    }
+    let proof = app.consistency_proof(query.from, to).await?;
+    Ok(Json(serde_json::json!({ "from": query.from, "to": to, "hashes": encoded(&proof) }))
+        .into_response())
+}
+
+pub(super) async fn keys(State(app): State<Arc<App>>) -> Response {
+    Json(serde_json::json!({
+        "log": app.log_vkey,
+        "receipts": { "keys": [app.receipts.public_jwk()] },
+    }))
+    .into_response()
+}
+
+fn encoded(hashes: &[[u8; 32]]) -> Vec<String> {
+    hashes.iter().map(|hash| STANDARD.encode(hash)).collect()
+}

@@ -1,0 +1,71 @@
+//! `GET /v1/board`: the caller's own part of the board.
+
+use std::sync::Arc;
+
+use axum::extract::{Extension, Query, State};
+use axum::response::{IntoResponse, Json, Response};
+use jiff::civil::Date;
+use schemas::LegId;
+use serde::Deserialize;
+
+use super::problem::{Kind, Problem};
+use super::{Caller, cursor};
+use crate::app::App;
+use crate::peer::Role;
+use crate::store::{BoardFilter, BoardPlace};
+
+/// Query parameters of the board.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BoardQuery {
+    /// Only legs that still owe an answer.
+    #[serde(default)]
+    open: bool,
+    /// Continue after the last line of the page before.
+    cursor: Option<String>,
+    /// At most this many lines, 1 to 500.
+    limit: Option<u32>,
+}
+
+pub(super) async fn board(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    query: Result<Query<BoardQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Problem> {
+    let parameters = || {
+        Problem::new(
+            Kind::InvalidParameter,
+            "Parameters are open=true, limit (1 to 500) and cursor, the `next` of the page before.",
+        )
+    };
+    let Query(query) = query.or(Err(parameters()))?;
+    let limit = query.limit.unwrap_or(200);
+    if !(1..=500).contains(&limit) {
+        return Err(parameters());
+    }
+    let own = caller.peer.organisation().clone();
+    // Who asks sees what it asked; who is asked sees what it owes; IG sees all.
+    let everything = caller.has(Role::IgAuditor);
+    let asks = caller.has(Role::LaCaseSystem);
+    let filter = BoardFilter {
+        sender: (asks && !everything).then(|| own.clone()),
+        recipient: (!asks && !everything).then_some(own),
+        state: None,
+        open_only: query.open,
+    };
+    let scope = format!("board {filter:?}");
+    let after = query.cursor.as_deref().map(|text| cursor::read::<(Date, LegId)>(&scope, text));
+    if after == Some(None) {
+        return Err(parameters());
+    }
+    let after = after.flatten().map(|(statutory_due, id)| BoardPlace { statutory_due, id });
+    let lines = crate::board::lines(&app, &filter, after, limit, &caller.actor).await?;
+    let full = usize::try_from(limit).is_ok_and(|limit| lines.len() == limit);
+    let last = lines.last().filter(|_| full);
+    let next = last.and_then(|line| cursor::write(&scope, (line.statutory_due, line.leg)));
+    let overdue = lines.iter().filter(|line| line.overdue).count();
+    let body = serde_json::json!({
+        "today": app.clock.today(), "overdue": overdue, "legs": lines, "next": next,
+    });
+    Ok(Json(body).into_response())
+}

@@ -1,0 +1,58 @@
+//! Is it well, and who am I? Health and metrics live on a listener of their own, loopback only.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Extension, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::get;
+
+use super::Caller;
+use crate::app::App;
+
+/// The router of the operator's own listener: `/livez`, `/readyz`, `/metrics`.
+pub fn admin_router(app: &Arc<App>) -> Router {
+    Router::new()
+        .route("/livez", get(|| async { "live\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(Arc::clone(app))
+}
+
+async fn ready(State(app): State<Arc<App>>) -> Response {
+    if app.is_stopping() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
+    }
+    match app.store.audit_head().await {
+        Ok(_) => "ready\n".into_response(),
+        Err(error) => {
+            tracing::warn!(error = %crate::telemetry::chain(&error), "not ready: the store failed");
+            (StatusCode::SERVICE_UNAVAILABLE, "not ready: the store does not answer\n")
+                .into_response()
+        }
+    }
+}
+
+async fn metrics(State(app): State<Arc<App>>) -> Response {
+    if let Ok(counts) = app.store.counts(app.clock.today()).await {
+        app.metrics.queue(&counts);
+    }
+    let text = app.metrics.render();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+pub(super) async fn who_am_i(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+) -> Response {
+    Json(serde_json::json!({
+        "organisation": caller.peer.organisation(),
+        "name": caller.peer.name(),
+        "roles": caller.peer.roles(),
+        "certificate": format!("sha256:{}", caller.peer.pin().to_hex()),
+        "key_exchange": caller.peer.key_exchange().name(),
+        "gateway": app.organisation(),
+    }))
+    .into_response()
+}

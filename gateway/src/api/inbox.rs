@@ -1,0 +1,225 @@
+//! The inbox: list, fetch, acknowledge.
+//!
+//! Listing shows no content, so polling it is not a look at anybody's record and is not audited.
+//! Fetching is a release: decided, and in the log, before a byte leaves.
+
+use std::sync::Arc;
+
+use adapters::Format;
+use axum::body::Body;
+use axum::body::Bytes;
+use axum::extract::{Extension, Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Json, Response};
+use http_body_util::BodyExt;
+use jiff::Timestamp;
+use schemas::MessageType;
+use schemas::record::RejectionReason;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::problem::{Kind, Problem};
+use super::{Caller, cursor};
+use crate::app::App;
+use crate::pipeline::{self, Collected, Part};
+use crate::queue::{Delivery, DeliveryId, DeliveryState};
+use crate::store::InboxPlace;
+
+/// Query parameters of the inbox.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InboxQuery {
+    cursor: Option<String>,
+    limit: Option<u32>,
+    #[serde(default)]
+    all: bool,
+}
+
+/// One line of the inbox.
+#[derive(Debug, Serialize)]
+struct Line {
+    delivery: DeliveryId,
+    #[serde(rename = "type")]
+    kind: MessageType,
+    service: Option<String>,
+    from: String,
+    state: DeliveryState,
+    available_at: String,
+    href: String,
+}
+
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    query: Result<Query<InboxQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(query) = query.or(Err(Problem::new(
+        Kind::InvalidParameter,
+        "Parameters are cursor, limit (1 to 500) and all=true.",
+    )))?;
+    let recipient = caller.peer.organisation();
+    let scope = format!("inbox {recipient} {}", query.all);
+    let limit = query.limit.unwrap_or(100);
+    let after = query.cursor.as_deref().map(|text| cursor::read::<(i64, Uuid)>(&scope, text));
+    if !(1..=500).contains(&limit) || after == Some(None) {
+        return Err(Problem::new(
+            Kind::InvalidParameter,
+            "The cursor belongs to another list, or the limit is not between 1 and 500. Start again without a cursor.",
+        ));
+    }
+    let after = after.flatten().and_then(|(at, id)| {
+        let available_at = Timestamp::from_microsecond(at).ok()?;
+        Some(InboxPlace { available_at, id: DeliveryId(id) })
+    });
+    let states: &[DeliveryState] = if query.all { &LISTED } else { &WAITING };
+    let deliveries = app.store.inbox(recipient, states, after, limit).await?;
+    let full = usize::try_from(limit).is_ok_and(|limit| deliveries.len() == limit);
+    let last = deliveries.last().filter(|_| full);
+    let next = last.and_then(|d| cursor::write(&scope, (d.available_at.as_microsecond(), d.id.0)));
+    let lines: Vec<Line> = deliveries.into_iter().map(line).collect();
+    let mut response =
+        Json(serde_json::json!({ "deliveries": lines, "next": &next })).into_response();
+    if let Some(next) = &next
+        && let Ok(link) = HeaderValue::from_str(&format!("</v1/inbox?cursor={next}>; rel=\"next\""))
+    {
+        response.headers_mut().insert(header::LINK, link);
+    }
+    Ok(response)
+}
+
+pub(super) async fn collect(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(delivery): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let id = delivery_id(&delivery)?;
+    let format = accepted_format(&headers)?;
+    let actor = caller.actor.clone();
+    let organisation = caller.peer.organisation();
+    let part = Part::Message(format);
+    let collected = pipeline::collect(&app, organisation, &actor, id, part).await?;
+    Ok(leaving(collected))
+}
+
+pub(super) async fn document(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path((delivery, number)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let id = delivery_id(&delivery)?;
+    let index = number.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+    let index =
+        index.ok_or_else(|| Problem::new(Kind::NotFound, "Documents are counted from 1."))?;
+    let organisation = caller.peer.organisation();
+    let part = Part::Document(index);
+    let collected = pipeline::collect(&app, organisation, &caller.actor, id, part).await?;
+    Ok(leaving(collected))
+}
+
+/// A business acknowledgement.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Acknowledgement {
+    outcome: schemas::record::NoticeOutcome,
+    #[serde(default)]
+    reason: Option<RejectionReason>,
+}
+
+pub(super) async fn acknowledge(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(delivery): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    super::records::idempotency_key(&headers)?;
+    let id = delivery_id(&delivery)?;
+    let body: Acknowledgement = serde_json::from_slice(&body).or(Err(Problem::new(
+        Kind::MalformedMessage,
+        "Send {\"outcome\": \"accepted\"} or {\"outcome\": \"rejected\", \"reason\": \"NOT_MY_PATIENT\"} with a reason of the catalogue.",
+    )))?;
+    let state = match (body.outcome, body.reason) {
+        (schemas::record::NoticeOutcome::Accepted, _) => DeliveryState::Accepted,
+        (schemas::record::NoticeOutcome::Rejected, Some(_)) => DeliveryState::Rejected,
+        (schemas::record::NoticeOutcome::Rejected, None) => {
+            return Err(Problem::new(
+                Kind::InvalidParameter,
+                "A rejection needs a reason of the catalogue, for example WRONG_ORG.",
+            ));
+        }
+    };
+    let organisation = caller.peer.organisation();
+    crate::journey::acknowledge(&app, organisation, &caller.actor, id, state, body.reason).await?;
+    Ok(Json(serde_json::json!({ "delivery": id, "state": state })).into_response())
+}
+
+/// The parcel as a response whose body keeps the guard until it has been handed over.
+fn leaving(collected: Collected) -> Response {
+    let Collected { parcel, guard } = collected;
+    let body = http_body_util::Full::new(Bytes::copy_from_slice(parcel.expose_body()));
+    // The closure owns the guard: it is dropped with the body, after the last byte was taken.
+    let body = body.map_frame(move |frame| {
+        let _held = &guard;
+        frame
+    });
+    let mut response = Response::new(Body::new(body));
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(parcel.media_type()) {
+        headers.insert(header::CONTENT_TYPE, value);
+    }
+    let id = parcel.delivery().to_string();
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        headers.insert("ehc-delivery", value);
+    }
+    if let Some(name) = parcel.file_name()
+        && let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""))
+    {
+        headers.insert(header::CONTENT_DISPOSITION, value);
+    }
+    response
+}
+
+fn line(delivery: Delivery) -> Line {
+    Line {
+        href: format!("/v1/inbox/{}", delivery.id),
+        delivery: delivery.id,
+        kind: delivery.kind,
+        service: delivery.service.map(|service| service.to_string()),
+        from: delivery.sender.to_string(),
+        state: delivery.state,
+        available_at: delivery.available_at.to_string(),
+    }
+}
+
+pub(super) fn delivery_id(text: &str) -> Result<DeliveryId, Problem> {
+    Uuid::try_parse(text)
+        .map(DeliveryId)
+        .or(Err(Problem::new(Kind::NotFound, "No delivery with this id is in your inbox.")))
+}
+
+/// The format named by `Accept`; the recipient's own when it names none.
+fn accepted_format(headers: &HeaderMap) -> Result<Option<Format>, Problem> {
+    let Some(accept) = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()) else {
+        return Ok(None);
+    };
+    if accept.split(',').any(|range| range.trim().starts_with("*/*")) {
+        return Ok(None);
+    }
+    accept.split(',').find_map(Format::from_media_type).map(Some).ok_or_else(|| {
+        Problem::new(
+            Kind::NotAcceptable,
+            "Accept application/json, application/fhir+json or text/csv.",
+        )
+    })
+}
+
+/// What waits: not acknowledged yet.
+const WAITING: [DeliveryState; 2] = [DeliveryState::Queued, DeliveryState::Delivered];
+/// Everything that was or can be collected.
+const LISTED: [DeliveryState; 4] = [
+    DeliveryState::Queued,
+    DeliveryState::Delivered,
+    DeliveryState::Accepted,
+    DeliveryState::Rejected,
+];

@@ -1,0 +1,173 @@
+//! The API's description, OpenAPI 3.1, made from the table of routes and the canonical schema.
+
+use std::sync::LazyLock;
+
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+use super::problem::Kind;
+use super::{ROUTES, Route, RouteId};
+
+pub(super) async fn describe() -> Response {
+    static TEXT: LazyLock<String> = LazyLock::new(|| format!("{:#}\n", document()));
+    ([(header::CONTENT_TYPE, "application/json")], TEXT.as_str()).into_response()
+}
+
+/// The whole description.
+pub fn document() -> Value {
+    let mut paths: Map<String, Value> = Map::new();
+    for route in &ROUTES {
+        let path = paths.entry(route.path).or_insert_with(|| json!({}));
+        if let Some(path) = path.as_object_mut() {
+            path.insert(route.method.to_lowercase(), operation(route));
+        }
+    }
+    let codes: Vec<&str> = Kind::ALL.iter().map(|kind| kind.code()).collect();
+    let mut message = schemas::message_schema();
+    // OpenAPI 3.1 takes JSON Schema 2020-12 as it is; nested definitions move up one floor.
+    let definitions = message.as_object_mut().and_then(|schema| schema.remove("$defs"));
+    let mut components = Map::new();
+    for (name, schema) in definitions.and_then(|d| d.as_object().cloned()).unwrap_or_default() {
+        components.insert(name, lifted(schema));
+    }
+    components.insert("Message".to_owned(), lifted(message));
+    components.insert(
+        "Problem".to_owned(),
+        json!({
+            "type": "object",
+            "required": ["type", "title", "status", "code", "detail", "instance"],
+            "properties": {
+                "type": { "type": "string", "format": "uri" },
+                "title": { "type": "string" },
+                "status": { "type": "integer" },
+                "code": { "type": "string", "enum": codes },
+                "detail": { "type": "string" },
+                "blame": { "type": "string", "enum": ["sender", "recipient", "operator", "ours"] },
+                "instance": { "type": "string", "format": "uri" },
+                "issues": { "type": "array", "items": { "type": "object" } },
+            },
+        }),
+    );
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "EHC Gateway partner API",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Advice requests, answers, consent and evidence between a local authority and the health bodies around it. Mutual TLS 1.3 only.",
+            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
+        },
+        "servers": [{ "url": "https://localhost:8443" }],
+        "security": [{ "mutualTLS": [] }],
+        "paths": paths,
+        "components": {
+            "securitySchemes": { "mutualTLS": { "type": "mutualTLS" } },
+            "schemas": components,
+        },
+    })
+}
+
+fn operation(route: &Route) -> Value {
+    let roles: Vec<_> = route.roles.iter().map(|role| role.as_str()).collect();
+    let mut parameters: Vec<Value> = route
+        .path
+        .split('/')
+        .filter_map(|part| part.strip_prefix('{').and_then(|part| part.strip_suffix('}')))
+        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
+        .collect();
+    for name in query_parameters(route.id) {
+        parameters.push(json!({ "name": name, "in": "query", "schema": { "type": "string" } }));
+    }
+    if route.method == "POST" && route.id != RouteId::Rehearse && route.id != RouteId::FindConsents
+    {
+        parameters.push(header_parameter("Idempotency-Key", true));
+    }
+    if route.person {
+        parameters.push(header_parameter("EHC-Acting-User", true));
+        parameters.push(header_parameter("EHC-Acting-Role", false));
+    }
+    let mut operation = json!({
+        "operationId": format!("{:?}", route.id),
+        "summary": route.summary,
+        "description": format!("For: {}.", roles.join(", ")),
+        "parameters": parameters,
+        "responses": {
+            "200": { "description": "Done." },
+            "201": { "description": "Stored, and answered with a signed receipt." },
+            "default": {
+                "description": "A problem; `code` names it.",
+                "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
+            },
+        },
+    });
+    if let (Some(body), Some(object)) = (request_body(route.id), operation.as_object_mut()) {
+        object.insert("requestBody".to_owned(), body);
+    }
+    operation
+}
+
+fn header_parameter(name: &str, required: bool) -> Value {
+    json!({ "name": name, "in": "header", "required": required, "schema": { "type": "string" } })
+}
+
+fn query_parameters(id: RouteId) -> &'static [&'static str] {
+    match id {
+        RouteId::Submit => &["dry-run"],
+        RouteId::Inbox => &["cursor", "limit", "all"],
+        RouteId::Board => &["open", "cursor", "limit"],
+        RouteId::Entries => &["from", "limit"],
+        RouteId::Inclusion => &["size"],
+        RouteId::Consistency => &["from", "to"],
+        RouteId::Rehearse
+        | RouteId::Journey
+        | RouteId::Collect
+        | RouteId::Document
+        | RouteId::Acknowledge
+        | RouteId::RecordConsent
+        | RouteId::FindConsents
+        | RouteId::Holds
+        | RouteId::DecideHold
+        | RouteId::Checkpoint
+        | RouteId::Keys
+        | RouteId::WhoAmI
+        | RouteId::Describe => &[],
+    }
+}
+
+fn request_body(id: RouteId) -> Option<Value> {
+    let message = json!({ "schema": { "$ref": "#/components/schemas/Message" } });
+    let text = json!({ "schema": { "type": "string" } });
+    let object = json!({ "schema": { "type": "object" } });
+    let content = match id {
+        RouteId::Submit | RouteId::Rehearse | RouteId::RecordConsent => json!({
+            "application/json": message, "application/fhir+json": object, "text/csv": text,
+        }),
+        RouteId::Acknowledge => json!({ "application/json": { "schema": {
+            "type": "object",
+            "required": ["outcome"],
+            "properties": {
+                "outcome": { "enum": ["accepted", "rejected"] },
+                "reason": { "$ref": "#/components/schemas/RejectionReason" },
+            },
+        } } }),
+        RouteId::FindConsents => json!({ "application/json": { "schema": {
+            "type": "object", "required": ["nhs_number"],
+            "properties": { "nhs_number": { "type": "string" } },
+        } } }),
+        RouteId::DecideHold => json!({ "application/json": { "schema": {
+            "type": "object", "required": ["decision", "reason"],
+            "properties": {
+                "decision": { "enum": ["release", "refuse"] },
+                "reason": { "enum": crate::journey::HOLD_REASONS },
+            },
+        } } }),
+        _ => return None,
+    };
+    Some(json!({ "required": true, "content": content }))
+}
+
+/// References to `#/$defs/X` become references to `#/components/schemas/X`.
+fn lifted(schema: Value) -> Value {
+    let text = schema.to_string().replace("#/$defs/", "#/components/schemas/");
+    serde_json::from_str(&text).unwrap_or(schema)
+}

@@ -1,0 +1,302 @@
+//! Every error's outward face: RFC 9457 problems, from one exhaustive table.
+//!
+//! `type` names a section of `docs/problems.md`; `detail` is ours and holds no personal data;
+//! `instance` is the reference a user can quote, the same as in the log line. `blame` says whose
+//! move it is.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use schemas::Issue;
+use serde::Serialize;
+
+use crate::pipeline::{CollectError, ReceiveError};
+use crate::store::StoreError;
+
+/// Who has to act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Blame {
+    /// The caller.
+    Sender,
+    /// The organisation a message is for.
+    Recipient,
+    /// Whoever runs this gateway.
+    Operator,
+    /// We who made it.
+    Ours,
+}
+
+/// Every kind of problem. The names are stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// The body is not well-formed, or not what is agreed.
+    MalformedMessage,
+    /// The message was read and not accepted.
+    MessageRefused,
+    /// The body is larger than a limit.
+    TooLarge,
+    /// The media type is not one we read.
+    UnsupportedMediaType,
+    /// The media type asked for is not one we write for this.
+    NotAcceptable,
+    /// A POST came without an idempotency key.
+    IdempotencyKeyMissing,
+    /// The key came before with another request.
+    IdempotencyKeyReused,
+    /// The key is being worked on.
+    RequestInProgress,
+    /// The caller's role may not do this.
+    NotPermitted,
+    /// There is no such thing, for this caller.
+    NotFound,
+    /// It was stopped and is not available any more.
+    NoLongerAvailable,
+    /// No mapping of that name.
+    UnknownMapping,
+    /// A parameter or header is missing or wrong.
+    InvalidParameter,
+    /// It was decided before.
+    AlreadyDecided,
+    /// The store is not available; nothing was acknowledged.
+    TemporarilyUnavailable,
+    /// A fault of ours.
+    Internal,
+}
+
+impl Kind {
+    /// Every kind, for the documents' test and the API description.
+    pub const ALL: [Self; 16] = [
+        Self::MalformedMessage,
+        Self::MessageRefused,
+        Self::TooLarge,
+        Self::UnsupportedMediaType,
+        Self::NotAcceptable,
+        Self::IdempotencyKeyMissing,
+        Self::IdempotencyKeyReused,
+        Self::RequestInProgress,
+        Self::NotPermitted,
+        Self::NotFound,
+        Self::NoLongerAvailable,
+        Self::UnknownMapping,
+        Self::InvalidParameter,
+        Self::AlreadyDecided,
+        Self::TemporarilyUnavailable,
+        Self::Internal,
+    ];
+
+    fn row(self) -> (&'static str, u16, &'static str, Blame) {
+        match self {
+            Self::MalformedMessage => {
+                ("malformed-message", 400, "The message could not be read", Blame::Sender)
+            }
+            Self::MessageRefused => {
+                ("message-refused", 422, "The message was not accepted", Blame::Sender)
+            }
+            Self::TooLarge => ("too-large", 413, "The message is too large", Blame::Sender),
+            Self::UnsupportedMediaType => {
+                ("unsupported-media-type", 415, "The media type is not read here", Blame::Sender)
+            }
+            Self::NotAcceptable => {
+                ("not-acceptable", 406, "There is no form of this type", Blame::Sender)
+            }
+            Self::IdempotencyKeyMissing => {
+                ("idempotency-key-missing", 400, "An idempotency key is required", Blame::Sender)
+            }
+            Self::IdempotencyKeyReused => (
+                "idempotency-key-reused",
+                422,
+                "The idempotency key belongs to another request",
+                Blame::Sender,
+            ),
+            Self::RequestInProgress => {
+                ("request-in-progress", 409, "The request is in progress", Blame::Sender)
+            }
+            Self::NotPermitted => {
+                ("not-permitted", 403, "Your organisation may not do this", Blame::Sender)
+            }
+            Self::NotFound => ("not-found", 404, "There is no such thing here", Blame::Sender),
+            Self::NoLongerAvailable => {
+                ("no-longer-available", 410, "It is no longer available", Blame::Sender)
+            }
+            Self::UnknownMapping => {
+                ("unknown-mapping", 400, "No mapping is known by that name", Blame::Sender)
+            }
+            Self::InvalidParameter => {
+                ("invalid-parameter", 400, "A parameter is missing or wrong", Blame::Sender)
+            }
+            Self::AlreadyDecided => {
+                ("already-decided", 409, "It was decided before", Blame::Sender)
+            }
+            Self::TemporarilyUnavailable => (
+                "temporarily-unavailable",
+                503,
+                "The gateway cannot answer at the moment",
+                Blame::Operator,
+            ),
+            Self::Internal => ("internal", 500, "The gateway failed", Blame::Ours),
+        }
+    }
+
+    /// The stable code, also the anchor in `docs/problems.md`.
+    pub fn code(self) -> &'static str {
+        self.row().0
+    }
+
+    /// The HTTP status.
+    pub fn status(self) -> u16 {
+        self.row().1
+    }
+}
+
+/// A problem on its way out.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    kind: Kind,
+    detail: String,
+    issues: Vec<Issue>,
+}
+
+impl Problem {
+    /// A problem with what is wrong and what to do next.
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), issues: Vec::new() }
+    }
+
+    /// What kind it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The response, with the reference that the log line has too.
+    pub fn render(&self, reference: &str) -> Response {
+        let (code, status, title, blame) = self.kind.row();
+        let body = serde_json::json!({
+            "type": super::problem_type(code),
+            "title": title,
+            "status": status,
+            "code": code,
+            "detail": self.detail,
+            "blame": blame,
+            "instance": format!("urn:uuid:{reference}"),
+            "issues": self.issues,
+        });
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, body.to_string()).into_response();
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.kind == Kind::TemporarilyUnavailable || self.kind == Kind::RequestInProgress {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response
+    }
+}
+
+/// Carries the problem to the edge, where it is rendered with its reference and logged once.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let kind = match &error {
+            StoreError::Unavailable(_) | StoreError::Closed => Kind::TemporarilyUnavailable,
+            StoreError::KeyTaken | StoreError::DuplicateRecord => Kind::RequestInProgress,
+            StoreError::Conflict { .. } => Kind::AlreadyDecided,
+            StoreError::LeaseLost
+            | StoreError::Contradiction { .. }
+            | StoreError::NewerSchema { .. }
+            | StoreError::Migration { .. }
+            | StoreError::Setting { .. }
+            | StoreError::Log(_)
+            | StoreError::Entropy(_) => Kind::Internal,
+        };
+        tracing::error!(error = %crate::telemetry::chain(&error), "the store failed: {}", kind.code());
+        let detail = if kind == Kind::TemporarilyUnavailable {
+            "Nothing of this request was stored. Send it again with the same idempotency key."
+        } else if kind == Kind::AlreadyDecided {
+            "The same decision was recorded before, or the delivery is in another state."
+        } else {
+            "Quote the reference to the operator. Send the request again with the same idempotency key."
+        };
+        Self::new(kind, detail)
+    }
+}
+
+impl From<ReceiveError> for Problem {
+    fn from(error: ReceiveError) -> Self {
+        match error {
+            ReceiveError::KeyReused => Self::new(
+                Kind::IdempotencyKeyReused,
+                "This key was used before for a request with another format, mapping or body. Use a new key for a new request.",
+            ),
+            ReceiveError::InProgress => Self::new(
+                Kind::RequestInProgress,
+                "Wait a moment and send the same request again with the same key.",
+            ),
+            ReceiveError::UnknownMapping => Self::new(
+                Kind::UnknownMapping,
+                "Name a mapping in the EHC-Mapping header, or ask the operator to set one for your organisation.",
+            ),
+            ReceiveError::Unreadable(error) => {
+                let kind = match error.kind {
+                    adapters::ReadErrorKind::TooLarge => Kind::TooLarge,
+                    adapters::ReadErrorKind::Encoding
+                    | adapters::ReadErrorKind::Syntax
+                    | adapters::ReadErrorKind::Shape => Kind::MalformedMessage,
+                };
+                let issue = error.to_issue();
+                Self { kind, detail: issue.to_string(), issues: vec![issue] }
+            }
+            ReceiveError::Store(error) => error.into(),
+            ReceiveError::Vault(error) => {
+                tracing::error!(error = %crate::telemetry::chain(&error), "sealing failed");
+                Self::new(
+                    Kind::TemporarilyUnavailable,
+                    "The key service did not answer; nothing was stored. Send it again with the same idempotency key.",
+                )
+            }
+            ReceiveError::Entropy(error) => {
+                tracing::error!(%error, "there was no randomness");
+                Self::new(
+                    Kind::TemporarilyUnavailable,
+                    "Nothing was stored. Send it again with the same idempotency key.",
+                )
+            }
+            ReceiveError::Ours(what) => {
+                tracing::error!(what, "the gateway could not work out {what}");
+                Self::new(Kind::Internal, "Quote the reference to the operator.")
+            }
+        }
+    }
+}
+
+impl From<CollectError> for Problem {
+    fn from(error: CollectError) -> Self {
+        match error {
+            CollectError::NotFound => {
+                Self::new(Kind::NotFound, "No delivery with this id is in your inbox.")
+            }
+            CollectError::Stopped => Self::new(
+                Kind::NoLongerAvailable,
+                "It was stopped before it was collected. The sender knows why; nothing is needed from you.",
+            ),
+            CollectError::Format(error) => Self::new(
+                Kind::NotAcceptable,
+                format!("{error}. Ask for application/json, which has a form for every message."),
+            ),
+            CollectError::NoDocument => {
+                Self::new(Kind::NotFound, "The message has no document with this number.")
+            }
+            CollectError::Store(error) => error.into(),
+            CollectError::Vault(error) => {
+                tracing::error!(error = %crate::telemetry::chain(&error), "opening failed");
+                Self::new(Kind::Internal, "Quote the reference to the operator.")
+            }
+        }
+    }
+}

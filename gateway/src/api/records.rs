@@ -1,0 +1,149 @@
+//! Submitting messages, rehearsing them, and following a record's journey.
+
+use std::sync::Arc;
+
+use adapters::Format;
+use axum::body::Bytes;
+use axum::extract::{Extension, Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Json, Response};
+use schemas::{PersonalBytes, RecordId};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::Caller;
+use super::problem::{Kind, Problem};
+use crate::app::App;
+use crate::pipeline::{self, Answer, RawMessage};
+
+/// Query parameters of a submission.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SubmitQuery {
+    #[serde(default, rename = "dry-run")]
+    dry_run: bool,
+}
+
+pub(super) async fn submit(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    query: Result<Query<SubmitQuery>, axum::extract::rejection::QueryRejection>,
+    headers: HeaderMap,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Result<Response, Problem> {
+    let Query(query) = query.or(Err(Problem::new(
+        Kind::InvalidParameter,
+        "The only query parameter here is dry-run=true.",
+    )))?;
+    if query.dry_run {
+        return rehearse(State(app), Extension(caller), headers, body).await;
+    }
+    let raw = raw_message(&headers, body, idempotency_key(&headers)?)?;
+    let answer = pipeline::receive(&app, &caller.sender(), raw).await?;
+    app.metrics.submission(caller.peer.organisation(), answer.status);
+    Ok(answered(answer))
+}
+
+pub(super) async fn rehearse(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Result<Response, Problem> {
+    let raw = raw_message(&headers, body, String::new())?;
+    let preview = pipeline::rehearse(&app, &caller.sender(), raw).await?;
+    Ok(Json(preview).into_response())
+}
+
+pub(super) async fn journey(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(record): Path<String>,
+) -> Result<Response, Problem> {
+    let record = Uuid::try_parse(&record).map(RecordId).or(Err(Problem::new(
+        Kind::NotFound,
+        "No record with this id concerns your organisation.",
+    )))?;
+    let viewer = (!caller.has(crate::peer::Role::IgAuditor)).then(|| caller.peer.organisation());
+    let journey = crate::journey::of_record(&app, record, viewer, &caller.actor).await?;
+    let journey = journey.ok_or_else(|| {
+        Problem::new(Kind::NotFound, "No record with this id concerns your organisation.")
+    })?;
+    Ok(Json(journey).into_response())
+}
+
+/// The idempotency key every POST must carry.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
+    let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok());
+    let key = key.map(|key| key.trim_matches('"').to_owned()).unwrap_or_default();
+    let printable = key.chars().all(|c| c.is_ascii_graphic());
+    if key.is_empty() || key.len() > KEY_CHARS_MAX || !printable {
+        return Err(Problem::new(
+            Kind::IdempotencyKeyMissing,
+            "Send an Idempotency-Key header of 1 to 128 printable characters, such as a UUID, and the same one when you retry.",
+        ));
+    }
+    Ok(key)
+}
+
+/// The body as it came, with its format. Shared with the consent routes.
+pub(super) fn raw_message(
+    headers: &HeaderMap,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    key: String,
+) -> Result<RawMessage, Problem> {
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let format = media_type.and_then(Format::from_media_type).ok_or_else(|| {
+        Problem::new(
+            Kind::UnsupportedMediaType,
+            "Send text/csv, application/json or application/fhir+json.",
+        )
+    })?;
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        return Err(Problem::new(
+            Kind::UnsupportedMediaType,
+            "Send the body without a content encoding.",
+        ));
+    }
+    let body = body.map_err(|rejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Problem::new(Kind::TooLarge, "Send at most 32 MiB in one submission; split the batch.")
+        } else {
+            Problem::new(
+                Kind::MalformedMessage,
+                "The body broke off before its end. Send it again.",
+            )
+        }
+    })?;
+    let mapping = headers.get("ehc-mapping").and_then(|value| value.to_str().ok());
+    Ok(RawMessage {
+        format,
+        mapping: mapping.map(str::to_owned),
+        bytes: PersonalBytes::new(body.to_vec()),
+        key,
+    })
+}
+
+/// The pipeline's answer on the wire.
+pub(super) fn answered(answer: Answer) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let mut response = (status, answer.body).into_response();
+    let headers = response.headers_mut();
+    let mut set = |name: &'static str, text: &str| {
+        if let Ok(value) = HeaderValue::from_str(text) {
+            headers.insert(name, value);
+        }
+    };
+    set("content-type", &answer.media_type);
+    set("ehc-submission", &answer.submission.to_string());
+    if let Some(entry) = answer.entry {
+        set("ehc-log-entry", &entry.to_string());
+    }
+    if answer.replayed {
+        set("idempotency-replayed", "true");
+    }
+    response
+}
+
+/// Longer keys than this are refused.
+const KEY_CHARS_MAX: usize = 128;

@@ -1,0 +1,240 @@
+//! The wired parts: the one place that builds them.
+//!
+//! [`App::open`] makes everything from a configuration; [`App::serve`] puts it on the network.
+//! Concrete types throughout, and the three seams behind `Arc<dyn …>`.
+
+mod opening;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use adapters::Format;
+use adapters::mapping::Mapping;
+use jiff::civil::Date;
+use schemas::deadlines::Rules;
+use schemas::{OrganisationCode, ServiceCode};
+use uuid::Uuid;
+
+use crate::audit::checkpoint::LogSigner;
+use crate::authority::routing::Routing;
+use crate::authority::rules::RuleBook;
+use crate::clock::Clock;
+use crate::config::{Config, Partner};
+use crate::delivery::https::HttpsCarrier;
+use crate::entropy::{Entropy, EntropyError};
+use crate::peer::Peers;
+use crate::queue::CarrierKind;
+use crate::receipt::ReceiptSigner;
+use crate::store::{Store, StoreError};
+use crate::telemetry::Metrics;
+use crate::vault::Vault;
+use crate::vault::keyring::KeyFile;
+use crate::vault::pseudonym::Pseudonyms;
+
+pub use opening::{check_files, open_store_alone};
+
+/// Everything a request or a command needs.
+#[derive(Debug)]
+pub struct App {
+    /// The configuration it was built from.
+    pub config: Config,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Where everything is kept.
+    pub store: Store,
+    /// Sealing and opening.
+    pub vault: Vault,
+    /// Who may call.
+    pub peers: Arc<Peers>,
+    /// The statutory periods.
+    pub rules: &'static Rules,
+    /// What signs receipts.
+    pub receipts: ReceiptSigner,
+    /// What verifies the log's checkpoints.
+    pub log_vkey: String,
+    /// The pushing carrier.
+    pub https: HttpsCarrier,
+    /// What an operator may see.
+    pub metrics: Metrics,
+    origin: String,
+    rule_book: Arc<RuleBook>,
+    routing: Routing,
+    mappings: BTreeMap<String, Mapping>,
+    claimed: Mutex<BTreeSet<(OrganisationCode, String)>>,
+    stopping: AtomicBool,
+}
+
+/// Why the gateway could not be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The configuration or a file it names.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    /// The store.
+    #[error("the store could not be opened")]
+    Store(#[from] StoreError),
+    /// A key file.
+    #[error("the keys could not be read")]
+    Vault(#[from] crate::vault::VaultError),
+    /// The log's signing key.
+    #[error("the log's signing key could not be read")]
+    Checkpoint(#[from] crate::audit::checkpoint::CheckpointError),
+    /// Certificates.
+    #[error("the certificates could not be read")]
+    Tls(#[from] crate::tls::TlsError),
+    /// A data file: agreements, routing or a mapping.
+    #[error("{file}: {message}")]
+    DataFile {
+        /// The file.
+        file: String,
+        /// What is wrong with it, where, and what to do.
+        message: String,
+    },
+    /// The pushing client.
+    #[error("the client for a partner's endpoint could not be made")]
+    Push(#[source] reqwest::Error),
+}
+
+impl App {
+    /// The gateway's own organisation.
+    pub fn organisation(&self) -> &OrganisationCode {
+        &self.config.gateway.organisation
+    }
+
+    /// A fresh identifier.
+    pub fn make_id(&self) -> Result<Uuid, EntropyError> {
+        self.entropy.make_id(self.clock.now())
+    }
+
+    /// Two random bytes, for jitter.
+    pub fn random_u16(&self) -> Result<u16, EntropyError> {
+        let mut bytes = [0u8; 2];
+        self.entropy.fill(&mut bytes)?;
+        Ok(u16::from_be_bytes(bytes))
+    }
+
+    /// The name of the log, which is also the issuer of receipts.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The sharing rules and agreements in force.
+    pub fn rule_book(&self) -> &RuleBook {
+        &self.rule_book
+    }
+
+    /// The organisation that answers for a service on a day.
+    pub fn route(&self, service: &ServiceCode, on: Date) -> Option<OrganisationCode> {
+        self.routing.route(service, on).ok().map(|route| route.organisation.clone())
+    }
+
+    /// An organisation's entry in the partners file in force.
+    pub fn partner(&self, organisation: &OrganisationCode) -> Option<Partner> {
+        self.peers.partners().by_organisation(organisation).cloned()
+    }
+
+    /// How an organisation receives; `None` when it is no partner of this gateway.
+    pub fn carrier_of(&self, organisation: &OrganisationCode) -> Option<CarrierKind> {
+        self.partner(organisation).map(|partner| partner.carrier)
+    }
+
+    /// The format an organisation receives; canonical JSON when nothing else is set.
+    pub fn format_of(&self, organisation: &OrganisationCode) -> Format {
+        self.partner(organisation).map_or(Format::Json, |partner| partner.format)
+    }
+
+    /// The name of an organisation; its code when it is no partner.
+    pub fn name_of(&self, organisation: &OrganisationCode) -> String {
+        let partner = self.partner(organisation);
+        partner.map_or_else(|| organisation.to_string(), |partner| partner.name.clone())
+    }
+
+    /// A mapping by name; the sender's own when none is named.
+    pub fn mapping(&self, sender: &OrganisationCode, name: Option<&str>) -> Option<Mapping> {
+        let own = self.partner(sender).and_then(|partner| partner.mapping.clone());
+        let name = name.map(str::to_owned).or(own)?;
+        self.mappings.get(&name).cloned()
+    }
+
+    /// Claims an idempotency key for the time of one request; `None` when it is claimed already.
+    pub fn claim_key(&self, sender: &OrganisationCode, key: &str) -> Option<KeyClaim<'_>> {
+        let claim = (sender.clone(), key.to_owned());
+        let mut claimed = self.claimed.lock().ok()?;
+        claimed.insert(claim.clone()).then_some(KeyClaim { app: self, claim })
+    }
+
+    /// Whether the gateway is stopping.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Says that the gateway is stopping: readiness turns false.
+    pub fn begin_stopping(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    /// The number of entries in the log.
+    pub async fn log_size(&self) -> Result<u64, StoreError> {
+        Ok(self.store.audit_head().await?.size)
+    }
+}
+
+/// An idempotency key that is being worked on; let go when dropped.
+#[derive(Debug)]
+pub struct KeyClaim<'a> {
+    app: &'a App,
+    claim: (OrganisationCode, String),
+}
+
+impl Drop for KeyClaim<'_> {
+    fn drop(&mut self) {
+        if let Ok(mut claimed) = self.app.claimed.lock() {
+            claimed.remove(&self.claim);
+        }
+    }
+}
+
+/// The gateway's own key files.
+#[derive(Debug, Clone)]
+pub struct KeyFiles {
+    /// Wraps the keys that seal records.
+    pub wrapping: PathBuf,
+    /// Signs checkpoints and receipts.
+    pub log_signing: PathBuf,
+    /// Makes pseudonyms.
+    pub pseudonym: PathBuf,
+}
+
+impl KeyFiles {
+    /// The usual names in one folder.
+    pub fn in_folder(folder: &Path) -> Self {
+        Self {
+            wrapping: folder.join("wrapping.keys"),
+            log_signing: folder.join("log-signing.key"),
+            pseudonym: folder.join("pseudonym.key"),
+        }
+    }
+
+    /// Makes all three. Refuses when one exists: a lost wrapping key cannot be made again.
+    pub fn make(&self, entropy: &dyn Entropy) -> Result<(), AppError> {
+        for file in [&self.wrapping, &self.log_signing, &self.pseudonym] {
+            if let Some(folder) = file.parent() {
+                std::fs::create_dir_all(folder).map_err(|error| AppError::DataFile {
+                    file: folder.display().to_string(),
+                    message: format!("the folder could not be made: {error}"),
+                })?;
+            }
+        }
+        KeyFile::generate(&self.wrapping, entropy, FIRST_PERIOD)?;
+        LogSigner::generate(&self.log_signing, "ehc-gateway", entropy)?;
+        Pseudonyms::generate(&self.pseudonym, entropy)?;
+        Ok(())
+    }
+}
+
+/// The name of the first retention period's wrapping key.
+const FIRST_PERIOD: &str = "first";

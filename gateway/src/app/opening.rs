@@ -1,0 +1,249 @@
+//! Building the parts from the configuration.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+use adapters::mapping::{self, Mapping};
+use jiff::Timestamp;
+use schemas::deadlines::Rules as DeadlineRules;
+
+use super::{App, AppError};
+use crate::audit::checkpoint::LogSigner;
+use crate::audit::tree::{self, Frontier, NodeAt, TreeHash};
+use crate::authority::agreements::Agreements;
+use crate::authority::routing::Routing;
+use crate::authority::rules::{RuleBook, Rules};
+use crate::clock::Clock;
+use crate::config::{Config, Partners, StoreSection};
+use crate::delivery::https::HttpsCarrier;
+use crate::entropy::{Entropy, hex, sha256};
+use crate::peer::Peers;
+use crate::receipt::ReceiptSigner;
+use crate::store::{Appended, DatabaseUrl, LogError, LogKeeper, Store, StoreError, StoreLocation};
+use crate::telemetry::Metrics;
+use crate::vault::Vault;
+use crate::vault::keyring::KeyFile;
+use crate::vault::pseudonym::Pseudonyms;
+
+impl App {
+    /// Puts the parts together: keys, data files, partners, and the store brought up to date.
+    pub async fn open(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, AppError> {
+        let origin = format!("ehc-gateway/{}", config.gateway.organisation);
+        let signer = Arc::new(LogSigner::load(&config.keys.log_signing, &origin)?);
+        let vault = Vault::new(
+            Arc::new(KeyFile::load(&config.keys.wrapping)?),
+            Pseudonyms::load(&config.keys.pseudonym)?,
+            Arc::clone(&entropy),
+        );
+        let partners = Partners::load(&config.files.partners)?;
+        let https = carrier(&config, &partners, &clock)?;
+        let (agreements, routing) = (agreements(&config)?, routing(&config)?);
+        let rules = Rules::built_in().map_err(|error| in_file("the rules shipped", &error))?;
+        let mappings = mappings(&config)?;
+        let location = location(&config)?;
+        let keeper = log_keeper(Arc::clone(&signer));
+        let store = Store::open(location, keeper, Arc::clone(&clock), Arc::clone(&entropy)).await?;
+        Ok(Self {
+            clock,
+            entropy,
+            store,
+            vault,
+            peers: Arc::new(Peers::new(partners)),
+            rules: DeadlineRules::built_in(),
+            receipts: ReceiptSigner::new(signer.key()),
+            log_vkey: signer.vkey(),
+            origin,
+            https,
+            metrics: Metrics::new(),
+            rule_book: Arc::new(RuleBook { agreements, rules }),
+            routing,
+            mappings,
+            claimed: Mutex::new(BTreeSet::new()),
+            stopping: AtomicBool::new(false),
+            config,
+        })
+    }
+
+    /// The fingerprint of everything that says who may connect and what may be shared.
+    /// `partners` is the canonical text of partners that are about to be in force.
+    pub fn trust_fingerprint(&self, partners: Option<&str>) -> String {
+        let now = self.peers.partners().canonical_text();
+        let partners = partners.unwrap_or(&now);
+        let rules = self.rule_book.version();
+        hex(&sha256(format!("{partners}\n{rules}\n{}", self.routing.version()).as_bytes()))
+    }
+
+    /// Proof that the tree of a size has an entry.
+    pub async fn inclusion_proof(&self, size: u64, seq: u64) -> Result<Vec<TreeHash>, StoreError> {
+        let needed = tree::inclusion_nodes(size, seq).map_err(log_fault)?;
+        let nodes = self.nodes(&needed).await?;
+        tree::inclusion_proof(size, seq, |node| nodes.get(&node).copied()).map_err(log_fault)
+    }
+
+    /// Proof that the tree of a size begins with that of an older size.
+    pub async fn consistency_proof(
+        &self,
+        older: u64,
+        size: u64,
+    ) -> Result<Vec<TreeHash>, StoreError> {
+        let needed = tree::consistency_nodes(size, older).map_err(log_fault)?;
+        let nodes = self.nodes(&needed).await?;
+        tree::consistency_proof(size, older, |node| nodes.get(&node).copied()).map_err(log_fault)
+    }
+
+    async fn nodes(&self, needed: &[NodeAt]) -> Result<BTreeMap<NodeAt, TreeHash>, StoreError> {
+        let seqs: Vec<u64> = needed.iter().map(|node| node.row()).collect();
+        let rows = self.store.audit_rows_at(&seqs).await?;
+        let found = needed.iter().filter_map(|node| {
+            let row = rows.iter().find(|row| row.seq == node.row())?;
+            Some((*node, node.pick(&row.nodes)?))
+        });
+        Ok(found.collect())
+    }
+}
+
+/// What is wrong with the files a configuration names, without opening the store.
+pub fn check_files(config: &Config) -> Vec<String> {
+    let mut findings: Vec<String> =
+        config.check_files().into_iter().map(|error| error.to_string()).collect();
+    let mut note = |result: Result<(), AppError>| {
+        if let Err(error) = result {
+            findings.push(crate::telemetry::chain(&error));
+        }
+    };
+    note(agreements(config).map(drop));
+    note(routing(config).map(drop));
+    note(mappings(config).map(drop));
+    note(Partners::load(&config.files.partners).map(drop).map_err(AppError::from));
+    note(KeyFile::load(&config.keys.wrapping).map(drop).map_err(AppError::from));
+    note(Pseudonyms::load(&config.keys.pseudonym).map(drop).map_err(AppError::from));
+    note(LogSigner::load(&config.keys.log_signing, "check").map(drop).map_err(AppError::from));
+    findings.sort();
+    findings.dedup();
+    findings
+}
+
+/// Opens another database with the parts of an app: a copy to verify, a restored backup.
+pub async fn open_store_alone(location: StoreLocation, app: &App) -> Result<Store, StoreError> {
+    let nobody = |_: u64, _: &[u8], _: Timestamp| Err("a copy is for reading".into());
+    let keeper = LogKeeper::new(|_, _, _| Err("a copy is for reading".into()), nobody);
+    Store::open(location, keeper, Arc::clone(&app.clock), Arc::clone(&app.entropy)).await
+}
+
+/// How the store has its log extended and signed, without knowing how.
+fn log_keeper(signer: Arc<LogSigner>) -> LogKeeper {
+    LogKeeper::new(
+        |_size, frontier, leaf| {
+            let mut frontier = frontier_from(frontier)?;
+            let nodes = frontier.append(leaf)?;
+            Ok(Appended { nodes, frontier: frontier.to_bytes() })
+        },
+        move |size, frontier, at: Timestamp| {
+            let root = frontier_from(frontier)?.root()?;
+            Ok(signer.sign_checkpoint(size, root, at)?)
+        },
+    )
+}
+
+/// The frontier in the head row; the empty one of a log that has just begun.
+fn frontier_from(bytes: &[u8]) -> Result<Frontier, LogError> {
+    if bytes.is_empty() { Ok(Frontier::default()) } else { Ok(Frontier::from_bytes(bytes)?) }
+}
+
+fn log_fault(error: tree::TreeError) -> StoreError {
+    StoreError::Log(Arc::new(error))
+}
+
+fn carrier(
+    config: &Config,
+    partners: &Partners,
+    clock: &Arc<dyn Clock>,
+) -> Result<HttpsCarrier, AppError> {
+    let mut https = HttpsCarrier::default();
+    for partner in partners.iter().filter(|partner| partner.enabled) {
+        if let Some(endpoint) = &partner.endpoint {
+            let tls = crate::tls::client_config(&config.tls, partner, Arc::clone(clock))?;
+            https
+                .add(partner.organisation.clone(), endpoint.clone(), tls)
+                .map_err(AppError::Push)?;
+        }
+    }
+    Ok(https)
+}
+
+fn agreements(config: &Config) -> Result<Agreements, AppError> {
+    let (name, text) = data_file(config.files.agreements.as_deref(), "agreements", AGREEMENTS)?;
+    Agreements::parse(&text).map_err(|error| in_file(&name, &error))
+}
+
+fn routing(config: &Config) -> Result<Routing, AppError> {
+    let (name, text) = data_file(config.files.routing.as_deref(), "routing", ROUTING)?;
+    Routing::parse(&text).map_err(|error| in_file(&name, &error))
+}
+
+/// The mappings shipped, and those of the configured folder, which win.
+fn mappings(config: &Config) -> Result<BTreeMap<String, Mapping>, AppError> {
+    let mut mappings = BTreeMap::new();
+    for name in mapping::built_in_names() {
+        mappings.extend(Mapping::built_in(name).map(|mapping| (name.to_owned(), mapping)));
+    }
+    let Some(folder) = &config.files.mappings else { return Ok(mappings) };
+    let files = std::fs::read_dir(folder).map_err(|error| in_file(&show(folder), &error))?;
+    for file in files.flatten().map(|entry| entry.path()) {
+        if file.extension().is_some_and(|extension| extension == "toml") {
+            let text = read(&file)?;
+            let mapping = Mapping::parse(&text).map_err(|error| in_file(&show(&file), &error))?;
+            mappings.insert(mapping.name().to_owned(), mapping);
+        }
+    }
+    Ok(mappings)
+}
+
+fn location(config: &Config) -> Result<StoreLocation, AppError> {
+    match &config.store {
+        StoreSection::Sqlite { path } => {
+            if let Some(folder) = path.parent() {
+                std::fs::create_dir_all(folder).map_err(|error| in_file(&show(folder), &error))?;
+            }
+            Ok(StoreLocation::Sqlite { path: path.clone() })
+        }
+        StoreSection::Postgres { url_file } => {
+            let url = crate::secret_file::read(url_file)
+                .map_err(|error| in_file(&show(url_file), &error))?;
+            let url = String::from_utf8_lossy(&url).trim().to_owned();
+            Ok(StoreLocation::Postgres { url: DatabaseUrl::new(url) })
+        }
+    }
+}
+
+fn data_file(
+    file: Option<&Path>,
+    shipped_as: &str,
+    shipped: &str,
+) -> Result<(String, String), AppError> {
+    match file {
+        Some(file) => Ok((show(file), read(file)?)),
+        None => Ok((format!("the {shipped_as} shipped"), shipped.to_owned())),
+    }
+}
+
+fn read(file: &Path) -> Result<String, AppError> {
+    std::fs::read_to_string(file).map_err(|error| in_file(&show(file), &error))
+}
+
+fn show(file: &Path) -> String {
+    file.display().to_string()
+}
+
+fn in_file(file: &str, error: &impl std::fmt::Display) -> AppError {
+    AppError::DataFile { file: file.to_owned(), message: error.to_string() }
+}
+
+const AGREEMENTS: &str = include_str!("../../config/agreements.example.toml");
+const ROUTING: &str = include_str!("../../config/routing.example.toml");

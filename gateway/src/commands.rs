@@ -1,0 +1,180 @@
+//! The commands: what an operator types.
+//!
+//! Data goes to standard output, talk to standard error; `--json` on every command; exit codes
+//! are documented in `docs/operations.md`. This and `main` are the only homes of `anyhow`.
+
+mod audit_verify;
+mod bench;
+mod demo;
+mod import;
+mod pki;
+mod serve;
+mod show;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+/// EHC Gateway: sends advice requests, advice and transition records between a local authority
+/// and the health bodies around it, authorised, sealed, audited and provable.
+#[derive(Debug, Parser)]
+#[command(name = "ehc-gateway", version, max_term_width = 100, arg_required_else_help = true)]
+struct Cli {
+    /// Answer with one JSON document on standard output.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway.
+    Serve(Configured),
+    /// Play the whole journey on this machine with made-up children: no input, no root.
+    Demo(demo::DemoArgs),
+    /// Practice certificates: an authority, partners and villains.
+    #[command(subcommand)]
+    Pki(pki::PkiCommand),
+    /// Make the gateway's own keys, each in a file of its own.
+    #[command(subcommand)]
+    Keys(pki::KeysCommand),
+    /// Load an extract from a local authority's case system.
+    Import(import::ImportArgs),
+    /// Who owes what to whom by when.
+    Board(show::BoardArgs),
+    /// About one record.
+    #[command(subcommand)]
+    Record(show::RecordCommand),
+    /// About the audit log.
+    #[command(subcommand)]
+    Audit(audit_verify::AuditCommand),
+    /// About the configuration.
+    #[command(subcommand)]
+    Config(show::ConfigCommand),
+    /// Measure this machine: durable accepts against the bare durable insert rate.
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
+    /// Print the API description (OpenAPI 3.1).
+    Openapi,
+}
+
+/// The configuration file.
+#[derive(Debug, Args)]
+struct Configured {
+    /// The configuration file.
+    #[arg(long, short, default_value = "ehc-gateway.toml", value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// How a command ended (`experience.md` section 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// Done, nothing to report.
+    Done,
+    /// There is no such thing.
+    NotFound,
+    /// The input was refused.
+    InputRefused,
+    /// Finished, but found something: a proof that does not hold, something overdue.
+    Found,
+    /// It failed.
+    Failed,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done => Self::SUCCESS,
+            Outcome::Failed => Self::from(1),
+            Outcome::NotFound => Self::from(3),
+            Outcome::InputRefused => Self::from(5),
+            Outcome::Found => Self::from(6),
+        }
+    }
+}
+
+/// Parses the command line, runs the command, and says how it ended.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln_line(&format!("error: the runtime could not start: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let json = cli.json;
+    match runtime.block_on(dispatch(cli)) {
+        Ok(outcome) => outcome.into(),
+        Err(error) => report(&error, json),
+    }
+}
+
+async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
+    let json = cli.json;
+    match cli.command {
+        Command::Serve(args) => serve::serve(&args, json).await,
+        Command::Demo(args) => demo::demo(&args, json).await,
+        Command::Pki(command) => pki::pki(&command, json),
+        Command::Keys(command) => pki::keys(&command, json),
+        Command::Import(args) => import::import(&args, json).await,
+        Command::Board(args) => show::board(&args, json).await,
+        Command::Record(command) => show::record(&command, json).await,
+        Command::Audit(command) => audit_verify::audit(&command, json).await,
+        Command::Config(command) => show::config(&command, json),
+        Command::Bench(command) => bench::bench(&command, json).await,
+        Command::Openapi => {
+            print_line(&format!("{:#}", crate::api::openapi_document()));
+            Ok(Outcome::Done)
+        }
+    }
+}
+
+/// Says what went wrong, once, with its causes; as one problem object when JSON was asked for.
+fn report(error: &anyhow::Error, json: bool) -> ExitCode {
+    let text = format!("{error:#}");
+    let refused = error.downcast_ref::<crate::config::ConfigError>().is_some();
+    if json {
+        let code = if refused { "configuration-refused" } else { "failed" };
+        print_line(&serde_json::json!({ "code": code, "detail": text }).to_string());
+    }
+    eprintln_line(&format!("error: {text}"));
+    if refused { Outcome::InputRefused.into() } else { Outcome::Failed.into() }
+}
+
+/// A line of data.
+#[expect(clippy::print_stdout, reason = "commands answer on standard output")]
+fn print_line(text: &str) {
+    println!("{text}");
+}
+
+/// A line of talk.
+#[expect(clippy::print_stderr, reason = "commands talk on standard error")]
+fn eprintln_line(text: &str) {
+    eprintln!("{text}");
+}
+
+/// A table whose columns align, without lines that get in the way of reading.
+fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_preset(comfy_table::presets::NOTHING);
+    table.set_header(header.iter().map(|cell| cell.to_uppercase()));
+    for row in rows {
+        table.add_row(row);
+    }
+    table.trim_fmt()
+}
+
+/// A progress bar on standard error, on a terminal only.
+fn progress(total: u64, what: &'static str) -> indicatif::ProgressBar {
+    let bar = indicatif::ProgressBar::with_draw_target(
+        Some(total),
+        indicatif::ProgressDrawTarget::stderr(),
+    );
+    let style = indicatif::ProgressStyle::with_template("{msg} [{bar:30}] {pos}/{len}");
+    bar.set_style(style.unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()));
+    bar.set_message(what);
+    bar
+}

@@ -1,0 +1,200 @@
+//! `demo`: the product in one command, with made-up children, on loopback only.
+
+mod story;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, ensure};
+use clap::Args;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use super::{Outcome, eprintln_line, print_line, show, table};
+use crate::audit::Actor;
+use crate::clock::ShiftedClock;
+use crate::practice::{Cast, Plan, Stage, StorePlan};
+use crate::store::BoardFilter;
+use crate::verification;
+use story::Seen;
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    /// End after the story instead of staying up to be looked at.
+    #[arg(long)]
+    exit: bool,
+    /// Keep the files (certificates, database, configuration) in this folder.
+    #[arg(long, value_name = "FOLDER")]
+    keep: Option<PathBuf>,
+}
+
+pub(super) async fn demo(args: &DemoArgs, json: bool) -> anyhow::Result<Outcome> {
+    let folder = Folder::make(args.keep.as_deref())?;
+    let tell = |line: &str| eprintln_line(&format!("  {line}"));
+    eprintln_line("EHC Gateway demo: made-up people, real mutual TLS, loopback only.");
+    let clock = Arc::new(ShiftedClock::new(SignedDuration::from_hours(-24 * story::DAYS)));
+    let plan = Plan {
+        dir: folder.path.clone(),
+        store: StorePlan::Sqlite,
+        clock: Arc::<ShiftedClock>::clone(&clock),
+    };
+    let cast = Cast::rise(Stage::set(plan)?).await?;
+    tell(&format!("Certificates are minted; the gateway serves on {}.", cast.address()));
+    let seen = story::play(&cast, &clock, tell).await?;
+    let summary = prove(&cast, &folder.path, &seen, tell).await?;
+    let (all, me) = (BoardFilter::default(), Actor::local());
+    let lines = crate::board::lines(cast.app(), &all, None, 100, &me).await?;
+    if json {
+        print_line(&format!("{summary:#}"));
+    } else {
+        print_line(&format!("\nThe board, seven weeks later:\n\n{}", show::board_table(&lines)));
+        print_line(&format!("\n{}\n", summary_table(&summary)));
+    }
+    if !args.exit {
+        print_line(&look_at_this(&cast, &seen));
+        eprintln_line("\nDemo: made-up data. Staying up; Ctrl-C ends it.");
+        super::serve::told_to_stop().await;
+    }
+    cast.fall().await;
+    let intended = summary["as_intended"] == true;
+    Ok(if intended { Outcome::Done } else { Outcome::Failed })
+}
+
+/// Verifies the log, alters a copy of it, and verifies that.
+async fn prove(
+    cast: &Cast,
+    folder: &Path,
+    seen: &Seen,
+    tell: impl Fn(&str),
+) -> anyhow::Result<Value> {
+    let app = cast.app();
+    let kept = [seen.checkpoint.clone()];
+    let before = verification::of_store(&app.store, &app.log_vkey, &kept, |_| {}).await?;
+    tell(&format!(
+        "The log verifies: {} entries, {} sealed records, and a checkpoint that a trust kept.",
+        before.entries, before.records_checked
+    ));
+    let copy = folder.join("tampered-copy.db");
+    app.store.copy_to(&copy).await?;
+    let altered = before.entries / 2;
+    flip_a_byte_of(&copy, altered)?;
+    let after = cast.verify_copy(&copy, &[&seen.checkpoint]).await?;
+    let caught = after.first_bad() == Some(altered);
+    tell(&format!(
+        "One byte of entry {altered} is flipped in a copy: {}.",
+        if caught { "caught, and that entry named" } else { "NOT caught" }
+    ));
+    let lines =
+        crate::board::lines(app, &BoardFilter::default(), None, 500, &Actor::local()).await?;
+    let overdue = lines.iter().filter(|line| line.overdue).count();
+    let figures = json!({
+        "requests_in": seen.requests_in,
+        "rows_quarantined": seen.quarantined,
+        "legs": seen.legs,
+        "delivered": seen.delivered,
+        "answered": seen.answered,
+        "withheld": seen.withheld,
+        "overdue": overdue,
+        "collected_by_authority": seen.collected_by_la,
+        "documents": seen.documents,
+    });
+    let intended = figures == story::intended() && before.is_whole() && caught;
+    let mut summary = figures;
+    summary["audit_entries"] = before.entries.into();
+    summary["verify_before_tampering"] = json!({ "whole": before.is_whole() });
+    summary["verify_after_tampering"] = json!({
+        "whole": after.is_whole(), "tampered_entry": altered, "first_bad": after.first_bad(),
+    });
+    summary["as_intended"] = intended.into();
+    Ok(summary)
+}
+
+/// Flips one bit in the copy's file, inside the text of one entry.
+fn flip_a_byte_of(file: &Path, entry: u64) -> anyhow::Result<()> {
+    let mut bytes = std::fs::read(file)?;
+    let start = format!("{{\"seq\":{entry},\"at_us\":");
+    let found = bytes.windows(start.len()).position(|window| window == start.as_bytes());
+    let at = found.context("the entry was not found in the copy")? + start.len();
+    let byte = bytes.get_mut(at).context("the copy is too short")?;
+    *byte ^= 1;
+    std::fs::write(file, bytes)?;
+    Ok(())
+}
+
+fn summary_table(summary: &Value) -> String {
+    let rows = summary.as_object().into_iter().flatten().map(|(name, value)| {
+        let name = name.replace('_', " ");
+        vec![name, value.to_string()]
+    });
+    table(&["what", "figure"], rows)
+}
+
+/// What to look at, each with its command.
+fn look_at_this(cast: &Cast, seen: &Seen) -> String {
+    let config = cast.config_path().display();
+    let folder = cast.config_path().parent().unwrap_or_else(|| Path::new("."));
+    let pki = folder.join("pki");
+    let record = seen.records.first().cloned().unwrap_or_default();
+    let curl = |name: &str, path: &str| {
+        format!(
+            "curl --cacert {0}/authority/certificate.pem --cert {0}/partners/{name}/certificate.pem --key {0}/partners/{name}/key.pem -H 'EHC-Acting-User: me' https://{1}{path}",
+            pki.display(),
+            cast.address(),
+        )
+    };
+    let rows = [
+        ("the board: who owes what by when", format!("cargo run -- board -c {config}")),
+        (
+            "one record's journey, with every decision",
+            format!("cargo run -- record journey -c {config} {record}"),
+        ),
+        ("the proof that nothing was altered", format!("cargo run -- audit verify -c {config}")),
+        ("the board as the authority's system gets it", curl("authority-334", "/v1/board")),
+        ("the board as one trust gets it", curl("trust-rrk", "/v1/board")),
+        ("what the auditor reads", curl("auditor-qhl", "/v1/audit/entries")),
+        (
+            "what a certificate nobody pinned gets: nothing",
+            format!(
+                "curl -v --cacert {0}/authority/certificate.pem --cert {0}/villains/unknown-key/certificate.pem --key {0}/villains/unknown-key/key.pem https://{1}/v1/board",
+                pki.display(),
+                cast.address()
+            ),
+        ),
+        ("metrics", format!("curl http://{}/metrics", cast.admin_address())),
+    ];
+    let rows = rows.into_iter().map(|(what, command)| format!("{what}\n    {command}"));
+    format!("Look at this:\n\n{}", rows.collect::<Vec<_>>().join("\n\n"))
+}
+
+/// The demo's folder: kept where the caller says, or removed at the end.
+struct Folder {
+    path: PathBuf,
+    keep: bool,
+}
+
+impl Folder {
+    fn make(keep: Option<&Path>) -> anyhow::Result<Self> {
+        let path = match keep {
+            Some(path) => path.to_owned(),
+            None => {
+                let id = std::process::id();
+                std::env::temp_dir().join(format!("ehc-gateway-demo-{id}"))
+            }
+        };
+        let empty = std::fs::read_dir(&path).map_or(true, |mut entries| entries.next().is_none());
+        ensure!(empty, "{} is not empty; name a new folder", path.display());
+        std::fs::create_dir_all(&path)
+            .with_context(|| format!("{} could not be made", path.display()))?;
+        let path = path.canonicalize()?;
+        Ok(Self { path, keep: keep.is_some() })
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !self.keep {
+            drop(std::fs::remove_dir_all(&self.path));
+        }
+    }
+}

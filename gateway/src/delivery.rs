@@ -1,0 +1,92 @@
+//! How things leave: a parcel, addressed by what was opened, and the carriers.
+//!
+//! A [`Parcel`] is made from `Opened` alone, so its recipient is the one the release named; it
+//! cannot be re-addressed. Two carriers exist: *collect* (the inbox, served by `api`) and *HTTPS
+//! push*. This module must never know the store, the rules or the keys.
+
+pub mod https;
+
+use adapters::{Format, Outbound, WriteError};
+use schemas::{OrganisationCode, PersonalBytes};
+
+use crate::queue::DeliveryId;
+use crate::vault::Opened;
+
+/// What leaves for one recipient. Not `Clone`, no `Debug` of the body.
+#[derive(Debug)]
+pub struct Parcel {
+    delivery: DeliveryId,
+    recipient: OrganisationCode,
+    media_type: String,
+    file_name: Option<String>,
+    body: PersonalBytes,
+}
+
+/// Why a push did not end well; the type decides what happens next. No content.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// It provably did not arrive: try again.
+    #[error("not sent: {0}")]
+    Transient(String),
+    /// The endpoint refused it for good.
+    #[error("refused: {0}")]
+    Permanent(String),
+    /// It may have arrived.
+    #[error("outcome unknown: {0}")]
+    Unknown(String),
+}
+
+impl Parcel {
+    /// Renders what was opened, for whom it was opened.
+    pub fn message(
+        opened: &Opened,
+        format: Format,
+        outbound: &Outbound,
+    ) -> Result<Self, WriteError> {
+        let body = adapters::write(format, opened.record(), outbound)?;
+        Ok(Self {
+            delivery: opened.delivery(),
+            recipient: opened.recipient().clone(),
+            media_type: format.media_type().to_owned(),
+            file_name: None,
+            body: PersonalBytes::new(body),
+        })
+    }
+
+    /// One document of what was opened.
+    pub fn document(opened: &Opened, index: usize) -> Option<Self> {
+        let document = opened.record().attachments().get(index)?;
+        Some(Self {
+            delivery: opened.delivery(),
+            recipient: opened.recipient().clone(),
+            media_type: document.media_type.clone(),
+            file_name: Some(format!("document-{}", index + 1)),
+            body: document.content.clone(),
+        })
+    }
+
+    /// The delivery: the recipient's idempotency key.
+    pub fn delivery(&self) -> DeliveryId {
+        self.delivery
+    }
+
+    /// For whom it was opened.
+    pub fn recipient(&self) -> &OrganisationCode {
+        &self.recipient
+    }
+
+    /// The media type of the body.
+    pub fn media_type(&self) -> &str {
+        &self.media_type
+    }
+
+    /// A file name that says nothing, for documents.
+    pub fn file_name(&self) -> Option<&str> {
+        self.file_name.as_deref()
+    }
+
+    /// The body. For the wire to the recipient, and its hash for the log.
+    pub fn expose_body(&self) -> &[u8] {
+        self.body.expose()
+    }
+}

@@ -1,0 +1,215 @@
+//! The story: how a message comes in, and how it goes out.
+//!
+//! [`receive`] takes bytes from an authenticated sender and says, in order: has this been answered
+//! before? read, check, authorise, seal, store with deliveries and audit entries in one commit,
+//! and answer with a signed receipt. [`collect`] and [`dispatch`] take a delivery and say: ask
+//! authority again, open, render in the recipient's format, commit that it goes, and only then
+//! let the bytes leave.
+//!
+//! What each step does lives in its own module; this file only says them in order. It must never
+//! know HTTP, SQL, keys or certificates.
+
+mod admission;
+mod answer;
+mod outcome;
+mod sending;
+
+pub(crate) use sending::delivery_event;
+
+use schemas::{Issue, OrganisationCode, PersonalBytes};
+
+use crate::app::App;
+use crate::audit::{Actor, Event, EventKind};
+use crate::authority;
+use crate::entropy::EntropyError;
+use crate::queue::SubmissionId;
+use crate::store::{Change, NewQuarantine, NewSubmission, StoreError, Write};
+use crate::vault::{BlobKind, VaultError};
+
+pub use outcome::{Answer, Preview};
+pub use sending::{CollectError, Collected, Part, collect, dispatch};
+
+/// Who sends: an authenticated organisation, and for the log, how it was authenticated.
+#[derive(Debug, Clone)]
+pub struct Sender {
+    /// The organisation.
+    pub organisation: OrganisationCode,
+    /// What it may send, by its roles.
+    pub roles: Vec<crate::peer::Role>,
+    /// How the log names it.
+    pub actor: Actor,
+}
+
+/// Bytes from an authenticated sender: bounded, not yet believed.
+#[derive(Debug)]
+pub struct RawMessage {
+    /// How they are written.
+    pub format: adapters::Format,
+    /// The mapping to read a tabular file with; the partner's own when none is named.
+    pub mapping: Option<String>,
+    /// The bytes.
+    pub bytes: PersonalBytes,
+    /// The sender's key for this request.
+    pub key: String,
+}
+
+/// Why a submission was not answered with a receipt.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiveError {
+    /// The same key came before with other bytes.
+    #[error("the idempotency key was used before with a different request")]
+    KeyReused,
+    /// The same key is being worked on now.
+    #[error("a request with this idempotency key is in progress")]
+    InProgress,
+    /// No mapping of that name is known, or none is set for the sender.
+    #[error("no mapping is known by that name")]
+    UnknownMapping,
+    /// The bytes could not be read at all; they are kept in quarantine.
+    #[error("the submission could not be read")]
+    Unreadable(#[source] adapters::ReadError),
+    /// The store refused or failed.
+    #[error("the submission could not be stored")]
+    Store(#[from] StoreError),
+    /// Sealing failed.
+    #[error("the submission could not be sealed")]
+    Vault(#[from] VaultError),
+    /// The operating system had no randomness to give.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// The shipped rules do not cover the date, or an answer could not be written.
+    #[error("the gateway could not work out {0}")]
+    Ours(&'static str),
+}
+
+/// Takes in a message or batch and answers it: the same key and bytes always get the same answer.
+///
+/// Everything the answer says is durable, with its audit entries, before this returns.
+pub async fn receive(app: &App, sender: &Sender, raw: RawMessage) -> Result<Answer, ReceiveError> {
+    let _claim = app.claim_key(&sender.organisation, &raw.key).ok_or(ReceiveError::InProgress)?;
+    let request_hash = outcome::request_hash(&raw);
+    if let Some(before) = app.store.find_submission(&sender.organisation, &raw.key).await? {
+        return Answer::again(before, &request_hash);
+    }
+    let reading = match read(app, sender, &raw) {
+        Ok(reading) => reading,
+        Err(error) => return refuse(app, sender, &raw, error).await,
+    };
+    let submission = SubmissionId(app.make_id()?);
+    let mut batch = admission::Batch::new(app, sender, submission);
+    for item in reading.items {
+        batch.take(item).await?;
+    }
+    let one_message = raw.format != adapters::Format::Csv;
+    let (change, rows, guards) = batch.finish(app).await?;
+    let answer = outcome::answer(app, submission, &raw, (rows, reading.notes, one_message))?;
+    let original = app.vault.seal_blob(
+        BlobKind::Original,
+        submission.0,
+        &sender.organisation,
+        raw.bytes.expose(),
+    )?;
+    let mut event = Event::new(EventKind::SubmissionReceived, sender.actor.clone())
+        .with("rows", answer.rows.len())
+        .with("status", answer.status);
+    event.submission = Some(submission);
+    event.hashes.insert("original".to_owned(), original.sha256_hex());
+    event.hashes.insert("answer".to_owned(), crate::entropy::sha256_hex(&answer.body));
+    let change = change.into_iter().fold(
+        Change::because(event).write(Write::Submission(NewSubmission {
+            id: submission,
+            sender: sender.organisation.clone(),
+            key: raw.key.clone(),
+            request_hash,
+            status: answer.status,
+            answer: answer.body.clone(),
+            answer_type: answer.media_type.clone(),
+            original,
+            received_at: app.clock.now(),
+        })),
+        Change::join,
+    );
+    let committed = match app.store.commit(change).await {
+        Ok(committed) => committed,
+        // Another gateway answered the same key while this one was reading.
+        Err(StoreError::KeyTaken) => return Err(ReceiveError::InProgress),
+        Err(error) => return Err(error.into()),
+    };
+    drop(guards);
+    Ok(answer.logged(committed))
+}
+
+/// Says what [`receive`] would do. Commits nothing, and is not proof of anything.
+pub async fn rehearse(
+    app: &App,
+    sender: &Sender,
+    raw: RawMessage,
+) -> Result<Preview, ReceiveError> {
+    let reading = read(app, sender, &raw)?;
+    let mut batch = admission::Batch::new(app, sender, SubmissionId(app.make_id()?));
+    for item in reading.items {
+        batch.take(item).await?;
+    }
+    Ok(Preview::new(batch.into_rows(), reading.notes))
+}
+
+fn read(app: &App, sender: &Sender, raw: &RawMessage) -> Result<adapters::Reading, ReceiveError> {
+    let bytes = raw.bytes.expose();
+    let reading = match raw.format {
+        adapters::Format::Csv => {
+            let mapping = app.mapping(&sender.organisation, raw.mapping.as_deref());
+            let mapping = mapping.ok_or(ReceiveError::UnknownMapping)?;
+            adapters::csv::read(bytes, &mapping, sender.organisation.as_str())
+        }
+        adapters::Format::Json => adapters::json::read(bytes),
+        adapters::Format::Fhir => adapters::fhir::read(bytes),
+    };
+    reading.map_err(ReceiveError::Unreadable)
+}
+
+/// Keeps what could not be read, sealed and with its reason, and tells the sender why.
+async fn refuse(
+    app: &App,
+    sender: &Sender,
+    raw: &RawMessage,
+    error: ReceiveError,
+) -> Result<Answer, ReceiveError> {
+    let ReceiveError::Unreadable(read_error) = &error else { return Err(error) };
+    let submission = SubmissionId(app.make_id()?);
+    let issue: Issue = read_error.to_issue();
+    let mut event = Event::new(EventKind::MessageRefused, sender.actor.clone())
+        .with("rule", &issue.rule)
+        .with("place", &issue.place);
+    event.submission = Some(submission);
+    let id = app.make_id()?;
+    let sealed =
+        app.vault.seal_blob(BlobKind::Quarantine, id, &sender.organisation, raw.bytes.expose())?;
+    event.hashes.insert("quarantined".to_owned(), sealed.sha256_hex());
+    let quarantine = NewQuarantine {
+        id,
+        submission,
+        sender: sender.organisation.clone(),
+        sealed,
+        issues: serde_json::to_string(&[issue]).unwrap_or_default(),
+        at: app.clock.now(),
+    };
+    app.store.commit(Change::because(event).write(Write::Quarantine(quarantine))).await?;
+    Err(error)
+}
+
+/// Gathers what a question is decided on.
+pub(crate) async fn evidence(
+    app: &App,
+    question: &authority::Question,
+    delivery: Option<crate::queue::DeliveryId>,
+) -> Result<authority::Evidence, StoreError> {
+    let consents = match question.subject {
+        Some(subject) => app.store.consents_for(subject).await?,
+        None => Vec::new(),
+    };
+    let overrides = match delivery {
+        Some(delivery) => app.store.overrides_for(delivery).await?,
+        None => Vec::new(),
+    };
+    Ok(authority::Evidence { consents, overrides })
+}

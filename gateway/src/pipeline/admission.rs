@@ -1,0 +1,585 @@
+//! From a draft to a change: check, route, authorise, seal, and write down.
+//!
+//! One [`Batch`] per submission. A bad row never fails the batch: it becomes a quarantined row
+//! with every reason. Rows see the consent that earlier rows of the same batch recorded.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use adapters::Item;
+use jiff::civil::Date;
+use schemas::deadlines::end_of_compulsory_school_age;
+use schemas::record::{Consent, ConsentKind, ConsentStatus};
+use schemas::{
+    Body, Checked, Field, Issue, MessageType, OrganisationCode, PersonalBytes, Place, Record,
+    RecordId, ServiceCode,
+};
+
+use super::answer::{self, Attachment};
+use super::{ReceiveError, Sender, evidence};
+use crate::app::App;
+use crate::audit::{DecisionNote, Event, EventKind, SubjectKey};
+use crate::authority::{self, ConsentEntry, Question, RecordFacts, Ruling};
+use crate::peer::Role;
+use crate::queue::{CarrierKind, DeliveryId, DeliveryState, LegState, SubmissionId};
+use crate::receipt::{LegOutcome, RowOutcome, RowResult};
+use crate::store::{
+    Change, Hold, NewConsent, NewDelivery, NewLeg, NewQuarantine, NewRecord, SubjectGuard, Write,
+};
+use crate::vault::BlobKind;
+
+/// The rows of one submission on their way to one change.
+pub(super) struct Batch<'a> {
+    app: &'a App,
+    sender: &'a Sender,
+    submission: SubmissionId,
+    rows: Vec<RowOutcome>,
+    changes: Vec<Change>,
+    /// Consent recorded by earlier rows of this batch, on top of the ledger.
+    recorded: BTreeMap<SubjectKey, Vec<ConsentEntry>>,
+    /// People whose queued deliveries must be decided again before this batch is acknowledged.
+    restricted: BTreeSet<SubjectKey>,
+    seen: BTreeMap<[u8; 32], RecordId>,
+}
+
+/// A recipient of a record, and what was decided about it.
+struct Destination {
+    delivery: DeliveryId,
+    recipient: OrganisationCode,
+    service: Option<ServiceCode>,
+    carrier: CarrierKind,
+}
+
+/// What the gateway knows of a checked record before it is sealed.
+struct Facts {
+    id: RecordId,
+    kind: MessageType,
+    subject: Option<SubjectKey>,
+    demographics: Option<[u8; 32]>,
+    decisions_pass_on: Option<Date>,
+    identity: [u8; 32],
+    fingerprint: [u8; 32],
+}
+
+type Issues = Vec<Issue>;
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(app: &'a App, sender: &'a Sender, submission: SubmissionId) -> Self {
+        Self {
+            app,
+            sender,
+            submission,
+            rows: Vec::new(),
+            changes: Vec::new(),
+            recorded: BTreeMap::new(),
+            restricted: BTreeSet::new(),
+            seen: BTreeMap::new(),
+        }
+    }
+
+    /// Takes one row or message.
+    pub(super) async fn take(&mut self, item: Item) -> Result<(), ReceiveError> {
+        let place = item.draft.place.clone();
+        let services: Vec<Place> =
+            item.draft.all(Field::SERVICES).map(|located| located.place.clone()).collect();
+        let outcome = match item.draft.check(self.app.clock.today()) {
+            Ok(checked) => self.admit(checked, &place, &services).await?,
+            Err(issues) => Err(issues),
+        };
+        match outcome {
+            Ok(row) => self.rows.push(row),
+            Err(issues) => self.quarantine(&place, &item.raw, issues)?,
+        }
+        Ok(())
+    }
+
+    /// The rows so far, for a rehearsal.
+    pub(super) fn into_rows(self) -> Vec<RowOutcome> {
+        self.rows
+    }
+
+    /// Closes the batch: what to write, what to tell, and the guards to hold until it is durable.
+    pub(super) async fn finish(
+        mut self,
+        app: &App,
+    ) -> Result<(Vec<Change>, Vec<RowOutcome>, Vec<SubjectGuard>), ReceiveError> {
+        let mut guards = Vec::new();
+        // In order of pseudonym, so that two batches cannot wait for each other for ever.
+        for subject in std::mem::take(&mut self.restricted) {
+            // Exclusive: waits for every send about this person that has begun.
+            guards.push(app.store.subject_guard(subject, Hold::Exclusive).await?);
+            let stops = self.decide_queued_again(subject).await?;
+            self.changes.extend(stops);
+        }
+        Ok((self.changes, self.rows, guards))
+    }
+
+    async fn admit(
+        &mut self,
+        checked: Checked,
+        place: &Place,
+        services: &[Place],
+    ) -> Result<Result<RowOutcome, Issues>, ReceiveError> {
+        let Checked { record, warnings } = checked;
+        if let Err(issue) = self.may_send(&record, place) {
+            return Ok(Err(vec![issue]));
+        }
+        let facts = self.facts(&record)?;
+        match self.seen_before(&facts, place).await? {
+            Ok(Some(known)) => {
+                return Ok(Ok(row(place, RowResult::Unchanged, Some(known), warnings)));
+            }
+            Ok(None) => {}
+            Err(issue) => return Ok(Err(vec![issue])),
+        }
+        let attachment =
+            match answer::attach(self.app, self.sender, &record, &facts_keys(&facts)).await? {
+                Ok(attachment) => attachment,
+                Err(issue) => return Ok(Err(vec![issue.at(place)])),
+            };
+        let destinations = match self.destinations(&record, attachment.as_ref(), services, place)? {
+            Ok(destinations) => destinations,
+            Err(issues) => return Ok(Err(issues)),
+        };
+        let entry = self.consent_entry(record.message().consent.as_ref());
+        self.decide(record, &facts, attachment, destinations, entry, (place, warnings)).await
+    }
+
+    /// Authorises, seals and writes down one record.
+    async fn decide(
+        &mut self,
+        record: Record,
+        facts: &Facts,
+        attachment: Option<Attachment>,
+        destinations: Vec<Destination>,
+        entry: Option<ConsentEntry>,
+        (place, warnings): (&Place, Issues),
+    ) -> Result<Result<RowOutcome, Issues>, ReceiveError> {
+        let questions: Vec<Question> =
+            destinations.iter().map(|to| self.question(facts, to)).collect();
+        let mut evidence = evidence(self.app, &self.holding_question(facts), None).await?;
+        if let Some(subject) = facts.subject {
+            evidence.consents.extend(self.recorded.get(&subject).cloned().unwrap_or_default());
+        }
+        evidence.consents.extend(entry.clone());
+        let (now, today) = (self.app.clock.now(), self.app.clock.today());
+        let asked = RecordFacts {
+            record: facts.id,
+            kind: facts.kind,
+            sender: self.sender.organisation.clone(),
+        };
+        let rules = self.app.rule_book();
+        let admitted = authority::admit(&asked, &questions, &evidence, rules, now, today);
+        let decisions: Vec<DecisionNote> =
+            admitted.per_question.iter().map(authority::Decision::note).collect();
+        let Some(admission) = admitted.admission else {
+            let keeping = admitted.keeping.iter().map(authority::Decision::note);
+            let issues = decisions.into_iter().chain(keeping);
+            return Ok(Err(issues.map(|note| refusal(&note, place)).collect()));
+        };
+        let label = record.message().case.as_ref().map_or("", |case| case.expose()).to_owned();
+        let label = self.app.vault.seal_blob(
+            BlobKind::Label,
+            facts.id.0,
+            &self.sender.organisation,
+            label.as_bytes(),
+        )?;
+        let replaces = match &record.message().body {
+            Body::Request(request) => request.replaces_leg,
+            _ => None,
+        };
+        let received_on = answer::received_on(self.app, self.sender, replaces).await?;
+        let effect = attachment.as_ref().map(|a| answer::effect(&record, a, self.app));
+        let sealed = self.app.vault.seal(record, admission)?;
+        let mut change = self.accepted(facts, sealed, label, attachment.as_ref());
+        let mut legs = Vec::new();
+        for (to, note) in destinations.iter().zip(&decisions) {
+            let (step, leg) = self.deliver(facts, to, note, received_on)?;
+            change = change.join(step);
+            legs.push(leg);
+        }
+        if let (Some(entry), Some(subject)) = (entry, facts.subject) {
+            change = change.join(self.record_consent(facts, subject, entry));
+        }
+        if let Some(effect) = effect {
+            change = change.join(effect.into_change(self.event(EventKind::LegChanged, facts)));
+        }
+        self.seen.insert(facts.identity, facts.id);
+        self.changes.push(change);
+        Ok(Ok(RowOutcome { legs, ..row(place, RowResult::Accepted, Some(facts.id), warnings) }))
+    }
+
+    fn facts(&self, record: &Record) -> Result<Facts, ReceiveError> {
+        let message = record.message();
+        let names = self.app.vault.pseudonyms();
+        let subject = message.subject.as_ref();
+        let mut identity = message.sender.as_str().as_bytes().to_vec();
+        identity.push(0);
+        identity.extend_from_slice(message.id.expose().as_bytes());
+        Ok(Facts {
+            id: RecordId(self.app.make_id()?),
+            kind: message.kind,
+            subject: subject.map(|subject| names.subject_key(subject, &message.sender)),
+            demographics: subject.map(|subject| names.demographics(subject)),
+            decisions_pass_on: subject
+                .and_then(|subject| end_of_compulsory_school_age(subject.date_of_birth).ok()),
+            identity: names.recognition("identity", &identity),
+            fingerprint: names.recognition("fingerprint", &record.expose_json()),
+        })
+    }
+
+    /// The sender must be who it says, and its role must send this type.
+    fn may_send(&self, record: &Record, place: &Place) -> Result<(), Issue> {
+        let message = record.message();
+        if message.sender != self.sender.organisation {
+            return Err(Issue::error(
+                "sender-not-you",
+                Some(Field::SENDER),
+                place.clone(),
+                "names another organisation than the one that is connected",
+                "send under your own organisation code",
+            ));
+        }
+        let allowed = self.sender.roles.iter().any(|role| role_sends(*role, message.kind));
+        if !allowed {
+            return Err(Issue::error(
+                "type-not-for-role",
+                Some(Field::TYPE),
+                place.clone(),
+                "is not a type of message that an organisation of this role sends",
+                "ask the operator which types your organisation sends",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The record this message became before, if it did; an issue if its content changed.
+    async fn seen_before(
+        &self,
+        facts: &Facts,
+        place: &Place,
+    ) -> Result<Result<Option<RecordId>, Issue>, ReceiveError> {
+        if let Some(known) = self.seen.get(&facts.identity) {
+            return Ok(Ok(Some(*known)));
+        }
+        let known = self.app.store.find_duplicate(facts.identity).await?;
+        Ok(match known {
+            None => Ok(None),
+            Some((record, print)) if print == facts.fingerprint => Ok(Some(record)),
+            Some(_) => Err(Issue::error(
+                "id-reused",
+                Some(Field::ID),
+                place.clone(),
+                "was used before for a message with other content",
+                "give every new or corrected message a reference of its own",
+            )),
+        })
+    }
+
+    fn destinations(
+        &self,
+        record: &Record,
+        attachment: Option<&Attachment>,
+        services: &[Place],
+        place: &Place,
+    ) -> Result<Result<Vec<Destination>, Issues>, ReceiveError> {
+        let message = record.message();
+        if let Body::Request(request) = &message.body {
+            return self.routed(&request.services, services, place);
+        }
+        let recipient = attachment.map(|a| a.leg.sender.clone()).or(message.recipient.clone());
+        let Some(recipient) = recipient else { return Ok(Ok(Vec::new())) };
+        let Some(carrier) = self.app.carrier_of(&recipient) else {
+            return Ok(Err(vec![Issue::error(
+                "recipient-unknown",
+                Some(Field::RECIPIENT),
+                place.clone(),
+                "is not an organisation this gateway delivers to",
+                "check the organisation code, or ask the operator to add the partner",
+            )]));
+        };
+        let delivery = DeliveryId(self.app.make_id()?);
+        Ok(Ok(vec![Destination { delivery, recipient, service: None, carrier }]))
+    }
+
+    /// One destination per service asked; the recipient comes from the routing table alone.
+    fn routed(
+        &self,
+        services: &[ServiceCode],
+        places: &[Place],
+        place: &Place,
+    ) -> Result<Result<Vec<Destination>, Issues>, ReceiveError> {
+        let mut destinations = Vec::new();
+        let mut issues = Vec::new();
+        for (index, service) in services.iter().enumerate() {
+            let route = self.app.route(service, self.app.clock.today());
+            let carrier = route.as_ref().and_then(|to| self.app.carrier_of(to));
+            let (Some(recipient), Some(carrier)) = (route, carrier) else {
+                let at = places.get(index).unwrap_or(place).clone();
+                issues.push(Issue::error(
+                    "service-unknown",
+                    Some(Field::SERVICES),
+                    at,
+                    "names a service that is not in the routing table today",
+                    "use a service code of the routing table, or map the source's code to one",
+                ));
+                continue;
+            };
+            let delivery = DeliveryId(self.app.make_id()?);
+            let service = Some(service.clone());
+            destinations.push(Destination { delivery, recipient, service, carrier });
+        }
+        Ok(if issues.is_empty() { Ok(destinations) } else { Err(issues) })
+    }
+
+    fn question(&self, facts: &Facts, to: &Destination) -> Question {
+        Question {
+            recipient: to.recipient.clone(),
+            service: to.service.clone(),
+            ..self.holding_question(facts)
+        }
+    }
+
+    /// May the gateway hold this for the sender itself?
+    fn holding_question(&self, facts: &Facts) -> Question {
+        Question {
+            record: facts.id,
+            kind: facts.kind,
+            sender: self.sender.organisation.clone(),
+            recipient: self.sender.organisation.clone(),
+            service: None,
+            subject: facts.subject,
+            decisions_pass_on: facts.decisions_pass_on,
+        }
+    }
+
+    fn event(&self, kind: EventKind, facts: &Facts) -> Event {
+        let mut event = Event::new(kind, self.sender.actor.clone());
+        event.submission = Some(self.submission);
+        event.record = Some(facts.id);
+        event.subject = facts.subject;
+        event.message_type = Some(facts.kind);
+        event
+    }
+
+    fn accepted(
+        &self,
+        facts: &Facts,
+        sealed: crate::vault::SealedRecord,
+        label: crate::vault::SealedBlob,
+        attachment: Option<&Attachment>,
+    ) -> Change {
+        let mut event = self.event(EventKind::RecordAccepted, facts);
+        event.hashes.insert("sealed".to_owned(), sealed.sha256_hex());
+        Change::because(event).write(Write::Record(NewRecord {
+            sealed,
+            submission: self.submission,
+            identity: facts.identity,
+            fingerprint: facts.fingerprint,
+            subject: facts.subject,
+            demographics: facts.demographics,
+            label,
+            about: attachment.map(|attachment| attachment.leg.id),
+            decisions_pass_on: facts.decisions_pass_on,
+            accepted_at: self.app.clock.now(),
+        }))
+    }
+
+    /// The delivery to one recipient and, for requests, its clock.
+    fn deliver(
+        &self,
+        facts: &Facts,
+        to: &Destination,
+        note: &DecisionNote,
+        received_on: Date,
+    ) -> Result<(Change, LegOutcome), ReceiveError> {
+        let state = match note.outcome.as_str() {
+            "release" | "release-reduced" => DeliveryState::Queued,
+            "hold" => DeliveryState::Held,
+            _ => DeliveryState::Withdrawn,
+        };
+        let mut event = self.event(EventKind::SharingDecided, facts);
+        event.delivery = Some(to.delivery);
+        event.counterparty = Some(to.recipient.clone());
+        event.decision = Some(note.clone());
+        let mut leg = LegOutcome {
+            leg: to.delivery.leg(),
+            service: to.service.clone(),
+            recipient: to.recipient.clone(),
+            outcome: note.outcome.clone(),
+            reason: note.reason.clone(),
+            due_on: None,
+        };
+        let reason = (state != DeliveryState::Queued).then(|| note.rule.clone());
+        let mut change = Change::because(event).write(Write::Delivery(NewDelivery {
+            id: to.delivery,
+            record: facts.id,
+            recipient: to.recipient.clone(),
+            service: to.service.clone(),
+            carrier: to.carrier,
+            state,
+            reason,
+            available_at: self.app.clock.now(),
+        }));
+        if facts.kind == MessageType::AdviceRequest {
+            let due = self.app.rules.advice_due(received_on);
+            let due = due.or(Err(ReceiveError::Ours("the statutory date")))?;
+            leg.due_on = Some(due.statutory);
+            let waiting = state == DeliveryState::Queued;
+            change = change.write(Write::Leg(NewLeg {
+                id: to.delivery.leg(),
+                received_on,
+                statutory_due: due.statutory,
+                operational_due: due.operational,
+                rule_version: due.rule_version,
+                state: if waiting { LegState::Waiting } else { LegState::Withheld },
+            }));
+        }
+        Ok((change, leg))
+    }
+
+    fn consent_entry(&self, consent: Option<&Consent>) -> Option<ConsentEntry> {
+        let consent = consent.filter(|consent| consent.status != ConsentStatus::NotRecorded)?;
+        Some(ConsentEntry {
+            version: 0,
+            status: consent.status,
+            kind: consent.kind.unwrap_or(ConsentKind::Sharing),
+            given_by: consent.given_by,
+            decided_on: consent.date,
+            expires_on: consent.expires_on,
+            purposes: consent.purposes.clone(),
+            exclusions: consent.exclusions.clone(),
+            recorded_by: self.sender.organisation.clone(),
+            recorded_at: self.app.clock.now(),
+        })
+    }
+
+    fn record_consent(
+        &mut self,
+        facts: &Facts,
+        subject: SubjectKey,
+        entry: ConsentEntry,
+    ) -> Change {
+        let restricts = entry.status != ConsentStatus::Given || !entry.exclusions.is_empty();
+        if restricts {
+            self.restricted.insert(subject);
+        }
+        self.recorded.entry(subject).or_default().push(entry.clone());
+        let status = serde_json::to_value(entry.status).ok();
+        let status = status.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
+        let event = self
+            .event(EventKind::ConsentRecorded, facts)
+            .with("status", status)
+            .with("exclusions", entry.exclusions.len());
+        Change::because(event).write(Write::Consent(NewConsent {
+            subject,
+            record: facts.id,
+            entry,
+        }))
+    }
+
+    /// Decides every delivery about a person again that has not gone yet.
+    async fn decide_queued_again(&self, subject: SubjectKey) -> Result<Vec<Change>, ReceiveError> {
+        let mut changes = Vec::new();
+        let on_its_way = self.app.store.queued_for_subject(subject).await?;
+        for delivery in on_its_way.into_iter().filter(|d| d.state == DeliveryState::Queued) {
+            let Some(stored) = self.app.store.find_record(delivery.record).await? else {
+                continue;
+            };
+            let question = super::sending::question(&delivery, &stored);
+            let mut evidence = evidence(self.app, &question, Some(delivery.id)).await?;
+            evidence.consents.extend(self.recorded.get(&subject).cloned().unwrap_or_default());
+            let (now, today) = (self.app.clock.now(), self.app.clock.today());
+            let rules = self.app.rule_book();
+            let ruling = authority::release(&question, delivery.id, &evidence, rules, now, today);
+            match ruling {
+                Ruling::Granted(..) => {}
+                Ruling::Hold(note) => changes.push(super::sending::stopped(
+                    &delivery,
+                    subject,
+                    note,
+                    DeliveryState::Held,
+                    &self.sender.actor,
+                )),
+                Ruling::Refused(note) => changes.push(super::sending::stopped(
+                    &delivery,
+                    subject,
+                    note,
+                    DeliveryState::Withdrawn,
+                    &self.sender.actor,
+                )),
+            }
+        }
+        Ok(changes)
+    }
+
+    fn quarantine(
+        &mut self,
+        place: &Place,
+        raw: &PersonalBytes,
+        mut issues: Issues,
+    ) -> Result<(), ReceiveError> {
+        // A reader and the check may both see the same fault.
+        let mut said = BTreeSet::new();
+        issues.retain(|i| said.insert((i.rule.clone(), i.field.clone(), i.place.to_string())));
+        let id = self.app.make_id()?;
+        let sealed = self.app.vault.seal_blob(
+            BlobKind::Quarantine,
+            id,
+            &self.sender.organisation,
+            raw.expose(),
+        )?;
+        let rules: BTreeSet<&str> =
+            issues.iter().filter(|i| i.is_error()).map(|i| i.rule.as_str()).collect();
+        let rules: Vec<&str> = rules.into_iter().collect();
+        let mut event = Event::new(EventKind::RecordQuarantined, self.sender.actor.clone())
+            .with("place", place)
+            .with("rules", rules.join(" "));
+        event.submission = Some(self.submission);
+        event.hashes.insert("quarantined".to_owned(), sealed.sha256_hex());
+        self.changes.push(Change::because(event).write(Write::Quarantine(NewQuarantine {
+            id,
+            submission: self.submission,
+            sender: self.sender.organisation.clone(),
+            sealed,
+            issues: serde_json::to_string(&issues).unwrap_or_default(),
+            at: self.app.clock.now(),
+        })));
+        self.rows.push(row(place, RowResult::Quarantined, None, issues));
+        Ok(())
+    }
+}
+
+fn facts_keys(facts: &Facts) -> answer::Keys {
+    answer::Keys { subject: facts.subject, demographics: facts.demographics }
+}
+
+fn row(place: &Place, outcome: RowResult, record: Option<RecordId>, issues: Issues) -> RowOutcome {
+    RowOutcome { place: place.clone(), outcome, record, legs: Vec::new(), issues }
+}
+
+fn refusal(note: &DecisionNote, place: &Place) -> Issue {
+    Issue::error(
+        &note.rule,
+        None,
+        place.clone(),
+        &note.reason,
+        "ask your information governance lead; nothing was sent",
+    )
+}
+
+/// Which types an organisation of a role sends (`domain.md` section 6, direction).
+fn role_sends(role: Role, kind: MessageType) -> bool {
+    let either = matches!(
+        kind,
+        MessageType::ConsentGrant
+            | MessageType::ConsentWithdraw
+            | MessageType::TransitionHealthPlan
+            | MessageType::Acknowledgement
+            | MessageType::Error
+    );
+    match role {
+        Role::LaCaseSystem => either || kind == MessageType::AdviceRequest,
+        Role::HealthTrust | Role::Icb => either || kind.answers_a_leg(),
+        Role::IgAuditor | Role::Operator => false,
+    }
+}

@@ -1,0 +1,145 @@
+//! Answers: which leg a message answers, whether it may, and what it does to the clock.
+//!
+//! The wrong-person guard stands here: an answer attaches to a leg only when both the pseudonym
+//! and the demographics agree with the request's. A mismatch discloses nothing of what we hold.
+
+use jiff::civil::Date;
+use schemas::{Body, Field, Issue, LegId, MessageType, Place, Record};
+
+use super::{ReceiveError, Sender};
+use crate::app::App;
+use crate::audit::{Event, SubjectKey};
+use crate::queue::{Leg, LegState};
+use crate::store::{Change, Write};
+
+/// The leg an answer belongs to.
+pub(super) struct Attachment {
+    pub(super) leg: Leg,
+}
+
+/// What the wrong-person guard compares.
+pub(super) struct Keys {
+    pub(super) subject: Option<SubjectKey>,
+    pub(super) demographics: Option<[u8; 32]>,
+}
+
+/// An issue that does not know its place yet.
+pub(super) struct Unplaced(&'static str, Field, &'static str, &'static str);
+
+impl Unplaced {
+    pub(super) fn at(self, place: &Place) -> Issue {
+        Issue::error(self.0, Some(self.1), place.clone(), self.2, self.3)
+    }
+}
+
+/// Finds the leg that a message answers; `None` for messages that answer none.
+pub(super) async fn attach(
+    app: &App,
+    sender: &Sender,
+    record: &Record,
+    keys: &Keys,
+) -> Result<Result<Option<Attachment>, Unplaced>, ReceiveError> {
+    let message = record.message();
+    if !message.kind.answers_a_leg() {
+        return Ok(Ok(None));
+    }
+    let Some(leg_id) = message.leg else { return Ok(Ok(None)) };
+    // A leg of somebody else looks exactly like a leg that does not exist.
+    let unknown = Unplaced(
+        "leg-unknown",
+        Field::LEG,
+        "is not a request that was put to your organisation",
+        "use the leg id of the request as it was delivered to you",
+    );
+    let Some(leg) = app.store.find_leg(leg_id).await? else { return Ok(Err(unknown)) };
+    if leg.recipient != sender.organisation {
+        return Ok(Err(unknown));
+    }
+    let request = app.store.find_record(leg.record).await?;
+    let agrees = request.is_some_and(|request| {
+        request.subject.is_some()
+            && request.subject == keys.subject
+            && request.demographics == keys.demographics
+    });
+    if !agrees {
+        return Ok(Err(Unplaced(
+            "identity-mismatch",
+            Field::NHS_NUMBER,
+            "the person's details do not agree with the request that this answers",
+            "check that this answer is about the right person; a person at the authority will look",
+        )));
+    }
+    let settled = matches!(leg.state, LegState::Answered | LegState::Redirected);
+    let replaces = message.kind == MessageType::AdviceResponse;
+    if settled && !replaces {
+        return Ok(Err(Unplaced(
+            "leg-settled",
+            Field::LEG,
+            "has been answered already",
+            "send a corrected advice.response, or speak to the authority",
+        )));
+    }
+    Ok(Ok(Some(Attachment { leg })))
+}
+
+/// The civil date from which a new request's clock counts: today, or the first receipt date of
+/// the redirected leg that it replaces (`domain.md` 2.3, REDIRECT).
+pub(super) async fn received_on(
+    app: &App,
+    sender: &Sender,
+    replaces: Option<LegId>,
+) -> Result<Date, ReceiveError> {
+    if let Some(leg) = replaces
+        && let Some(leg) = app.store.find_leg(leg).await?
+        && leg.sender == sender.organisation
+        && leg.state == LegState::Redirected
+    {
+        return Ok(leg.received_on);
+    }
+    Ok(app.clock.today())
+}
+
+/// What an answer does to its leg.
+pub(super) struct Effect {
+    leg: LegId,
+    state: LegState,
+    answered_on: Option<Date>,
+    expected_on: Option<Date>,
+}
+
+/// The effect of an answer (`domain.md` 2.3).
+pub(super) fn effect(record: &Record, attachment: &Attachment, app: &App) -> Effect {
+    let today = app.clock.today();
+    let leg = &attachment.leg;
+    let (state, answered_on, expected_on) = match (&record.message().body, record.message().kind) {
+        (Body::Advice(_), _) => {
+            (LegState::Answered, leg.answered_on.or(Some(today)), leg.expected_on)
+        }
+        (Body::Nil(_), _) => (LegState::Nil, Some(today), None),
+        (Body::Exception(exception), _) => (LegState::Exception, None, Some(exception.expected_on)),
+        (_, MessageType::AdviceRejected) => (LegState::Rejected, None, None),
+        (_, MessageType::AdviceRedirected) => (LegState::Redirected, None, None),
+        // Taking a request on does not undo an exception that was notified before.
+        (_, _) if leg.state == LegState::Exception => (LegState::Exception, None, leg.expected_on),
+        (_, _) => (LegState::Accepted, None, None),
+    };
+    Effect { leg: leg.id, state, answered_on, expected_on }
+}
+
+impl Effect {
+    pub(super) fn into_change(self, event: Event) -> Change {
+        let state = serde_json::to_value(self.state).ok();
+        let state = state.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
+        let mut event = event.with("state", state);
+        if let Some(expected) = self.expected_on {
+            event = event.with("expected_on", expected);
+        }
+        event.delivery = Some(crate::queue::DeliveryId(self.leg.0));
+        Change::because(event).write(Write::LegChanged {
+            leg: self.leg,
+            state: self.state,
+            answered_on: self.answered_on,
+            expected_on: self.expected_on,
+        })
+    }
+}

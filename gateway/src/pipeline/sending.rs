@@ -1,0 +1,319 @@
+//! Out: the release decision, the opening, the rendering, and the commit before the bytes leave.
+//!
+//! Both ways out take a shared guard on the person first and keep it until the bytes have gone:
+//! a withdrawal takes the exclusive one, so it waits for what has begun, and nothing begins after
+//! it was acknowledged.
+
+use adapters::{Format, Outbound};
+use schemas::{MessageType, OrganisationCode};
+
+use super::evidence;
+use crate::app::App;
+use crate::audit::{Actor, DecisionNote, Event, EventKind, SubjectKey};
+use crate::authority::{self, Question, Release, Ruling};
+use crate::delivery::{Parcel, SendError};
+use crate::queue::{CarrierKind, Delivery, DeliveryId, DeliveryState, Lease, LegState};
+use crate::store::{Change, Hold, Settlement, StoreError, StoredRecord, SubjectGuard, Write};
+use crate::vault::{Opened, VaultError};
+
+/// A record opened for its recipient. The guard must live until the bytes have gone.
+#[derive(Debug)]
+pub struct Collected {
+    /// What to send.
+    pub parcel: Parcel,
+    /// Held while the bytes leave.
+    pub guard: Option<SubjectGuard>,
+}
+
+/// Why a delivery cannot be collected.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// There is no such delivery for this recipient.
+    #[error("there is no such delivery for this recipient")]
+    NotFound,
+    /// It was stopped: held for a person, or withdrawn.
+    #[error("the delivery is no longer available")]
+    Stopped,
+    /// The format asked for has no form for this type of message.
+    #[error("the message has no form in the format asked for")]
+    Format(#[source] adapters::WriteError),
+    /// The document asked for does not exist.
+    #[error("the message has no such document")]
+    NoDocument,
+    /// The store refused or failed.
+    #[error("the delivery could not be read or recorded")]
+    Store(#[from] StoreError),
+    /// The record could not be opened.
+    #[error("the record could not be opened")]
+    Vault(#[from] VaultError),
+}
+
+/// What of a delivery is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The message in a format; the recipient's own when none is named.
+    Message(Option<Format>),
+    /// One document, by its place from 0.
+    Document(usize),
+}
+
+/// Opens a delivery for the recipient that fetches it.
+///
+/// The release and its reason are durable in the log before this returns.
+pub async fn collect(
+    app: &App,
+    recipient: &OrganisationCode,
+    actor: &Actor,
+    id: DeliveryId,
+    part: Part,
+) -> Result<Collected, CollectError> {
+    let delivery = app.store.find_delivery(id).await?.filter(|d| d.recipient == *recipient);
+    let delivery = delivery.ok_or(CollectError::NotFound)?;
+    if delivery.carrier != CarrierKind::Collect {
+        return Err(CollectError::NotFound);
+    }
+    let stored = app.store.find_record(delivery.record).await?.ok_or(CollectError::NotFound)?;
+    let guard = match stored.subject {
+        Some(subject) => Some(app.store.subject_guard(subject, Hold::Shared).await?),
+        None => None,
+    };
+    // Read again under the guard: it may have been stopped while this waited.
+    let delivery = app.store.find_delivery(id).await?.ok_or(CollectError::NotFound)?;
+    if matches!(delivery.state, DeliveryState::Held | DeliveryState::Withdrawn) {
+        return Err(CollectError::Stopped);
+    }
+    let (release, note) = match decide(app, &delivery, &stored).await? {
+        Ruling::Granted(release, note) => (release, note),
+        Ruling::Hold(note) => {
+            stop(app, &delivery, &stored, note, DeliveryState::Held, actor).await?;
+            return Err(CollectError::Stopped);
+        }
+        Ruling::Refused(note) => {
+            stop(app, &delivery, &stored, note, DeliveryState::Withdrawn, actor).await?;
+            return Err(CollectError::Stopped);
+        }
+    };
+    let opened = app.vault.open(&stored.sealed, release, app.clock.now())?;
+    let parcel = render(app, &delivery, &stored, opened, part).await?;
+    let mut event = delivery_event(EventKind::DeliveryCollected, &delivery, &stored, actor);
+    event.decision = Some(note);
+    event.hashes.insert("parcel".to_owned(), crate::entropy::sha256_hex(parcel.expose_body()));
+    let event = event.with("media_type", parcel.media_type());
+    app.store
+        .commit(Change::because(event).write(Write::Collected(delivery.id, app.clock.now())))
+        .await?;
+    Ok(Collected { parcel, guard })
+}
+
+/// Attempts one leased push and settles it, whatever happens.
+pub async fn dispatch(app: &App, lease: Lease) -> Result<(), CollectError> {
+    let delivery = lease.delivery.clone();
+    let actor = Actor::gateway();
+    let stored = app.store.find_record(delivery.record).await?.ok_or(CollectError::NotFound)?;
+    let _guard = match stored.subject {
+        Some(subject) => Some(app.store.subject_guard(subject, Hold::Shared).await?),
+        None => None,
+    };
+    let current = app.store.find_delivery(delivery.id).await?.ok_or(CollectError::NotFound)?;
+    if current.state != DeliveryState::Queued {
+        return Ok(());
+    }
+    let ruling = decide(app, &delivery, &stored).await?;
+    let (release, note) = match ruling {
+        Ruling::Granted(release, note) => (release, note),
+        Ruling::Hold(note) => {
+            return stop(app, &delivery, &stored, note, DeliveryState::Held, &actor).await;
+        }
+        Ruling::Refused(note) => {
+            return stop(app, &delivery, &stored, note, DeliveryState::Withdrawn, &actor).await;
+        }
+    };
+    let opened = app.vault.open(&stored.sealed, release, app.clock.now())?;
+    let parcel = render(app, &delivery, &stored, opened, Part::Message(None)).await?;
+    let mut event = delivery_event(EventKind::DeliveryAttempted, &delivery, &stored, &actor);
+    event.decision = Some(note);
+    event.hashes.insert("parcel".to_owned(), crate::entropy::sha256_hex(parcel.expose_body()));
+    let event = event.with("attempt", lease.delivery.attempts + 1);
+    settle(app, &lease, event, Settlement::Attempting).await?;
+    let sent = app.https.send(parcel).await;
+    let (kind, settlement, detail) = settlement(app, &delivery, sent);
+    let event = delivery_event(kind, &delivery, &stored, &actor).with("outcome", detail);
+    settle(app, &lease, event, settlement).await
+}
+
+/// What the result of an attempt means (design, section 10).
+fn settlement(
+    app: &App,
+    delivery: &Delivery,
+    sent: Result<(), SendError>,
+) -> (EventKind, Settlement, String) {
+    let now = app.clock.now();
+    let attempt = delivery.attempts + 1;
+    match sent {
+        Ok(()) => (EventKind::DeliveryDelivered, Settlement::Delivered(now), "taken".to_owned()),
+        Err(SendError::Transient(reason) | SendError::Unknown(reason))
+            if attempt < app.config.delivery.attempts_max.get() =>
+        {
+            // Unknown means it may have arrived. The recipient tells a second copy by the
+            // delivery id, so asking again by sending again is safe (ADR 0006).
+            let jitter = app.random_u16().unwrap_or(0);
+            let wait = crate::queue::backoff(attempt, jitter);
+            let next = now.checked_add(wait).unwrap_or(now);
+            (EventKind::DeliveryDeferred, Settlement::Deferred(next), reason)
+        }
+        Err(SendError::Unknown(reason)) => (
+            EventKind::DeliveryUnknown,
+            Settlement::Stopped(DeliveryState::Unknown, reason.clone()),
+            reason,
+        ),
+        Err(SendError::Transient(reason) | SendError::Permanent(reason)) => (
+            EventKind::DeliveryFailed,
+            Settlement::Stopped(DeliveryState::Failed, reason.clone()),
+            reason,
+        ),
+    }
+}
+
+async fn settle(
+    app: &App,
+    lease: &Lease,
+    event: Event,
+    settlement: Settlement,
+) -> Result<(), CollectError> {
+    let delivery = lease.delivery.id;
+    let change =
+        Change::because(event).write(Write::Settle { delivery, token: lease.token, settlement });
+    app.store.commit(change).await?;
+    Ok(())
+}
+
+async fn decide(
+    app: &App,
+    delivery: &Delivery,
+    stored: &StoredRecord,
+) -> Result<Ruling<Release>, CollectError> {
+    let question = question(delivery, stored);
+    let evidence = evidence(app, &question, Some(delivery.id)).await?;
+    let (now, today) = (app.clock.now(), app.clock.today());
+    Ok(authority::release(&question, delivery.id, &evidence, app.rule_book(), now, today))
+}
+
+async fn stop(
+    app: &App,
+    delivery: &Delivery,
+    stored: &StoredRecord,
+    note: DecisionNote,
+    state: DeliveryState,
+    actor: &Actor,
+) -> Result<(), CollectError> {
+    let change = stopped_change(delivery, stored.subject, note, state, actor);
+    app.store.commit(change).await?;
+    Ok(())
+}
+
+/// The question that a delivery asks.
+pub(super) fn question(delivery: &Delivery, stored: &StoredRecord) -> Question {
+    Question {
+        record: delivery.record,
+        kind: delivery.kind,
+        sender: delivery.sender.clone(),
+        recipient: delivery.recipient.clone(),
+        service: delivery.service.clone(),
+        subject: stored.subject,
+        decisions_pass_on: stored.decisions_pass_on,
+    }
+}
+
+/// The change that stops a delivery, with the rule and reason.
+pub(super) fn stopped(
+    delivery: &Delivery,
+    subject: SubjectKey,
+    note: DecisionNote,
+    state: DeliveryState,
+    actor: &Actor,
+) -> Change {
+    stopped_change(delivery, Some(subject), note, state, actor)
+}
+
+fn stopped_change(
+    delivery: &Delivery,
+    subject: Option<SubjectKey>,
+    note: DecisionNote,
+    state: DeliveryState,
+    actor: &Actor,
+) -> Change {
+    let kind = if state == DeliveryState::Held {
+        EventKind::DeliveryHeld
+    } else {
+        EventKind::DeliveryWithdrawn
+    };
+    let rule = note.rule.clone();
+    let mut event = Event::new(kind, actor.clone());
+    event.subject = subject;
+    event.record = Some(delivery.record);
+    event.delivery = Some(delivery.id);
+    event.message_type = Some(delivery.kind);
+    event.counterparty = Some(delivery.recipient.clone());
+    event.decision = Some(note);
+    let change = Change::because(event).write(Write::Stop(delivery.id, state, rule));
+    if delivery.kind != MessageType::AdviceRequest {
+        return change;
+    }
+    change.write(Write::LegChanged {
+        leg: delivery.id.leg(),
+        state: LegState::Withheld,
+        answered_on: None,
+        expected_on: None,
+    })
+}
+
+pub(crate) fn delivery_event(
+    kind: EventKind,
+    delivery: &Delivery,
+    stored: &StoredRecord,
+    actor: &Actor,
+) -> Event {
+    let mut event = Event::new(kind, actor.clone());
+    event.subject = stored.subject;
+    event.record = Some(delivery.record);
+    event.delivery = Some(delivery.id);
+    event.message_type = Some(delivery.kind);
+    event.counterparty = Some(delivery.recipient.clone());
+    event
+}
+
+/// Writes what was opened in the recipient's format. The address comes out of the opening.
+async fn render(
+    app: &App,
+    delivery: &Delivery,
+    stored: &StoredRecord,
+    opened: Opened,
+    part: Part,
+) -> Result<Parcel, CollectError> {
+    if let Part::Document(index) = part {
+        return Parcel::document(&opened, index).ok_or(CollectError::NoDocument);
+    }
+    let Part::Message(format) = part else { return Err(CollectError::NoDocument) };
+    let format = format.unwrap_or_else(|| app.format_of(&delivery.recipient));
+    let leg = if delivery.kind == MessageType::AdviceRequest {
+        Some(delivery.id.leg())
+    } else {
+        stored.about
+    };
+    let due_on = match app.store.find_leg(delivery.id.leg()).await? {
+        Some(leg) => Some(leg.statutory_due),
+        None => None,
+    };
+    let outbound = Outbound {
+        delivery: delivery.id.0,
+        leg,
+        service: delivery.service.clone(),
+        sender_name: app.name_of(&delivery.sender),
+        recipient: delivery.recipient.clone(),
+        recipient_name: app.name_of(&delivery.recipient),
+        received_at: delivery.available_at,
+        due_on,
+        sent_at: app.clock.now(),
+    };
+    Parcel::message(&opened, format, &outbound).map_err(CollectError::Format)
+}

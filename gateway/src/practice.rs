@@ -1,0 +1,457 @@
+//! A practice world on this machine: one authority, three trusts, an auditor, an operator.
+//!
+//! Used by the demo, the benchmark and the tests: everything in it is real (certificates, mutual
+//! TLS, store, configuration files) except the people. [`Stage::set`] makes the files,
+//! [`Cast::rise`] starts the gateway and the pushed-to trust's own endpoint on loopback.
+//!
+//! Must never be used with real people: its keys lie in an ordinary folder.
+
+pub mod client;
+mod endpoint;
+pub mod people;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use adapters::Format;
+use schemas::OrganisationCode;
+
+use crate::app::{App, AppError, KeyFiles};
+use crate::clock::Clock;
+use crate::config::{Config, Partner, Pin, TlsSection};
+use crate::entropy::SystemEntropy;
+use crate::peer::Role;
+use crate::pki::{PkiError, Practice, PracticePlan};
+use crate::queue::CarrierKind;
+use crate::serving::{self, Running, ServeError};
+use crate::store::StoreLocation;
+use crate::tls::TlsError;
+use crate::verification::{self, Verification, VerificationError};
+
+use client::Partner as Caller;
+pub use endpoint::{Behaviour, Endpoint};
+
+/// What a practice world is made of.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// An empty folder for its files.
+    pub dir: PathBuf,
+    /// Which database.
+    pub store: StorePlan,
+    /// The time in it.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Which database a practice world keeps its records in.
+#[derive(Debug, Clone)]
+pub enum StorePlan {
+    /// A file in the world's folder.
+    Sqlite,
+    /// A PostgreSQL database, by its connection URL.
+    Postgres(String),
+}
+
+/// The three trusts, by how they are reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// Collects FHIR R4.
+    Acute,
+    /// Collects JSON.
+    Mental,
+    /// Is pushed to at its own endpoint.
+    Community,
+}
+
+impl Trust {
+    /// Its organisation code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Acute => "RRK",
+            Self::Mental => "RXT",
+            Self::Community => "RYW",
+        }
+    }
+}
+
+/// Why a practice world could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PracticeError {
+    /// A certificate.
+    #[error(transparent)]
+    Pki(#[from] PkiError),
+    /// A TLS configuration.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A key.
+    #[error("a key could not be made")]
+    Keys(#[source] AppError),
+    /// A file.
+    #[error("{} could not be written", .0.display())]
+    File(PathBuf, #[source] std::io::Error),
+    /// A port.
+    #[error("no port could be had on loopback")]
+    Port(#[source] std::io::Error),
+    /// The gateway.
+    #[error("the practice gateway did not start")]
+    Serve(#[from] ServeError),
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    /// A client.
+    #[error("a partner's client could not be made")]
+    Client(#[from] reqwest::Error),
+    /// A name in this file is wrong.
+    #[error("{0} is not an organisation code")]
+    Code(&'static str),
+}
+
+/// The files of a practice world: certificates, keys, configuration, partners.
+#[derive(Debug)]
+pub struct Stage {
+    plan: Plan,
+    practice: Practice,
+    config: PathBuf,
+    address: SocketAddr,
+    admin: SocketAddr,
+    endpoint: SocketAddr,
+}
+
+/// A practice world that runs.
+#[derive(Debug)]
+pub struct Cast {
+    stage: Stage,
+    running: Running,
+    /// The pushed-to trust's own endpoint.
+    pub endpoint: Endpoint,
+    partners: BTreeMap<&'static str, Caller>,
+}
+
+impl Stage {
+    /// Makes the files of a practice world in an empty folder.
+    pub fn set(plan: Plan) -> Result<Self, PracticeError> {
+        let mut partners = BTreeMap::new();
+        for (name, code) in MEMBERS {
+            partners.insert(name.to_owned(), organisation(code)?);
+        }
+        let now = plan.clock.now();
+        let gateway = organisation(GATEWAY)?;
+        let practice = Practice::mint(&PracticePlan { gateway, partners, now, days: VALID_DAYS })?;
+        practice.write(&plan.dir.join("pki"))?;
+        let keys = plan.dir.join("keys");
+        KeyFiles::in_folder(&keys).make(&SystemEntropy::default()).map_err(PracticeError::Keys)?;
+        let [address, admin, endpoint] = [free_port()?, free_port()?, free_port()?];
+        let config = plan.dir.join("ehc-gateway.toml");
+        let stage = Self { plan, practice, config, address, admin, endpoint };
+        stage.write_files()?;
+        Ok(stage)
+    }
+
+    /// The gateway's configuration file.
+    pub fn config_path(&self) -> &Path {
+        &self.config
+    }
+
+    /// The local authority's system.
+    pub fn authority(&self) -> Caller {
+        self.caller("authority-334").unwrap_or_else(|_| unreachable_caller())
+    }
+
+    /// A member of the cast by the name of its folder.
+    pub fn caller(&self, name: &str) -> Result<Caller, PracticeError> {
+        let code = MEMBERS.iter().find(|(member, _)| *member == name).map_or("", |(_, code)| code);
+        self.caller_from(code, &self.plan.dir.join("pki/partners").join(name))
+    }
+
+    /// Callers with one fault each, by the fault's name.
+    pub fn villains(&self) -> Vec<(String, Caller)> {
+        let folder = self.plan.dir.join("pki/villains");
+        let mut villains = Vec::new();
+        for villain in self.practice.villains() {
+            let name = villain.kind.name();
+            if let Ok(caller) = self.caller_from("334", &folder.join(name)) {
+                villains.push((name.to_owned(), caller));
+            }
+        }
+        villains
+    }
+
+    fn caller_from(&self, code: &str, folder: &Path) -> Result<Caller, PracticeError> {
+        let tls = self.tls_section(folder.join("certificate.pem"), folder.join("key.pem"));
+        let gateway = self.gateway_as_partner()?;
+        let config = crate::tls::client_config(&tls, &gateway, Arc::clone(&self.plan.clock))?;
+        Ok(Caller::new(code, format!("https://{}", self.address), config)?)
+    }
+
+    fn tls_section(&self, certificate: PathBuf, key: PathBuf) -> TlsSection {
+        TlsSection {
+            certificate,
+            key,
+            client_authorities: self.plan.dir.join("pki/authority/certificate.pem"),
+            revocation_lists: Vec::new(),
+            require_hybrid: false,
+            reload_seconds: std::num::NonZeroU32::MIN,
+        }
+    }
+
+    /// The gateway as a partner's own configuration knows it.
+    fn gateway_as_partner(&self) -> Result<Partner, PracticeError> {
+        let pin = self.practice.gateway().pin();
+        Ok(Partner {
+            organisation: organisation(GATEWAY)?,
+            name: "Practice gateway".to_owned(),
+            roles: [Role::Operator].into(),
+            pins: [pin].into(),
+            format: Format::Json,
+            mapping: None,
+            carrier: CarrierKind::HttpsPush,
+            endpoint: Some(format!("https://{}", self.address)),
+            server_pins: [pin].into(),
+            require_hybrid: true,
+            enabled: true,
+        })
+    }
+
+    fn write_files(&self) -> Result<(), PracticeError> {
+        let dir = &self.plan.dir;
+        let store = match &self.plan.store {
+            StorePlan::Sqlite => "engine = \"sqlite\"\npath = \"data/gateway.db\"".to_owned(),
+            StorePlan::Postgres(url) => {
+                let file = dir.join("keys/database.url");
+                crate::secret_file::create(&file, url.as_bytes())
+                    .map_err(|_| PracticeError::File(file, std::io::Error::other("exists")))?;
+                "engine = \"postgres\"\nurl_file = \"keys/database.url\"".to_owned()
+            }
+        };
+        let config = CONFIG
+            .replace("{address}", &self.address.to_string())
+            .replace("{admin}", &self.admin.to_string())
+            .replace("{store}", &store);
+        write(&self.config, &config)?;
+        write(&dir.join("agreements.toml"), AGREEMENTS)?;
+        write(&dir.join("routing.toml"), ROUTING)?;
+        write(&dir.join("partners.toml"), &self.partners_text()?)
+    }
+
+    fn partners_text(&self) -> Result<String, PracticeError> {
+        let mut text = String::new();
+        for (name, code) in MEMBERS {
+            let partner = self.practice.partner(name)?;
+            let (title, role, format) = describe(code);
+            let pin = pin_text(partner.client.pin());
+            text.push_str(&format!(
+                "[[partner]]\norganisation = \"{code}\"\nname = \"{title}\"\nroles = [\"{role}\"]\npins = [\"{pin}\"]\nformat = \"{format}\"\n"
+            ));
+            if code == "334" {
+                text.push_str("mapping = \"liquidlogic-ehc-advice-request\"\n");
+            }
+            if code == Trust::Community.code() {
+                text.push_str(&format!(
+                    "carrier = \"https-push\"\nendpoint = \"https://{}/inbox\"\nserver_pins = [\"{}\"]\n\n",
+                    self.endpoint,
+                    pin_text(partner.server.pin()),
+                ));
+            } else {
+                text.push_str("carrier = \"collect\"\n\n");
+            }
+        }
+        Ok(text)
+    }
+}
+
+impl Cast {
+    /// Starts the gateway and the pushed-to trust's endpoint on a stage.
+    pub async fn rise(stage: Stage) -> Result<Self, PracticeError> {
+        let endpoint = stage.open_endpoint().await?;
+        let config = Config::load(&stage.config)?;
+        let entropy = Arc::new(SystemEntropy::default());
+        let clock = Arc::clone(&stage.plan.clock);
+        let running = serving::start(config, clock, entropy).await?;
+        let mut partners = BTreeMap::new();
+        for (name, code) in MEMBERS {
+            partners.insert(code, stage.caller(name)?);
+        }
+        Ok(Self { stage, running, endpoint, partners })
+    }
+
+    /// Stops everything in good order. The stage can be risen on again.
+    pub async fn fall(self) -> Stage {
+        self.running.stop().await;
+        self.endpoint.close().await;
+        self.stage
+    }
+
+    /// The local authority.
+    pub fn authority(&self) -> &Caller {
+        self.member("334")
+    }
+
+    /// A trust.
+    pub fn trust(&self, trust: Trust) -> &Caller {
+        self.member(trust.code())
+    }
+
+    /// The information governance auditor.
+    pub fn auditor(&self) -> &Caller {
+        self.member("QHL")
+    }
+
+    /// The operator's own system.
+    pub fn operator(&self) -> &Caller {
+        self.member("OPS01")
+    }
+
+    /// The gateway's parts.
+    pub fn app(&self) -> &App {
+        self.running.app()
+    }
+
+    /// Where the gateway listens.
+    pub fn address(&self) -> SocketAddr {
+        self.stage.address
+    }
+
+    /// Where health and metrics are.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.stage.admin
+    }
+
+    /// The gateway's configuration file.
+    pub fn config_path(&self) -> &Path {
+        &self.stage.config
+    }
+
+    /// Callers with one fault each.
+    pub fn villains(&self) -> Vec<(String, Caller)> {
+        self.stage.villains()
+    }
+
+    /// The metrics as an operator's Prometheus reads them.
+    pub fn metrics(&self) -> String {
+        self.app().metrics.render()
+    }
+
+    /// Verifies the running gateway's log and records.
+    pub async fn verify_log(&self) -> Result<Verification, VerificationError> {
+        let app = self.app();
+        verification::of_store(&app.store, &app.log_vkey, &[], |_| {}).await
+    }
+
+    /// Verifies a copy of the gateway's embedded database, against checkpoints partners kept.
+    pub async fn verify_copy(
+        &self,
+        copy: &Path,
+        kept: &[&str],
+    ) -> Result<Verification, VerificationError> {
+        let location = StoreLocation::Sqlite { path: copy.to_owned() };
+        let store = crate::app::open_store_alone(location, self.app()).await?;
+        let kept: Vec<String> = kept.iter().map(|note| (*note).to_owned()).collect();
+        let verified = verification::of_store(&store, &self.app().log_vkey, &kept, |_| {}).await;
+        store.close().await;
+        verified
+    }
+
+    /// Waits until no push is due or under way, at most this long.
+    pub async fn wait_until_idle(&self, at_most: Duration) {
+        let steps = at_most.as_millis() / 25;
+        for _ in 0..steps {
+            let now = self.app().clock.now();
+            match self.app().store.pushes_under_way(now).await {
+                Ok(0) => return,
+                Ok(_) | Err(_) => tokio::time::sleep(Duration::from_millis(25)).await,
+            }
+        }
+    }
+
+    #[expect(clippy::expect_used, reason = "every member is put in by `rise`")]
+    fn member(&self, code: &str) -> &Caller {
+        self.partners.get(code).expect("a member of the cast")
+    }
+}
+
+#[expect(clippy::panic, reason = "a practice world without its authority is a fault of ours")]
+fn unreachable_caller() -> Caller {
+    panic!("the authority's certificate was minted a moment ago and cannot be read")
+}
+
+fn describe(code: &str) -> (&'static str, &'static str, &'static str) {
+    match code {
+        "334" => ("Practice Borough Council", "la-case-system", "json"),
+        "RRK" => ("Practice Acute NHS Trust", "health-trust", "fhir"),
+        "RXT" => ("Practice Mental Health NHS Trust", "health-trust", "json"),
+        "RYW" => ("Practice Community NHS Trust", "health-trust", "json"),
+        "QHL" => ("Practice Information Governance", "ig-auditor", "json"),
+        _ => ("Practice Operations", "operator", "json"),
+    }
+}
+
+fn organisation(code: &'static str) -> Result<OrganisationCode, PracticeError> {
+    OrganisationCode::parse(code).or(Err(PracticeError::Code(code)))
+}
+
+fn pin_text(pin: Pin) -> String {
+    format!("sha256:{}", pin.to_hex())
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> Result<SocketAddr, PracticeError> {
+    let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let listener = TcpListener::bind((loopback, 0)).map_err(PracticeError::Port)?;
+    listener.local_addr().map_err(PracticeError::Port)
+}
+
+fn write(file: &Path, text: &str) -> Result<(), PracticeError> {
+    std::fs::write(file, text).map_err(|error| PracticeError::File(file.to_owned(), error))
+}
+
+/// The members of the cast: the names of their folders, and their organisation codes.
+pub fn members() -> impl Iterator<Item = (&'static str, &'static str)> {
+    MEMBERS.into_iter()
+}
+
+/// The members of the cast: the names of their folders, and their organisation codes.
+const MEMBERS: [(&str, &str); 6] = [
+    ("authority-334", "334"),
+    ("trust-rrk", "RRK"),
+    ("trust-rxt", "RXT"),
+    ("trust-ryw", "RYW"),
+    ("auditor-qhl", "QHL"),
+    ("operator", "OPS01"),
+];
+/// The practice gateway's own code.
+const GATEWAY: &str = "EHCGW";
+/// Long enough for the demo's weeks to pass.
+const VALID_DAYS: u32 = 180;
+
+const AGREEMENTS: &str = include_str!("../config/agreements.example.toml");
+const ROUTING: &str = include_str!("../config/routing.example.toml");
+const CONFIG: &str = r#"# A practice gateway: made-up people only.
+[gateway]
+organisation = "EHCGW"
+name = "Practice gateway"
+listen = "{address}"
+admin_listen = "{admin}"
+data_dir = "data"
+
+[tls]
+certificate = "pki/gateway/certificate.pem"
+key = "pki/gateway/key.pem"
+client_authorities = "pki/authority/certificate.pem"
+revocation_lists = ["pki/authority/revoked.pem"]
+reload_seconds = 1
+
+[store]
+{store}
+
+[keys]
+wrapping = "keys/wrapping.keys"
+log_signing = "keys/log-signing.key"
+pseudonym = "keys/pseudonym.key"
+
+[files]
+partners = "partners.toml"
+agreements = "agreements.toml"
+routing = "routing.toml"
+"#;

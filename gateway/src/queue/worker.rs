@@ -1,0 +1,66 @@
+//! The worker: leases what is due, attempts it, and sleeps until there is more.
+//!
+//! Work happens outside transactions. A worker that dies loses its lease, and another takes over;
+//! the recipient tells the second copy by the delivery's id.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::App;
+use crate::pipeline;
+use crate::queue::Lease;
+use crate::store::StoreError;
+
+/// Runs until told to stop; attempts that have begun are finished.
+pub async fn run(app: Arc<App>, stop: CancellationToken) {
+    let attempts = TaskTracker::new();
+    while !stop.is_cancelled() {
+        let free = IN_FLIGHT_MAX.saturating_sub(attempts.len());
+        let leases = match u32::try_from(free).unwrap_or(0) {
+            0 => Vec::new(),
+            free => match lease(&app, free).await {
+                Ok(leases) => leases,
+                Err(error) => {
+                    let chain = crate::telemetry::chain(&error);
+                    tracing::error!(error = %chain, "the queue could not be read");
+                    Vec::new()
+                }
+            },
+        };
+        let idle = leases.is_empty();
+        for lease in leases {
+            let app = Arc::clone(&app);
+            attempts.spawn(async move {
+                let delivery = lease.delivery.id;
+                if let Err(error) = pipeline::dispatch(&app, lease).await {
+                    let chain = crate::telemetry::chain(&error);
+                    tracing::error!(%delivery, error = %chain, "attempt for {delivery} failed");
+                }
+            });
+        }
+        if idle {
+            tokio::select! {
+                () = app.store.wait_for_work(POLL) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+    attempts.close();
+    attempts.wait().await;
+}
+
+async fn lease(app: &App, free: u32) -> Result<Vec<Lease>, StoreError> {
+    let settings = &app.config.delivery;
+    let lease_for = SignedDuration::from_secs(settings.lease_seconds.get().into());
+    let per_partner = u32::try_from(settings.in_flight_per_partner.get()).unwrap_or(u32::MAX);
+    app.store.lease_due(app.clock.now(), lease_for, free, per_partner).await
+}
+
+/// Attempts under way at once, over all partners.
+const IN_FLIGHT_MAX: usize = 16;
+/// The floor when no wake-up arrives.
+const POLL: Duration = Duration::from_millis(500);

@@ -1,0 +1,219 @@
+//! On the network: the partners' listener, the operator's, the worker and the watchers.
+//!
+//! [`start`] returns once partners can connect; [`Running::stop`] finishes what has begun, then
+//! closes the store.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::{App, AppError};
+use crate::audit::{Actor, Event, EventKind};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::entropy::Entropy;
+use crate::queue::worker;
+use crate::store::{Change, Write};
+use crate::tls::{self, Limits, ServerTls, TrustChange, TrustNews};
+
+/// A gateway that serves.
+#[derive(Debug)]
+pub struct Running {
+    app: Arc<App>,
+    address: SocketAddr,
+    admin: SocketAddr,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Why the gateway does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// It could not be put together.
+    #[error(transparent)]
+    App(#[from] AppError),
+    /// A listener could not be opened.
+    #[error("{address} cannot be listened on; choose another port or stop what uses it")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Starts a gateway from its configuration.
+pub async fn start(
+    config: Config,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Running, ServeError> {
+    let limits = Limits::from(&config.gateway);
+    let (listen, admin_listen) = (config.gateway.listen, config.gateway.admin_listen);
+    let partners_file = Some(config.files.partners.clone());
+    let settings = config.tls.clone();
+    let app = Arc::new(App::open(config, Arc::clone(&clock), entropy).await?);
+    let peers = Arc::clone(&app.peers);
+    let tls = ServerTls::load(&settings, partners_file, peers, clock).map_err(AppError::from)?;
+    let tls = Arc::new(tls);
+    record_start(&app).await?;
+
+    let (listener, address) = bind(listen).await?;
+    let (admin_listener, admin) = bind(admin_listen).await?;
+    let stop = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    let router = crate::api::router(&app);
+    let serving = tls::serve(listener, Arc::clone(&tls), router, limits, stop.clone());
+    tasks.spawn(async move {
+        let served = serving.await;
+        tracing::info!(cut_off = served.cut_off, "the partners' listener has stopped");
+    });
+    let admin_router = crate::api::admin_router(&app);
+    let admin_stop = stop.clone();
+    tasks.spawn(async move {
+        let stopped = async move { admin_stop.cancelled().await };
+        let served = axum::serve(admin_listener, admin_router).with_graceful_shutdown(stopped);
+        if let Err(error) = served.await {
+            tracing::error!(%error, "the operator's listener failed");
+        }
+    });
+    tasks.spawn(worker::run(Arc::clone(&app), stop.clone()));
+    tasks.spawn(watch_trust(Arc::clone(&app), Arc::clone(&tls), stop.clone()));
+    tasks.spawn(write_down_refusals(Arc::clone(&app), tls, stop.clone()));
+    tasks.close();
+    tracing::info!(%address, %admin, engine = app.store.engine_name(), "serving on {address}");
+    Ok(Running { app, address, admin, stop, tasks })
+}
+
+impl Running {
+    /// The gateway's parts.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Where partners connect.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where health and metrics are.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Stops taking requests, finishes what has begun, and closes the store.
+    pub async fn stop(self) {
+        self.app.begin_stopping();
+        self.stop.cancel();
+        self.tasks.wait().await;
+        self.app.store.close().await;
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let fail = |source| ServeError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(fail)?;
+    let bound = listener.local_addr().map_err(fail)?;
+    Ok((listener, bound))
+}
+
+/// The start is an entry, and so is trust that changed while the gateway was down.
+async fn record_start(app: &App) -> Result<(), AppError> {
+    let event = Event::new(EventKind::GatewayStarted, Actor::gateway())
+        .with("version", env!("CARGO_PKG_VERSION"))
+        .with("engine", app.store.engine_name());
+    let mut change = Change::because(event);
+    let trust = app.trust_fingerprint(None);
+    if app.store.trust_in_force().await?.as_deref() != Some(trust.as_str()) {
+        change = change.join(trust_changed(&trust, "at start"));
+    }
+    app.store.commit(change).await?;
+    Ok(())
+}
+
+fn trust_changed(fingerprint: &str, what: &str) -> Change {
+    let event = Event::new(EventKind::TrustChanged, Actor::local())
+        .with("fingerprint", fingerprint)
+        .with("what", what);
+    Change::because(event).write(Write::TrustInForce(fingerprint.to_owned()))
+}
+
+/// Puts changed certificates, lists and partners in force, once the change is in the log.
+async fn watch_trust(app: Arc<App>, tls: Arc<ServerTls>, stop: CancellationToken) {
+    tls.watch(stop, move |news| {
+        let app = Arc::clone(&app);
+        async move { may_take_effect(&app, news).await }
+    })
+    .await;
+}
+
+/// Writes a change of trust down; it takes effect only when that was done.
+async fn may_take_effect(app: &App, news: TrustNews) -> bool {
+    match news {
+        TrustNews::Changing(changes) => {
+            let what: Vec<&str> = changes.iter().map(TrustChange::name).collect();
+            let partners = changes.iter().find_map(|change| match change {
+                TrustChange::Partners { canonical_text } => Some(canonical_text.as_str()),
+                TrustChange::Certificate
+                | TrustChange::Authorities
+                | TrustChange::RevocationLists => None,
+            });
+            let fingerprint = app.trust_fingerprint(partners);
+            let change = trust_changed(&fingerprint, &what.join(" "));
+            match app.store.commit(change).await {
+                Ok(_) => {
+                    tracing::info!(?what, "trust files were read again");
+                    true
+                }
+                Err(error) => {
+                    let chain = crate::telemetry::chain(&error);
+                    tracing::error!(error = %chain, "a change of trust could not be written down");
+                    false
+                }
+            }
+        }
+        TrustNews::Kept(error) => {
+            let chain = crate::telemetry::chain(&error);
+            tracing::error!(error = %chain, "trust files were not read again; the last ones stay");
+            false
+        }
+    }
+}
+
+/// Counts refused connections into the log: one entry per reason and interval, so that a flood
+/// of strangers does not become a flood of entries.
+async fn write_down_refusals(app: Arc<App>, tls: Arc<ServerTls>, stop: CancellationToken) {
+    let mut last = false;
+    while !last {
+        tokio::select! {
+            () = tokio::time::sleep(REFUSALS_EVERY) => {}
+            () = stop.cancelled() => last = true,
+        }
+        let mut change: Option<Change> = None;
+        for (reason, count) in tls.refusals().drain() {
+            app.metrics.refused_connections(reason, count);
+            let event = Event::new(EventKind::ConnectionRefused, Actor::gateway())
+                .with("reason", reason)
+                .with("count", count);
+            let next = Change::because(event);
+            change = Some(match change {
+                Some(change) => change.join(next),
+                None => next,
+            });
+        }
+        if let Some(change) = change
+            && let Err(error) = app.store.commit(change).await
+        {
+            let chain = crate::telemetry::chain(&error);
+            tracing::error!(error = %chain, "refused connections could not be written down");
+        }
+    }
+}
+
+/// How often refused connections are written down.
+const REFUSALS_EVERY: Duration = Duration::from_secs(5);

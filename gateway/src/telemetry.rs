@@ -1,0 +1,167 @@
+//! Logs and metrics: what an operator may see. Never a name, number, date of birth or body.
+//!
+//! Logs are lines of JSON (or text on a terminal), one per request. Metrics are Prometheus text,
+//! labelled by route template, organisation and outcome; never by child, request or user.
+
+use std::error::Error;
+use std::time::Duration;
+
+use metrics::{Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit};
+use metrics_exporter_prometheus::{
+    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
+use schemas::OrganisationCode;
+
+use crate::store::Counts;
+
+/// The metrics of one gateway; not a global, so that tests can run several side by side.
+pub struct Metrics {
+    recorder: PrometheusRecorder,
+    handle: PrometheusHandle,
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+impl Metrics {
+    /// Metrics that start at nothing.
+    pub fn new() -> Self {
+        let name = Matcher::Full("http_server_request_duration_seconds".to_owned());
+        let builder = PrometheusBuilder::new();
+        // The buckets of the OpenTelemetry semantic conventions for HTTP servers.
+        let builder = builder
+            .set_buckets_for_metric(name, &BUCKETS)
+            .unwrap_or_else(|_| PrometheusBuilder::new());
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        let metrics = Self { recorder, handle };
+        metrics.describe();
+        metrics
+    }
+
+    /// One request was answered.
+    pub fn request(&self, route: &str, method: &str, status: u16, took: Duration) {
+        let labels = vec![
+            Label::new("http_route", route.to_owned()),
+            Label::new("http_request_method", method.to_owned()),
+            Label::new("http_response_status_code", status.to_string()),
+        ];
+        let key = Key::from_parts("http_server_request_duration_seconds", labels);
+        self.recorder.register_histogram(&key, &METADATA).record(took.as_secs_f64());
+    }
+
+    /// A submission was answered.
+    pub fn submission(&self, organisation: &OrganisationCode, status: u16) {
+        let labels = vec![
+            Label::new("organisation", organisation.to_string()),
+            Label::new("status", status.to_string()),
+        ];
+        let key = Key::from_parts("ehc_submissions_total", labels);
+        self.recorder.register_counter(&key, &METADATA).increment(1);
+    }
+
+    /// Connections were refused in the handshake.
+    pub fn refused_connections(&self, reason: &str, count: u64) {
+        let labels = vec![Label::new("reason", reason.to_owned())];
+        let key = Key::from_parts("ehc_connections_refused_total", labels);
+        self.recorder.register_counter(&key, &METADATA).increment(count);
+    }
+
+    /// A handshake was completed.
+    pub fn handshake(&self, organisation: &OrganisationCode, key_exchange: &str) {
+        let labels = vec![
+            Label::new("organisation", organisation.to_string()),
+            Label::new("key_exchange", key_exchange.to_owned()),
+        ];
+        let key = Key::from_parts("ehc_handshakes_total", labels);
+        self.recorder.register_counter(&key, &METADATA).increment(1);
+    }
+
+    /// What the queue holds.
+    pub fn queue(&self, counts: &Counts) {
+        for (state, count) in counts.by_state() {
+            let key = Key::from_parts("ehc_deliveries", vec![Label::new("state", state)]);
+            self.recorder.register_gauge(&key, &METADATA).set(gauge(count));
+        }
+        let overdue = Key::from_name("ehc_legs_overdue");
+        self.recorder.register_gauge(&overdue, &METADATA).set(gauge(counts.overdue));
+    }
+
+    /// The Prometheus text.
+    pub fn render(&self) -> String {
+        self.handle.render()
+    }
+
+    fn describe(&self) {
+        let text = |name: &'static str| KeyName::from_const_str(name);
+        let about = |words: &'static str| SharedString::const_str(words);
+        self.recorder.describe_histogram(
+            text("http_server_request_duration_seconds"),
+            Some(Unit::Seconds),
+            about("How long requests took, by route template, method and status."),
+        );
+        self.recorder.describe_counter(
+            text("ehc_submissions_total"),
+            None,
+            about("Submissions answered, by organisation and status."),
+        );
+        self.recorder.describe_gauge(text("ehc_deliveries"), None, about("Deliveries by state."));
+        self.recorder.describe_gauge(
+            text("ehc_legs_overdue"),
+            None,
+            about("Legs that owe an answer and whose date has passed."),
+        );
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A count as Prometheus has it; more than four thousand million is a fault, not a figure.
+fn gauge(count: u64) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// An error and its sources, in one line. Our errors hold no personal data; drivers' are cut to
+/// their first line.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        text.push_str(": ");
+        text.push_str(cause_text.lines().next().unwrap_or_default());
+        source = cause.source();
+    }
+    text
+}
+
+/// Starts logging to standard error. Called once by a command; a second call changes nothing.
+pub fn start_logging(level: tracing::Level, json: bool) {
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+    let filter = tracing_subscriber::filter::Targets::new()
+        .with_target("gateway", level)
+        .with_target("ehc_gateway", level)
+        .with_default(tracing::Level::WARN.min(level));
+    let registry = tracing_subscriber::registry().with(filter);
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let started = if json {
+        registry.with(layer.json().flatten_event(true)).try_init()
+    } else {
+        registry.with(layer.with_ansi(false)).try_init()
+    };
+    // A second start is a second command in one process (tests): the first one's logs go on.
+    drop(started);
+}
+
+const METADATA: Metadata<'static> = Metadata::new("gateway", Level::INFO, None);
+
+const BUCKETS: [f64; 14] =
+    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];

@@ -1,0 +1,171 @@
+//! A whole gateway for one test: its own folder, database, certificates and clock.
+
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+
+use gateway::clock::FrozenClock;
+use gateway::practice::client::Partner;
+use gateway::practice::people::{self, Row};
+use gateway::practice::{Cast, Plan, StorePlan, Trust};
+use jiff::civil::Date;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::postgres;
+
+/// Which database a test runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// The embedded one.
+    Sqlite,
+    /// A server of the test run's own.
+    Postgres,
+}
+
+/// A gateway and its partners, all real, on this machine.
+pub struct TestGateway {
+    /// Which database it runs on.
+    pub engine: Engine,
+    /// The partners and the running gateway.
+    pub cast: Cast,
+    /// The clock, which the test moves.
+    pub clock: Arc<FrozenClock>,
+    folder: TempDir,
+    store: StorePlan,
+}
+
+/// Runs a test on SQLite, and on PostgreSQL where it is installed (in CI it must be).
+pub fn each_engine<F, T>(name: &str, test: F)
+where
+    F: Fn(TestGateway) -> T,
+    T: Future<Output = ()>,
+{
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    runtime.block_on(async {
+        test(TestGateway::start(Engine::Sqlite).await).await;
+        match postgres::fresh_database(name) {
+            Some(url) => test(TestGateway::start_on(Engine::Postgres, Some(url)).await).await,
+            None => {
+                eprintln!("PostgreSQL was not found: the PostgreSQL half of {name} did not run")
+            }
+        }
+    });
+}
+
+impl TestGateway {
+    /// A gateway on SQLite, for tests that are about something other than the store.
+    pub async fn start(engine: Engine) -> Self {
+        Self::start_on(engine, None).await
+    }
+
+    async fn start_on(engine: Engine, url: Option<String>) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let start = jiff::Timestamp::from_second(now_s()).expect("a time");
+        let clock = Arc::new(FrozenClock::new(start));
+        let store = url.map_or(StorePlan::Sqlite, StorePlan::Postgres);
+        let cast = Self::raise(folder.path(), &clock, &store).await;
+        Self { engine, cast, clock, folder, store }
+    }
+
+    async fn raise(folder: &Path, clock: &Arc<FrozenClock>, store: &StorePlan) -> Cast {
+        let plan = Plan {
+            dir: folder.to_owned(),
+            store: store.clone(),
+            clock: Arc::<FrozenClock>::clone(clock),
+        };
+        Cast::raise(plan).await.expect("the practice gateway starts")
+    }
+
+    /// Stops the gateway and starts it again on the same files and database.
+    pub async fn restart(self) -> Self {
+        let Self { engine, cast, clock, folder, store } = self;
+        cast.fall().await;
+        let cast = Self::raise(folder.path(), &clock, &store).await;
+        Self { engine, cast, clock, folder, store }
+    }
+
+    /// Ends the test: the log must verify.
+    pub async fn end(self) {
+        let faults = self.cast.verify_log().await.expect("the log can be read");
+        assert_eq!(faults, Vec::<String>::new(), "the audit log does not verify");
+        self.cast.fall().await;
+    }
+
+    /// The folder the gateway works in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The local authority.
+    pub fn la(&self) -> &Partner {
+        self.cast.authority()
+    }
+
+    /// The trust that collects FHIR.
+    pub fn acute(&self) -> &Partner {
+        self.cast.trust(Trust::Acute)
+    }
+
+    /// The trust that collects JSON.
+    pub fn mental(&self) -> &Partner {
+        self.cast.trust(Trust::Mental)
+    }
+
+    /// The trust that is pushed to.
+    pub fn community(&self) -> &Partner {
+        self.cast.trust(Trust::Community)
+    }
+
+    /// The information governance auditor.
+    pub fn auditor(&self) -> &Partner {
+        self.cast.auditor()
+    }
+
+    /// Today, by the test's clock.
+    pub fn today(&self) -> Date {
+        gateway::clock::Clock::today(self.clock.as_ref())
+    }
+
+    /// Pushes an extract with these rows; the answer's rows.
+    pub async fn push_rows(&self, key: &str, rows: &[Row]) -> Vec<Value> {
+        let extract = people::extract(rows, self.today());
+        let reply = self.la().post("/v1/messages", "text/csv", key, extract).await;
+        let reply = reply.expect("an answer");
+        assert_eq!(reply.status, 201, "{}", reply.text());
+        reply.json()["rows"].as_array().expect("rows").clone()
+    }
+
+    /// Sends one request about a child to one service; the leg.
+    pub async fn request(&self, number: u32, service: &str) -> String {
+        let id = format!("AR-{number}-{service}");
+        let message =
+            people::request(&self.la().code, &id, &people::child(number), &[service], self.today());
+        let reply = self.la().send(&id, &message).await.expect("an answer");
+        assert_eq!(reply.status, 201, "{}", reply.text());
+        reply.json()["rows"][0]["legs"][0]["leg"].as_str().expect("a leg").to_owned()
+    }
+
+    /// The board as a partner sees it.
+    pub async fn board(&self, partner: &Partner) -> Vec<Value> {
+        let reply = partner.get("/v1/board", None).await.expect("an answer");
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.json()["legs"].as_array().expect("legs").clone()
+    }
+
+    /// The ids waiting in a partner's inbox.
+    pub async fn inbox(&self, partner: &Partner) -> Vec<String> {
+        let reply = partner.get("/v1/inbox", None).await.expect("an answer");
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        let reply = reply.json();
+        let lines = reply["deliveries"].as_array().expect("deliveries");
+        lines.iter().map(|line| line["delivery"].as_str().expect("an id").to_owned()).collect()
+    }
+}
+
+fn now_s() -> i64 {
+    let since = std::time::UNIX_EPOCH.elapsed().expect("after 1970");
+    i64::try_from(since.as_secs()).expect("a time")
+}

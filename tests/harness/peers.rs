@@ -1,0 +1,68 @@
+//! Independent peers: programs we did not write, asked whether they can read what we wrote.
+//!
+//! They come from ordinary packages that `.ci/run` installs. On a machine without them a test
+//! says plainly that it did not run; in CI their absence is a failure.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What a peer said of some text: its answer, its complaint, or that there is no such peer here.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It could read it, and says this of it.
+    Taken(String),
+    /// It refused it.
+    Refused(String),
+    /// There is no such peer on this machine.
+    Absent,
+}
+
+/// Asks the Python peers about some text; see `tests/peers/check.py`.
+pub fn ask(what: &[&str], text: &str) -> Verdict {
+    let Some(python) = python() else {
+        assert!(!required("EHC_REQUIRE_PEERS"), "the Python peers must be installed in CI");
+        eprintln!("the Python peers were not found: {} was not checked by a peer", what[0]);
+        return Verdict::Absent;
+    };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/check.py");
+    let mut child = Command::new(python)
+        .arg(script)
+        .args(what)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the peer starts");
+    child.stdin.take().expect("its input").write_all(text.as_bytes()).expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    if output.status.success() {
+        Verdict::Taken(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    } else {
+        Verdict::Refused(String::from_utf8_lossy(&output.stderr).trim().to_owned())
+    }
+}
+
+/// Asserts that the peer, where there is one, takes the text.
+pub fn must_take(what: &[&str], text: &str) {
+    match ask(what, text) {
+        Verdict::Taken(_) | Verdict::Absent => {}
+        Verdict::Refused(reason) => panic!("the peer refused {}: {reason}", what[0]),
+    }
+}
+
+/// A program on the search path, unless CI requires it and it is missing.
+pub fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let found = std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file());
+    assert!(found.is_some() || !required("EHC_REQUIRE_PEERS"), "{name} must be installed in CI");
+    found
+}
+
+fn python() -> Option<PathBuf> {
+    std::env::var_os("EHC_PEER_PYTHON").map(PathBuf::from).filter(|python| python.is_file())
+}
+
+fn required(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|value| value == "1")
+}

@@ -1,0 +1,3 @@
+//! What survives being killed.
+
+mod kill;

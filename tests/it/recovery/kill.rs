@@ -1,0 +1,169 @@
+//! `kill -9` of the real binary under load: nothing acknowledged is lost, nothing happens twice.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use gateway::clock::SystemClock;
+use gateway::practice::client::Partner;
+use gateway::practice::{Plan, Stage, StorePlan, people};
+use serde_json::Value;
+use tempfile::TempDir;
+use tests::postgres;
+
+/// A message that was acknowledged: its key, what was sent, and what was answered.
+type Acknowledged = (String, Value, Vec<u8>);
+
+const ROUNDS: u32 = 20;
+const SENDERS: u32 = 4;
+
+#[test]
+fn nothing_acknowledged_is_lost_when_the_gateway_is_killed_on_sqlite() {
+    run(StorePlan::Sqlite, ROUNDS);
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_the_gateway_is_killed_on_postgresql() {
+    match postgres::fresh_database("recovery_kill") {
+        Some(url) => run(StorePlan::Postgres(url), ROUNDS),
+        None => eprintln!("PostgreSQL was not found: the kill test on it did not run"),
+    }
+}
+
+fn run(store: StorePlan, rounds: u32) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let folder = TempDir::new().expect("a folder");
+        let plan = Plan { dir: folder.path().to_owned(), store, clock: Arc::new(SystemClock) };
+        let stage = Stage::set(plan).expect("a stage");
+        let la = stage.authority();
+        let counter = Arc::new(AtomicU32::new(0));
+        let mut acknowledged: Vec<Acknowledged> = Vec::new();
+        for round in 0..rounds {
+            let mut gateway = Running::start(stage.config_path());
+            gateway.wait_until_ready(&la).await;
+            let load: Vec<_> = (0..SENDERS)
+                .map(|_| tokio::spawn(load(la.clone(), Arc::clone(&counter))))
+                .collect();
+            // A different moment each round, from the first handshake to a full queue.
+            tokio::time::sleep(Duration::from_millis(u64::from(40 + round * 23))).await;
+            gateway.kill();
+            for sender in load {
+                acknowledged.extend(sender.await.expect("the sender ends"));
+            }
+        }
+        assert!(acknowledged.len() > 20, "only {} were acknowledged", acknowledged.len());
+        let mut gateway = Running::start(stage.config_path());
+        gateway.wait_until_ready(&la).await;
+        for (key, message, first) in &acknowledged {
+            let again = la.send(key, message).await.expect("an answer");
+            assert!(again.replayed, "{key} was acknowledged and is lost: {}", again.text());
+            assert_eq!(&again.body, first, "{key} is answered differently");
+        }
+        let legs = count_legs(&la).await;
+        let sent = usize::try_from(counter.load(Ordering::SeqCst)).expect("a count");
+        assert!(legs >= acknowledged.len() && legs <= sent, "{legs} legs from {sent} requests");
+        gateway.kill();
+        let verified = binary_command()
+            .args(["audit", "verify", "--json", "-c"])
+            .arg(stage.config_path())
+            .output()
+            .expect("the command runs");
+        let said = String::from_utf8_lossy(&verified.stdout);
+        assert!(verified.status.success(), "the log does not verify: {said}");
+        eprintln!(
+            "{rounds} kills, {sent} sent, {} acknowledged, {legs} kept, none lost",
+            acknowledged.len()
+        );
+    });
+}
+
+/// Sends until the gateway dies; what was acknowledged.
+async fn load(la: Partner, counter: Arc<AtomicU32>) -> Vec<Acknowledged> {
+    let mut acknowledged = Vec::new();
+    loop {
+        let number = counter.fetch_add(1, Ordering::SeqCst);
+        let id = format!("K-{number}");
+        let today = gateway::clock::Clock::today(&SystemClock);
+        let child = people::child(number % 50);
+        let message = people::request(&la.code, &id, &child, &["CAMHS"], today);
+        match la.send(&id, &message).await {
+            Ok(reply) if reply.status == 201 => acknowledged.push((id, message, reply.body)),
+            Ok(reply) => assert_eq!(reply.status, 503, "{}", reply.text()),
+            Err(_) => return acknowledged,
+        }
+    }
+}
+
+async fn count_legs(la: &Partner) -> usize {
+    let mut count = 0;
+    let mut cursor = String::new();
+    loop {
+        let page = la.get(&format!("/v1/board?limit=500{cursor}"), None).await;
+        let page = page.expect("an answer").json();
+        count += page["legs"].as_array().expect("legs").len();
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return count,
+        }
+    }
+}
+
+/// The real binary, killed when dropped.
+struct Running(Child);
+
+impl Running {
+    fn start(config: &Path) -> Self {
+        let child = binary_command()
+            .args(["serve", "-c"])
+            .arg(config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        Self(child.expect("the gateway starts"))
+    }
+
+    async fn wait_until_ready(&mut self, la: &Partner) {
+        for _ in 0..600 {
+            if la.get("/v1/whoami", None).await.is_ok_and(|reply| reply.status == 200) {
+                return;
+            }
+            assert!(self.0.try_wait().expect("a state").is_none(), "the gateway ended by itself");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the gateway did not become ready");
+    }
+
+    /// `kill -9`: no chance to tidy up.
+    fn kill(&mut self) {
+        self.0.kill().expect("it is killed");
+        self.0.wait().expect("it is gone");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// The binary under test, built once if it is not there yet.
+fn binary_command() -> Command {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    let path = BINARY.get_or_init(|| {
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--package", "gateway", "--bin", "ehc-gateway"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .status();
+        assert!(built.expect("cargo runs").success(), "the binary does not build");
+        let test = std::env::current_exe().expect("a path");
+        let profile = test.parent().and_then(Path::parent).expect("the target folder");
+        profile.join("ehc-gateway")
+    });
+    Command::new(path)
+}

@@ -1,0 +1,7 @@
+//! What must never happen, tried.
+
+mod bad_input;
+mod leaks;
+mod matrix;
+mod tampering;
+mod villains;

@@ -1,0 +1,117 @@
+//! The leak hunt: unlikely names planted everywhere, looked for everywhere they must not be.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use gateway::practice::people;
+use serde_json::json;
+use tests::{Engine, TestGateway};
+
+const FAMILY: &str = "Quizzlethwaite";
+const GIVEN: &str = "Vexorianna";
+const STREET: &str = "Plumbobbery";
+
+/// Every form in which a text might have got into a file.
+fn forms(text: &str) -> Vec<Vec<u8>> {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let mut forms = vec![
+        text.as_bytes().to_vec(),
+        text.to_lowercase().into_bytes(),
+        text.to_uppercase().into_bytes(),
+        hex(text.as_bytes()).into_bytes(),
+        text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+    ];
+    // Base64 at each of the three offsets, without the characters that depend on the neighbours.
+    for offset in 0..3usize {
+        let padded = [vec![b'x'; offset], text.as_bytes().to_vec()].concat();
+        let encoded = STANDARD.encode(padded);
+        let skip = if offset == 0 { 0 } else { offset + 1 };
+        let inner = encoded.trim_end_matches('=');
+        forms.push(inner[skip..inner.len() - 2].as_bytes().to_vec());
+    }
+    forms
+}
+
+fn hunt(where_it_is: &str, bytes: &[u8], canaries: &[String]) {
+    for canary in canaries {
+        for form in forms(canary) {
+            let found = bytes.windows(form.len()).any(|window| window == form);
+            assert!(!found, "a child's details are in {where_it_is}");
+        }
+    }
+}
+
+fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+        if entry.path().is_dir() {
+            found.extend(files(&entry.path()));
+        } else {
+            found.push(entry.path());
+        }
+    }
+    found
+}
+
+#[test]
+fn the_hunt_finds_a_planted_leak() {
+    let plain = format!("so {FAMILY} it is").into_bytes();
+    let encoded = STANDARD.encode(format!("ab{FAMILY}cd")).into_bytes();
+    for bytes in [plain, encoded] {
+        let caught = std::panic::catch_unwind(|| hunt("a test", &bytes, &[FAMILY.to_owned()]));
+        assert!(caught.is_err(), "the hunt is blind");
+    }
+}
+
+#[test]
+fn no_child_is_named_in_database_metrics_errors_or_log() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let gateway = TestGateway::start(Engine::Sqlite).await;
+        let la = gateway.la();
+        let mut child = people::child(4);
+        child.family_name = FAMILY.to_owned();
+        child.given_names = GIVEN.to_owned();
+        let mut canaries = vec![FAMILY.to_owned(), GIVEN.to_owned(), STREET.to_owned()];
+        canaries.push(child.nhs_number.clone());
+
+        let mut message =
+            people::request(&la.code, "L-1", &child, &["CAMHS", "SALT"], gateway.today());
+        message["subject"]["address"] = json!(format!("1 {STREET} Lane"));
+        let reply = la.send("l-1", &message).await.expect("an answer");
+        assert_eq!(reply.status, 201, "{}", reply.text());
+        hunt("a receipt", &reply.body, &canaries);
+        message["subject"]["date_of_birth"] = json!(format!("{FAMILY} 2015"));
+        message["id"] = json!("L-2");
+        message[GIVEN] = json!(STREET);
+        let reply = la.send("l-2", &message).await.expect("an answer");
+        assert_eq!(reply.status, 422);
+        hunt("a problem", &reply.body, &canaries);
+
+        let mental = gateway.mental();
+        let inbox = gateway.inbox(mental).await;
+        let fetched = mental.get(&format!("/v1/inbox/{}", inbox[0]), None).await;
+        assert!(fetched.expect("an answer").text().contains(FAMILY), "nothing was planted");
+        let advice = people::advice(&mental.code, "L-3", &inbox[0], &child, gateway.today());
+        let reply = mental.send("l-3", &advice).await.expect("an answer");
+        assert_eq!(reply.status, 201, "{}", reply.text());
+        gateway.cast.wait_until_idle(std::time::Duration::from_secs(20)).await;
+
+        let entries = la.get("/v1/audit/entries?limit=5000", None).await.expect("an answer");
+        for line in entries.text().lines() {
+            let line: serde_json::Value = serde_json::from_str(line).expect("a line");
+            let leaf = STANDARD.decode(line["leaf"].as_str().expect("a leaf")).expect("base64");
+            hunt("the audit log", &leaf, &canaries);
+        }
+        let metrics = gateway.cast.metrics().await;
+        assert!(metrics.contains("http_server_request_duration_seconds"), "{metrics}");
+        hunt("the metrics", metrics.as_bytes(), &canaries);
+        // The database and its write-ahead log, while the gateway runs and the log is not folded in.
+        for file in files(gateway.folder()) {
+            let bytes = std::fs::read(&file).expect("a file");
+            hunt(&file.display().to_string(), &bytes, &canaries);
+        }
+        gateway.end().await;
+    });
+}

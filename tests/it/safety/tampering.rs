@@ -1,0 +1,93 @@
+//! The log and the records, altered in every way: each alteration is found.
+
+use gateway::practice::people::Row;
+use tests::{Engine, TestGateway};
+
+/// A gateway with a few dozen entries, stopped; its database file, and a checkpoint a partner kept.
+async fn a_log() -> (TestGateway, std::path::PathBuf, String) {
+    let gateway = TestGateway::start(Engine::Sqlite).await;
+    let rows: Vec<Row> = (1..=8).map(|number| Row::new(number, "CAMHS;PAEDIATRICS")).collect();
+    gateway.push_rows("t-1", &rows).await;
+    for delivery in gateway.inbox(gateway.mental()).await {
+        let reply = gateway.mental().get(&format!("/v1/inbox/{delivery}"), None).await;
+        assert_eq!(reply.expect("an answer").status, 200);
+    }
+    let note = gateway.la().get("/v1/audit/checkpoint", None).await.expect("an answer").text();
+    let copy = gateway.folder().join("copy.db");
+    gateway.cast.app().store.copy_to(&copy).await.expect("a copy");
+    (gateway, copy, note)
+}
+
+#[test]
+fn a_flipped_byte_of_any_entry_is_found_and_named() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let (gateway, copy, note) = a_log().await;
+        let clean = gateway.cast.verify_copy(&copy, &[&note]).await.expect("it is read");
+        assert_eq!(clean.faults.len(), 0, "{:?}", clean.faults);
+        let original = std::fs::read(&copy).expect("a file");
+        for (seq, at) in places_of_entries(&original, clean.entries) {
+            let mut altered = original.clone();
+            altered[at] ^= 0x01;
+            std::fs::write(&copy, &altered).expect("a file");
+            let found = gateway.cast.verify_copy(&copy, &[&note]).await.expect("it is read");
+            let first = found.faults.iter().map(|fault| fault.first_bad).min();
+            assert_eq!(first, Some(seq), "entry {seq} was altered: {:?}", found.faults);
+        }
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn a_flipped_byte_of_a_sealed_record_is_found() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let (gateway, copy, note) = a_log().await;
+        let envelopes = gateway.cast.envelopes().await;
+        assert!(!envelopes.is_empty());
+        let original = std::fs::read(&copy).expect("a file");
+        for envelope in envelopes.iter().take(4) {
+            // The first bytes of an envelope are on one page, so they can be found in the file.
+            let start = &envelope[..64];
+            let at = original.windows(64).position(|window| window == start).expect("a record");
+            let mut altered = original.clone();
+            altered[at + 63] ^= 0x80;
+            std::fs::write(&copy, &altered).expect("a file");
+            let found = gateway.cast.verify_copy(&copy, &[&note]).await.expect("it is read");
+            assert_eq!(found.faults.len(), 1, "{:?}", found.faults);
+        }
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn a_cut_tail_is_found_by_the_checkpoint_a_partner_kept() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let (gateway, _, _) = a_log().await;
+        let old = gateway.folder().join("old.db");
+        gateway.cast.app().store.copy_to(&old).await.expect("a copy");
+        let before = gateway.cast.verify_copy(&old, &[]).await.expect("it is read").entries;
+        gateway.push_rows("t-2", &[Row::new(20, "SALT")]).await;
+        let la = gateway.la();
+        let kept = la.get("/v1/audit/checkpoint", None).await.expect("an answer").text();
+        let alone = gateway.cast.verify_copy(&old, &[]).await.expect("it is read");
+        assert_eq!(alone.faults.len(), 0, "an old backup is consistent in itself");
+        let found = gateway.cast.verify_copy(&old, &[&kept]).await.expect("it is read");
+        assert_eq!(found.faults.first().map(|fault| fault.first_bad), Some(before));
+        gateway.end().await;
+    });
+}
+
+/// Where each entry's leaf stands in the file, found by its place in the log.
+fn places_of_entries(file: &[u8], entries: u64) -> Vec<(u64, usize)> {
+    let find = |needle: &[u8]| file.windows(needle.len()).position(|window| window == needle);
+    let places: Vec<(u64, usize)> = (0..entries)
+        .filter_map(|seq| {
+            let start = format!("{{\"seq\":{seq},\"at_us\":");
+            find(start.as_bytes()).map(|at| (seq, at + start.len() + 2))
+        })
+        .collect();
+    assert!(places.len() * 10 >= usize::try_from(entries).expect("a size") * 9, "few were found");
+    places
+}
