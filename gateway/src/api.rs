@@ -230,7 +230,6 @@ async fn outermost(
     mut request: Request,
     next: Next,
 ) -> Response {
-    #[expect(clippy::disallowed_methods, reason = "a duration for one log line and one metric")]
     let started = Instant::now();
     let reference = app.make_id().map(|id| id.to_string()).unwrap_or_default();
     let method = request.method().clone();

@@ -16,14 +16,14 @@ mod sending;
 
 pub(crate) use sending::delivery_event;
 
-use schemas::{Issue, OrganisationCode, PersonalBytes};
+use schemas::{OrganisationCode, PersonalBytes};
 
 use crate::app::App;
 use crate::audit::{Actor, Event, EventKind};
 use crate::authority;
 use crate::entropy::EntropyError;
 use crate::queue::SubmissionId;
-use crate::store::{Change, NewQuarantine, NewSubmission, StoreError, Write};
+use crate::store::{Change, NewQuarantine, StoreError, Write};
 use crate::vault::{BlobKind, VaultError};
 
 pub use outcome::{Answer, Preview};
@@ -65,7 +65,7 @@ pub enum ReceiveError {
     /// No mapping of that name is known, or none is set for the sender.
     #[error("no mapping is known by that name")]
     UnknownMapping,
-    /// The bytes could not be read at all; they are kept in quarantine.
+    /// The bytes could not be read at all. [`receive`] answers this; a rehearsal reports it.
     #[error("the submission could not be read")]
     Unreadable(#[source] adapters::ReadError),
     /// The store refused or failed.
@@ -93,7 +93,10 @@ pub async fn receive(app: &App, sender: &Sender, raw: RawMessage) -> Result<Answ
     }
     let reading = match read(app, sender, &raw) {
         Ok(reading) => reading,
-        Err(error) => return refuse(app, sender, &raw, error).await,
+        Err(ReceiveError::Unreadable(error)) => {
+            return refuse(app, sender, &raw, request_hash, &error).await;
+        }
+        Err(error) => return Err(error),
     };
     let submission = SubmissionId(app.make_id()?);
     let mut batch = admission::Batch::new(app, sender, submission);
@@ -115,28 +118,12 @@ pub async fn receive(app: &App, sender: &Sender, raw: RawMessage) -> Result<Answ
     event.submission = Some(submission);
     event.hashes.insert("original".to_owned(), original.sha256_hex());
     event.hashes.insert("answer".to_owned(), crate::entropy::sha256_hex(&answer.body));
-    let change = change.into_iter().fold(
-        Change::because(event).write(Write::Submission(NewSubmission {
-            id: submission,
-            sender: sender.organisation.clone(),
-            key: raw.key.clone(),
-            request_hash,
-            status: answer.status,
-            answer: answer.body.clone(),
-            answer_type: answer.media_type.clone(),
-            original,
-            received_at: app.clock.now(),
-        })),
-        Change::join,
-    );
-    let committed = match app.store.commit(change).await {
-        Ok(committed) => committed,
-        // Another gateway answered the same key while this one was reading.
-        Err(StoreError::KeyTaken) => return Err(ReceiveError::InProgress),
-        Err(error) => return Err(error.into()),
-    };
+    let new = outcome::submission(app, sender, &raw, request_hash, &answer, original);
+    let received = Change::because(event).write(Write::Submission(new));
+    let answer = commit(app, change.into_iter().fold(received, Change::join), answer).await;
+    // Only now may sends about the people whose consent changed begin again.
     drop(guards);
-    Ok(answer.logged(committed))
+    answer
 }
 
 /// Says what [`receive`] would do. Commits nothing, and is not proof of anything.
@@ -172,29 +159,43 @@ async fn refuse(
     app: &App,
     sender: &Sender,
     raw: &RawMessage,
-    error: ReceiveError,
+    request_hash: [u8; 32],
+    error: &adapters::ReadError,
 ) -> Result<Answer, ReceiveError> {
-    let ReceiveError::Unreadable(read_error) = &error else { return Err(error) };
     let submission = SubmissionId(app.make_id()?);
-    let issue: Issue = read_error.to_issue();
+    let (owner, issue) = (&sender.organisation, error.to_issue());
     let mut event = Event::new(EventKind::MessageRefused, sender.actor.clone())
         .with("rule", &issue.rule)
         .with("place", &issue.place);
     event.submission = Some(submission);
     let id = app.make_id()?;
-    let sealed =
-        app.vault.seal_blob(BlobKind::Quarantine, id, &sender.organisation, raw.bytes.expose())?;
+    let sealed = app.vault.seal_blob(BlobKind::Quarantine, id, owner, raw.bytes.expose())?;
     event.hashes.insert("quarantined".to_owned(), sealed.sha256_hex());
+    let answer = outcome::unreadable(submission, error)?;
+    // The bytes are kept once, in quarantine; the submission keeps the answer for a retry.
+    let original = app.vault.seal_blob(BlobKind::Original, submission.0, owner, b"")?;
+    let new = outcome::submission(app, sender, raw, request_hash, &answer, original);
     let quarantine = NewQuarantine {
         id,
         submission,
-        sender: sender.organisation.clone(),
+        sender: owner.clone(),
         sealed,
         issues: serde_json::to_string(&[issue]).unwrap_or_default(),
         at: app.clock.now(),
     };
-    app.store.commit(Change::because(event).write(Write::Quarantine(quarantine))).await?;
-    Err(error)
+    let change =
+        Change::because(event).write(Write::Submission(new)).write(Write::Quarantine(quarantine));
+    commit(app, change, answer).await
+}
+
+/// Makes a change durable and says where the answer stands in the log.
+async fn commit(app: &App, change: Change, answer: Answer) -> Result<Answer, ReceiveError> {
+    match app.store.commit(change).await {
+        Ok(committed) => Ok(answer.logged(committed)),
+        // Another gateway took the same key, or the same message, while this one was reading.
+        Err(StoreError::KeyTaken | StoreError::DuplicateRecord) => Err(ReceiveError::InProgress),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Gathers what a question is decided on.

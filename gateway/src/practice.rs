@@ -21,7 +21,7 @@ use schemas::OrganisationCode;
 
 use crate::app::{App, AppError, KeyFiles};
 use crate::clock::Clock;
-use crate::config::{Config, Partner, Pin, TlsSection};
+use crate::config::{Config, Partner, TlsSection};
 use crate::entropy::SystemEntropy;
 use crate::peer::Role;
 use crate::pki::{PkiError, Practice, PracticePlan};
@@ -91,6 +91,9 @@ pub enum PracticeError {
     /// A file.
     #[error("{} could not be written", .0.display())]
     File(PathBuf, #[source] std::io::Error),
+    /// The file with the database's address.
+    #[error(transparent)]
+    Secret(#[from] crate::secret_file::SecretFileError),
     /// A port.
     #[error("no port could be had on loopback")]
     Port(#[source] std::io::Error),
@@ -220,8 +223,7 @@ impl Stage {
             StorePlan::Sqlite => "engine = \"sqlite\"\npath = \"data/gateway.db\"".to_owned(),
             StorePlan::Postgres(url) => {
                 let file = dir.join("keys/database.url");
-                crate::secret_file::create(&file, url.as_bytes())
-                    .map_err(|_| PracticeError::File(file, std::io::Error::other("exists")))?;
+                crate::secret_file::create(&file, url.as_bytes())?;
                 "engine = \"postgres\"\nurl_file = \"keys/database.url\"".to_owned()
             }
         };
@@ -236,28 +238,26 @@ impl Stage {
     }
 
     fn partners_text(&self) -> Result<String, PracticeError> {
-        let mut text = String::new();
+        let mut partners = Vec::new();
         for (name, code) in MEMBERS {
-            let partner = self.practice.partner(name)?;
+            let minted = self.practice.partner(name)?;
             let (title, role, format) = describe(code);
-            let pin = pin_text(partner.client.pin());
-            text.push_str(&format!(
-                "[[partner]]\norganisation = \"{code}\"\nname = \"{title}\"\nroles = [\"{role}\"]\npins = [\"{pin}\"]\nformat = \"{format}\"\n"
-            ));
-            if code == "334" {
-                text.push_str("mapping = \"liquidlogic-ehc-advice-request\"\n");
-            }
-            if code == Trust::Community.code() {
-                text.push_str(&format!(
-                    "carrier = \"https-push\"\nendpoint = \"https://{}/inbox\"\nserver_pins = [\"{}\"]\n\n",
-                    self.endpoint,
-                    pin_text(partner.server.pin()),
-                ));
-            } else {
-                text.push_str("carrier = \"collect\"\n\n");
-            }
+            let pushed = code == Trust::Community.code();
+            partners.push(Partner {
+                organisation: organisation(code)?,
+                name: title.to_owned(),
+                roles: [role].into(),
+                pins: [minted.client.pin()].into(),
+                format,
+                mapping: (code == "334").then(|| "liquidlogic-ehc-advice-request".to_owned()),
+                carrier: if pushed { CarrierKind::HttpsPush } else { CarrierKind::Collect },
+                endpoint: pushed.then(|| format!("https://{}/inbox", self.endpoint)),
+                server_pins: pushed.then(|| minted.server.pin()).into_iter().collect(),
+                require_hybrid: false,
+                enabled: true,
+            });
         }
-        Ok(text)
+        partners_file(partners)
     }
 }
 
@@ -376,23 +376,25 @@ fn unreachable_caller() -> Caller {
     panic!("the authority's certificate was minted a moment ago and cannot be read")
 }
 
-fn describe(code: &str) -> (&'static str, &'static str, &'static str) {
+fn describe(code: &str) -> (&'static str, Role, Format) {
     match code {
-        "334" => ("Practice Borough Council", "la-case-system", "json"),
-        "RRK" => ("Practice Acute NHS Trust", "health-trust", "fhir"),
-        "RXT" => ("Practice Mental Health NHS Trust", "health-trust", "json"),
-        "RYW" => ("Practice Community NHS Trust", "health-trust", "json"),
-        "QHL" => ("Practice Information Governance", "ig-auditor", "json"),
-        _ => ("Practice Operations", "operator", "json"),
+        "334" => ("Practice Borough Council", Role::LaCaseSystem, Format::Json),
+        "RRK" => ("Practice Acute NHS Trust", Role::HealthTrust, Format::Fhir),
+        "RXT" => ("Practice Mental Health NHS Trust", Role::HealthTrust, Format::Json),
+        "RYW" => ("Practice Community NHS Trust", Role::HealthTrust, Format::Json),
+        "QHL" => ("Practice Information Governance", Role::IgAuditor, Format::Json),
+        _ => ("Practice Operations", Role::Operator, Format::Json),
     }
+}
+
+/// A partners file as the gateway reads it.
+fn partners_file(partners: Vec<Partner>) -> Result<String, PracticeError> {
+    toml::to_string(&BTreeMap::from([("partner", partners)]))
+        .or(Err(PracticeError::Code("a partner of the practice world")))
 }
 
 fn organisation(code: &'static str) -> Result<OrganisationCode, PracticeError> {
     OrganisationCode::parse(code).or(Err(PracticeError::Code(code)))
-}
-
-fn pin_text(pin: Pin) -> String {
-    format!("sha256:{}", pin.to_hex())
 }
 
 /// A port that was free a moment ago.

@@ -137,7 +137,6 @@ pub struct Lease {
     /// What is leased.
     pub delivery: Delivery,
     pub(crate) token: Uuid,
-    pub(crate) expires_at: Timestamp,
 }
 
 /// One line of the board.

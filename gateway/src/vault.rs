@@ -212,7 +212,6 @@ impl Vault {
     }
 
     /// Opens a record for the recipient a release names, reduced to the classes it covers.
-    #[expect(clippy::needless_pass_by_value, reason = "a release is spent by opening")]
     pub fn open(
         &self,
         sealed: &SealedRecord,
@@ -441,8 +440,7 @@ fn unframe(mut content: &[u8]) -> Result<Record, VaultError> {
     let mut attachments = Vec::new();
     let text =
         |bytes: &[u8]| String::from_utf8(bytes.to_vec()).or(Err(VaultError::Malformed("document")));
-    loop {
-        let Ok(name) = take() else { break };
+    while let Ok(name) = take() {
         let (media_type, bytes) = (take()?, take()?);
         attachments.push(Attachment {
             name: PersonalText::new(text(name)?),

@@ -52,7 +52,9 @@ pub async fn of_store(
         let rows = rows(store, from).await?;
         let Some(last) = rows.last() else { break };
         from = last.seq.saturating_add(1);
-        rows.iter().for_each(|row| verifier.row(row));
+        for row in &rows {
+            verifier.row(row);
+        }
         seen(from);
     }
     let sealed = sealed_hashes(store).await?;

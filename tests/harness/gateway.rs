@@ -7,7 +7,7 @@ use std::sync::Arc;
 use gateway::clock::FrozenClock;
 use gateway::practice::client::Partner;
 use gateway::practice::people::{self, Row};
-use gateway::practice::{Cast, Plan, StorePlan, Trust};
+use gateway::practice::{Cast, Plan, Stage, StorePlan, Trust};
 use jiff::civil::Date;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -32,7 +32,6 @@ pub struct TestGateway {
     /// The clock, which the test moves.
     pub clock: Arc<FrozenClock>,
     folder: TempDir,
-    store: StorePlan,
 }
 
 /// Runs a test on SQLite, and on PostgreSQL where it is installed (in CI it must be).
@@ -46,11 +45,11 @@ where
     let runtime = runtime.expect("a runtime");
     runtime.block_on(async {
         test(TestGateway::start(Engine::Sqlite).await).await;
-        match postgres::fresh_database(name) {
-            Some(url) => test(TestGateway::start_on(Engine::Postgres, Some(url)).await).await,
-            None => {
-                eprintln!("PostgreSQL was not found: the PostgreSQL half of {name} did not run")
-            }
+        if let Some(cluster) = postgres::Cluster::find() {
+            let url = cluster.make_database();
+            test(TestGateway::start_on(Engine::Postgres, Some(url)).await).await;
+        } else {
+            eprintln!("the PostgreSQL half of {name} did not run");
         }
     });
 }
@@ -65,32 +64,28 @@ impl TestGateway {
         let folder = TempDir::new().expect("a folder");
         let start = jiff::Timestamp::from_second(now_s()).expect("a time");
         let clock = Arc::new(FrozenClock::new(start));
-        let store = url.map_or(StorePlan::Sqlite, StorePlan::Postgres);
-        let cast = Self::raise(folder.path(), &clock, &store).await;
-        Self { engine, cast, clock, folder, store }
-    }
-
-    async fn raise(folder: &Path, clock: &Arc<FrozenClock>, store: &StorePlan) -> Cast {
         let plan = Plan {
-            dir: folder.to_owned(),
-            store: store.clone(),
-            clock: Arc::<FrozenClock>::clone(clock),
+            dir: folder.path().to_owned(),
+            store: url.map_or(StorePlan::Sqlite, StorePlan::Postgres),
+            clock: Arc::<FrozenClock>::clone(&clock),
         };
-        Cast::raise(plan).await.expect("the practice gateway starts")
+        let stage = Stage::set(plan).expect("a stage");
+        let cast = Cast::rise(stage).await.expect("the practice gateway starts");
+        Self { engine, cast, clock, folder }
     }
 
     /// Stops the gateway and starts it again on the same files and database.
     pub async fn restart(self) -> Self {
-        let Self { engine, cast, clock, folder, store } = self;
-        cast.fall().await;
-        let cast = Self::raise(folder.path(), &clock, &store).await;
-        Self { engine, cast, clock, folder, store }
+        let Self { engine, cast, clock, folder } = self;
+        let stage = cast.fall().await;
+        let cast = Cast::rise(stage).await.expect("the practice gateway starts again");
+        Self { engine, cast, clock, folder }
     }
 
     /// Ends the test: the log must verify.
     pub async fn end(self) {
-        let faults = self.cast.verify_log().await.expect("the log can be read");
-        assert_eq!(faults, Vec::<String>::new(), "the audit log does not verify");
+        let verified = self.cast.verify_log().await.expect("the log can be read");
+        assert!(verified.is_whole(), "the audit log does not verify: {:?}", verified.faults);
         self.cast.fall().await;
     }
 

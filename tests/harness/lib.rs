@@ -1,6 +1,15 @@
 //! What a test may say: a whole gateway over real mutual TLS, on either engine, with a clock that
 //! the test moves and partners that the test plays.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "this is test code: it fails by panicking, and asks the environment what CI requires"
+)]
+
 pub mod gateway;
 pub mod peers;
 #[path = "../../gateway/src/store/tests/postgres.rs"]

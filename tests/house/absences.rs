@@ -68,8 +68,16 @@ const KEPT: &[Kept] = &[
 const TLS: &[&str] = &["tls", "peer", "pki"];
 
 /// Who answers with, or reads, HTTP status codes: the API, and those who are its clients.
-const STATUS_CODES: &[&str] =
-    &["api", "console", "delivery", "demo", "bench", "commands::demo", "commands::bench"];
+const STATUS_CODES: &[&str] = &[
+    "api",
+    "console",
+    "delivery",
+    "demo",
+    "bench",
+    "commands::demo",
+    "practice",
+    "commands::bench",
+];
 
 /// Who may read the environment.
 const ENVIRONMENT: &[&str] = &["main", "commands"];

@@ -13,6 +13,7 @@ use super::{Caller, inbox, records};
 use crate::app::App;
 use crate::journey::{HOLD_REASONS, HoldDecision, decide_hold};
 use crate::peer::Role;
+use crate::queue::DeliveryState;
 
 pub(super) async fn list(
     State(app): State<Arc<App>>,
@@ -87,9 +88,10 @@ pub(super) async fn decide(
     let body = serde_json::json!({
         "delivery": id,
         "state": state,
-        "next": match state {
-            crate::queue::DeliveryState::Held => "a second person must vote before it goes",
-            _ => "nothing more is needed",
+        "next": if state == DeliveryState::Held {
+            "a second person must vote before it goes"
+        } else {
+            "nothing more is needed"
         },
     });
     Ok(Json(body).into_response())

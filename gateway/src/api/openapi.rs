@@ -161,7 +161,19 @@ fn request_body(id: RouteId) -> Option<Value> {
                 "reason": { "enum": crate::journey::HOLD_REASONS },
             },
         } } }),
-        _ => return None,
+        RouteId::Journey
+        | RouteId::Inbox
+        | RouteId::Collect
+        | RouteId::Document
+        | RouteId::Board
+        | RouteId::Holds
+        | RouteId::Checkpoint
+        | RouteId::Entries
+        | RouteId::Inclusion
+        | RouteId::Consistency
+        | RouteId::Keys
+        | RouteId::WhoAmI
+        | RouteId::Describe => return None,
     };
     Some(json!({ "required": true, "content": content }))
 }

@@ -143,7 +143,9 @@ fn report(verification: &Verification, json: bool) -> Outcome {
         for fault in verification.faults.iter().take(SHOWN_MAX) {
             *said.entry(fault.to_string()).or_default() += 1;
         }
-        said.keys().for_each(|line| print_line(&format!("  {line}")));
+        for line in said.keys() {
+            print_line(&format!("  {line}"));
+        }
     }
     if verification.is_whole() {
         eprintln_line("The log is whole.");

@@ -77,7 +77,7 @@ async fn rehearse(
 ) -> anyhow::Result<Outcome> {
     let preview = match pipeline::rehearse(app, sender, raw).await {
         Ok(preview) => preview,
-        Err(error) => return unreadable(&error, json),
+        Err(error) => return Ok(unreadable(&error, json)),
     };
     if json {
         print_line(&serde_json::to_string_pretty(&preview)?);
@@ -94,7 +94,7 @@ async fn rehearse(
 async fn load(app: &App, sender: &Sender, raw: RawMessage, json: bool) -> anyhow::Result<Outcome> {
     let answer = match pipeline::receive(app, sender, raw).await {
         Ok(answer) => answer,
-        Err(error) => return unreadable(&error, json),
+        Err(error) => return Ok(unreadable(&error, json)),
     };
     if json {
         print_line(&String::from_utf8_lossy(&answer.body));
@@ -116,13 +116,13 @@ async fn load(app: &App, sender: &Sender, raw: RawMessage, json: bool) -> anyhow
     Ok(if quarantined(&answer.rows) > 0 { Outcome::InputRefused } else { Outcome::Done })
 }
 
-fn unreadable(error: &ReceiveError, json: bool) -> anyhow::Result<Outcome> {
+fn unreadable(error: &ReceiveError, json: bool) -> Outcome {
     let text = crate::telemetry::chain(error);
     if json {
         print_line(&serde_json::json!({ "code": "malformed-message", "detail": text }).to_string());
     }
     eprintln_line(&format!("error: {text}"));
-    Ok(Outcome::InputRefused)
+    Outcome::InputRefused
 }
 
 fn quarantined(rows: &[RowOutcome]) -> usize {

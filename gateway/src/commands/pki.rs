@@ -87,7 +87,9 @@ pub(super) fn keys(command: &KeysCommand, json: bool) -> anyhow::Result<Outcome>
     if json {
         print_line(&serde_json::json!({ "made": made }).to_string());
     } else {
-        made.iter().for_each(|file| print_line(file));
+        for file in &made {
+            print_line(file);
+        }
         eprintln_line(
             "Back them up apart from the database: what they seal cannot be opened without them.",
         );

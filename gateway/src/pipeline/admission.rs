@@ -10,8 +10,8 @@ use jiff::civil::Date;
 use schemas::deadlines::end_of_compulsory_school_age;
 use schemas::record::{Consent, ConsentKind, ConsentStatus};
 use schemas::{
-    Body, Checked, Field, Issue, MessageType, OrganisationCode, PersonalBytes, Place, Record,
-    RecordId, ServiceCode,
+    Body, Checked, Field, Issue, LegId, MessageType, OrganisationCode, PersonalBytes, Place,
+    Record, RecordId, ServiceCode,
 };
 
 use super::answer::{self, Attachment};
@@ -120,7 +120,7 @@ impl<'a> Batch<'a> {
         services: &[Place],
     ) -> Result<Result<RowOutcome, Issues>, ReceiveError> {
         let Checked { record, warnings } = checked;
-        if let Err(issue) = self.may_send(&record, place) {
+        if let Some(issue) = self.may_send(&record, place) {
             return Ok(Err(vec![issue]));
         }
         let facts = self.facts(&record)?;
@@ -183,10 +183,7 @@ impl<'a> Batch<'a> {
             &self.sender.organisation,
             label.as_bytes(),
         )?;
-        let replaces = match &record.message().body {
-            Body::Request(request) => request.replaces_leg,
-            _ => None,
-        };
+        let replaces = replaced_leg(&record);
         let received_on = answer::received_on(self.app, self.sender, replaces).await?;
         let effect = attachment.as_ref().map(|a| answer::effect(&record, a, self.app));
         let sealed = self.app.vault.seal(record, admission)?;
@@ -228,10 +225,10 @@ impl<'a> Batch<'a> {
     }
 
     /// The sender must be who it says, and its role must send this type.
-    fn may_send(&self, record: &Record, place: &Place) -> Result<(), Issue> {
+    fn may_send(&self, record: &Record, place: &Place) -> Option<Issue> {
         let message = record.message();
         if message.sender != self.sender.organisation {
-            return Err(Issue::error(
+            return Some(Issue::error(
                 "sender-not-you",
                 Some(Field::SENDER),
                 place.clone(),
@@ -241,7 +238,7 @@ impl<'a> Batch<'a> {
         }
         let allowed = self.sender.roles.iter().any(|role| role_sends(*role, message.kind));
         if !allowed {
-            return Err(Issue::error(
+            return Some(Issue::error(
                 "type-not-for-role",
                 Some(Field::TYPE),
                 place.clone(),
@@ -249,7 +246,7 @@ impl<'a> Batch<'a> {
                 "ask the operator which types your organisation sends",
             ));
         }
-        Ok(())
+        None
     }
 
     /// The record this message became before, if it did; an issue if its content changed.
@@ -547,6 +544,11 @@ impl<'a> Batch<'a> {
         self.rows.push(row(place, RowResult::Quarantined, None, issues));
         Ok(())
     }
+}
+
+fn replaced_leg(record: &Record) -> Option<LegId> {
+    let Body::Request(request) = &record.message().body else { return None };
+    request.replaces_leg
 }
 
 fn facts_keys(facts: &Facts) -> answer::Keys {

@@ -1,13 +1,15 @@
 //! What became of a submission: the receipt, the problem, or the preview.
 
+use adapters::{ReadError, ReadErrorKind};
 use schemas::Issue;
 use serde::Serialize;
 
-use super::{RawMessage, ReceiveError};
+use super::{RawMessage, ReceiveError, Sender};
 use crate::app::App;
 use crate::queue::SubmissionId;
 use crate::receipt::{Receipt, RowOutcome, RowResult};
-use crate::store::{Committed, StoredSubmission};
+use crate::store::{Committed, NewSubmission, StoredSubmission};
+use crate::vault::SealedBlob;
 
 /// What the sender is told, and where it stands in the log.
 #[derive(Debug, Clone)]
@@ -31,6 +33,24 @@ pub struct Answer {
 }
 
 impl Answer {
+    fn first(
+        submission: SubmissionId,
+        status: u16,
+        media_type: &str,
+        body: &serde_json::Value,
+    ) -> Result<Self, ReceiveError> {
+        Ok(Self {
+            submission,
+            status,
+            media_type: media_type.to_owned(),
+            body: serde_json::to_vec(body).or(Err(ReceiveError::Ours("the answer")))?,
+            rows: Vec::new(),
+            entry: None,
+            checkpoint: None,
+            replayed: false,
+        })
+    }
+
     /// The first answer again, when the request is the same; a clash when it is not.
     pub(super) fn again(
         before: StoredSubmission,
@@ -96,6 +116,70 @@ pub(super) fn request_hash(raw: &RawMessage) -> [u8; 32] {
     hash
 }
 
+/// The row that remembers an answer, so that a retry gets the same one.
+pub(super) fn submission(
+    app: &App,
+    sender: &Sender,
+    raw: &RawMessage,
+    request_hash: [u8; 32],
+    answer: &Answer,
+    original: SealedBlob,
+) -> NewSubmission {
+    NewSubmission {
+        id: answer.submission,
+        sender: sender.organisation.clone(),
+        key: raw.key.clone(),
+        request_hash,
+        status: answer.status,
+        answer: answer.body.clone(),
+        answer_type: answer.media_type.clone(),
+        original,
+        received_at: app.clock.now(),
+    }
+}
+
+/// The answer to a submission that could not be read at all.
+pub(super) fn unreadable(
+    submission: SubmissionId,
+    error: &ReadError,
+) -> Result<Answer, ReceiveError> {
+    let (code, status, title) = match error.kind {
+        ReadErrorKind::TooLarge => ("too-large", 413, "The message is too large"),
+        ReadErrorKind::Encoding | ReadErrorKind::Syntax | ReadErrorKind::Shape => {
+            ("malformed-message", 400, "The message could not be read")
+        }
+    };
+    let issue = error.to_issue();
+    let detail = format!("{issue}. What was sent is kept in quarantine.");
+    let body = problem((code, status, title), submission, &detail, &[&issue], None);
+    Answer::first(submission, status, "application/problem+json", &body)
+}
+
+/// A problem as `api::problem` writes it, for answers that are kept for a retry.
+fn problem(
+    (code, status, title): (&str, u16, &str),
+    submission: SubmissionId,
+    detail: &str,
+    issues: &[&Issue],
+    receipt: Option<&str>,
+) -> serde_json::Value {
+    let mut problem = serde_json::json!({
+        "type": crate::api::problem_type(code),
+        "title": title,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "blame": "sender",
+        "instance": format!("urn:uuid:{submission}"),
+        "issues": issues,
+    });
+    if let Some(receipt) = receipt {
+        let members = problem.as_object_mut();
+        members.map(|members| members.insert("receipt".to_owned(), receipt.into()));
+    }
+    problem
+}
+
 /// The answer to a submission that could be read: a receipt, or for a single message that was
 /// not accepted, a problem that lists every issue.
 pub(super) fn answer(
@@ -124,36 +208,20 @@ pub(super) fn answer(
     } else {
         201
     };
-    let body = if refused {
+    if refused {
         let issues: Vec<&Issue> = rows.iter().flat_map(|row| &row.issues).chain(&notes).collect();
-        serde_json::json!({
-            "type": crate::api::problem_type("message-refused"),
-            "title": "The message was not accepted",
-            "status": status,
-            "code": "message-refused",
-            "detail": "It is kept in quarantine with its reasons. Put right every issue listed and send it again under a new idempotency key.",
-            "instance": format!("urn:uuid:{submission}"),
-            "issues": issues,
-            "receipt": jws,
-        })
-    } else {
-        serde_json::json!({
-            "submission": submission,
-            "received_at": now.to_string(),
-            "rows": rows,
-            "notes": notes,
-            "receipt": jws,
-        })
-    };
-    let media_type = if refused { "application/problem+json" } else { "application/json" };
-    Ok(Answer {
-        submission,
-        status,
-        media_type: media_type.to_owned(),
-        body: serde_json::to_vec(&body).or(Err(ReceiveError::Ours("the answer")))?,
-        rows,
-        entry: None,
-        checkpoint: None,
-        replayed: false,
-    })
+        let kind = ("message-refused", status, "The message was not accepted");
+        let detail = "It is kept in quarantine with its reasons. Put right every issue listed and send it again under a new idempotency key.";
+        let body = problem(kind, submission, detail, &issues, Some(&jws));
+        return Answer::first(submission, status, "application/problem+json", &body);
+    }
+    let body = serde_json::json!({
+        "submission": submission,
+        "received_at": now.to_string(),
+        "rows": rows,
+        "notes": notes,
+        "receipt": jws,
+    });
+    let answer = Answer::first(submission, status, "application/json", &body)?;
+    Ok(Answer { rows, ..answer })
 }

@@ -49,7 +49,7 @@ impl Partner {
             .tls_backend_preconfigured(tls)
             .redirect(Policy::none())
             .no_proxy()
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_mins(1))
             .build()?;
         Ok(Self { code: code.to_owned(), base, client })
     }

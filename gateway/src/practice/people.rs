@@ -293,22 +293,21 @@ pub fn pdf() -> Vec<u8> {
         format!("<< /Length {} >>\nstream\n{content}\nendstream", content.len()),
         "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>".to_owned(),
     ];
-    let mut text = String::from("%PDF-1.4\n");
-    let mut offsets = Vec::new();
+    let mut file = b"%PDF-1.4\n".to_vec();
+    let mut table = format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1);
     for (index, object) in objects.iter().enumerate() {
-        offsets.push(text.len());
-        text.push_str(&format!("{} 0 obj\n{object}\nendobj\n", index + 1));
+        let row = format!("{:010} 00000 n \n", file.len());
+        table.push_str(&row);
+        file.extend(format!("{} 0 obj\n{object}\nendobj\n", index + 1).into_bytes());
     }
-    let start = text.len();
-    text.push_str(&format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1));
-    for offset in offsets {
-        text.push_str(&format!("{offset:010} 00000 n \n"));
-    }
-    text.push_str(&format!(
-        "trailer\n<< /Size {} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n",
-        objects.len() + 1
-    ));
-    text.into_bytes()
+    let start = file.len();
+    let size = objects.len() + 1;
+    file.extend(table.into_bytes());
+    file.extend(
+        format!("trailer\n<< /Size {size} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n")
+            .into_bytes(),
+    );
+    file
 }
 
 const FHIR_IDS: [&str; 5] = [

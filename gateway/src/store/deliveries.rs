@@ -125,7 +125,7 @@ impl Store {
         let claimed = tx.execute(&CLAIM, values![id, token, expires_at]).await?;
         let rows = tx.rows(&FIND_DELIVERY, values![id]).await?;
         match (claimed, rows.first()) {
-            (1, Some(row)) => Ok(Lease { delivery: delivery(row)?, token, expires_at }),
+            (1, Some(row)) => Ok(Lease { delivery: delivery(row)?, token }),
             _ => Err(StoreError::LeaseLost),
         }
     }

@@ -27,9 +27,9 @@ fn nothing_acknowledged_is_lost_when_the_gateway_is_killed_on_sqlite() {
 
 #[test]
 fn nothing_acknowledged_is_lost_when_the_gateway_is_killed_on_postgresql() {
-    match postgres::fresh_database("recovery_kill") {
-        Some(url) => run(StorePlan::Postgres(url), ROUNDS),
-        None => eprintln!("PostgreSQL was not found: the kill test on it did not run"),
+    match postgres::Cluster::find() {
+        Some(cluster) => run(StorePlan::Postgres(cluster.make_database()), ROUNDS),
+        None => eprintln!("the kill test on PostgreSQL did not run"),
     }
 }
 

@@ -104,7 +104,7 @@ fn no_child_is_named_in_database_metrics_errors_or_log() {
             let leaf = STANDARD.decode(line["leaf"].as_str().expect("a leaf")).expect("base64");
             hunt("the audit log", &leaf, &canaries);
         }
-        let metrics = gateway.cast.metrics().await;
+        let metrics = gateway.cast.metrics();
         assert!(metrics.contains("http_server_request_duration_seconds"), "{metrics}");
         hunt("the metrics", metrics.as_bytes(), &canaries);
         // The database and its write-ahead log, while the gateway runs and the log is not folded in.

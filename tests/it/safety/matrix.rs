@@ -37,7 +37,7 @@ async fn ask_everything(gateway: &TestGateway) -> String {
     for (name, _) in &actors {
         write!(table, "{name:<11}").expect("room");
     }
-    table.push('\n');
+    table = format!("{}\n", table.trim_end());
     for route in &ROUTES {
         let path = route
             .path
