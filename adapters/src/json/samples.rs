@@ -54,7 +54,8 @@ fn value(field: Field) -> BoxedStrategy<String> {
         }
         Field::UPN => "[A-H][0-9]{12}".boxed(),
         Field::SEX => one_of(&["female", "male", "other", "unknown"]),
-        Field::POSTCODE => one_of(&["ZZ99 3VZ", "ZZ99 3WZ"]),
+        Field::CONSENT_PURPOSES => one_of(&["ehc-needs-assessment", "transition-to-adulthood"]),
+        Field::POSTCODE => one_of(&["ZX9 9ZZ", "ZX9 9YZ"]),
         Field::SERVICES => one_of(&["SALT", "OT", "PAEDIATRICS"]),
         Field::YEAR_9_OR_ABOVE | Field::ASKED_BY_FAMILY => one_of(&["true", "false"]),
         Field::REPLACES_LEG => Just(LEG.to_owned()).boxed(),
@@ -65,6 +66,7 @@ fn value(field: Field) -> BoxedStrategy<String> {
         Field::ADVICE_BASIS => one_of(&["assessment", "records-review", "existing-report"]),
         Field::NIL_REASON => one_of(&["not-known", "discharged"]),
         Field::EXCEPTION_LIMB => one_of(&["a", "b", "c"]),
+        Field::CONSENT_EXPIRES => Just("2027-03-31".to_owned()).boxed(),
         Field::EXCEPTION_EXPECTED => Just("2026-09-01".to_owned()).boxed(),
         Field::TRIAGE_REASON | Field::NOTICE_CODE => one_of(&["NOT_MY_PATIENT", "SCHEMA"]),
         Field::NOTICE_OUTCOME => one_of(&["accepted", "rejected"]),
@@ -72,7 +74,6 @@ fn value(field: Field) -> BoxedStrategy<String> {
         | Field::REQUESTED_ON
         | Field::ASSESSMENT_REQUESTED_ON
         | Field::CONSENT_DATE
-        | Field::CONSENT_EXPIRES
         | Field::ADVICE_DATE
         | Field::LAST_SEEN
         | Field::NIL_LAST_SEEN
@@ -131,7 +132,10 @@ fn fields_of(kind: MessageType) -> (Vec<Field>, Vec<Field>) {
     });
     let of_kind = of_kind.filter(|field| {
         // An acknowledgement has an outcome and an error has none.
-        *field != Field::NOTICE_OUTCOME
+        // The type of a consent message says what was decided.
+        let decided =
+            matches!(kind, MessageType::ConsentGrant | MessageType::ConsentWithdraw);
+        *field != Field::NOTICE_OUTCOME && !(decided && *field == Field::CONSENT_STATUS)
     });
     let (needed, mut free): (Vec<Field>, Vec<Field>) =
         of_kind.partition(|field| required.contains(field));
@@ -249,7 +253,13 @@ pub(crate) fn lines(issues: &[Issue]) -> Vec<String> {
 pub(crate) fn agrees(corner: &str, good: bool, read: fn(&[u8]) -> Result<Reading, ReadError>) {
     for sample in corpus(corner) {
         let (accepted, issues) = verdict(read(&sample.bytes));
-        assert_eq!(lines(&issues), sample.issues, "{corner}/{}", sample.name);
+        // Issues come in the order of the fields; the files list them in the order of reading.
+        let sorted = |mut lines: Vec<String>| {
+            lines.sort();
+            lines
+        };
+        let (said, expected) = (sorted(lines(&issues)), sorted(sample.issues.clone()));
+        assert_eq!(said, expected, "{corner}/{}", sample.name);
         assert_eq!(accepted, good, "{corner}/{}", sample.name);
         assert!(good || !sample.issues.is_empty(), "{corner}/{} expects nothing", sample.name);
     }

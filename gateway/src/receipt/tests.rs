@@ -15,7 +15,9 @@ fn receipt() -> Receipt {
         leg: LegId(Uuid::from_u128(9)),
         service: ServiceCode::parse("SALT").ok(),
         recipient: OrganisationCode::parse("RRK").unwrap(),
-        outcome: "queued".to_owned(),
+        outcome: "release".to_owned(),
+        reason: "The law asks for it.".to_owned(),
+        due_on: Some(jiff::civil::date(2026, 10, 13)),
     };
     let issue = Issue::error(
         "nhs-number-check-digit",

@@ -114,7 +114,8 @@ async fn a_taken_key_and_a_known_reference_are_told_apart() {
         let mut two = record(first.id, subject(2));
         two.identity = hash(77);
         store.commit(started().write(Write::Record(one.clone()))).await.unwrap();
-        assert_eq!(store.find_duplicate(hash(77)).await.unwrap(), Some(one.sealed.record));
+        let known = store.find_duplicate(hash(77)).await.unwrap();
+        assert_eq!(known, Some((one.sealed.record, one.fingerprint)));
         let error = store.commit(started().write(Write::Record(two))).await.unwrap_err();
         assert!(matches!(error, StoreError::DuplicateRecord), "{error:?}");
         assert_eq!(store.audit_head().await.unwrap().size, 3, "a refused change leaves no entry");

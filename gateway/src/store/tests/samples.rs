@@ -76,6 +76,7 @@ pub(super) fn record(submission: SubmissionId, about: SubjectKey) -> NewRecord {
         },
         submission,
         identity: hash(fresh()),
+        fingerprint: hash(3),
         subject: Some(about),
         demographics: Some(hash(2)),
         label: blob("label"),
