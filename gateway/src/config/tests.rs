@@ -64,7 +64,7 @@ fn an_unknown_setting_is_refused_with_a_suggestion() {
 
 #[test]
 fn a_missing_setting_is_named() {
-    let complaint = complaint("wrapping = \"keys/wrapping.key\"", "");
+    let complaint = complaint("wrapping = \"keys/wrapping.keys\"", "");
     assert!(complaint.contains("add `wrapping = ...`"), "{complaint}");
 }
 
@@ -124,7 +124,7 @@ fn files_that_are_missing_or_open_to_others_are_reported_with_their_line() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("ehc-gateway.toml");
     std::fs::create_dir_all(folder.path().join("keys")).expect("a folder");
-    let key = folder.path().join("keys/wrapping.key");
+    let key = folder.path().join("keys/wrapping.keys");
     std::fs::write(&key, "secret").expect("written");
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).expect("opened");
     std::fs::write(&file, EXAMPLE).expect("written");
@@ -178,7 +178,7 @@ fn a_mistake_about_a_partner_says_what_to_do() {
         ("endpoint = ", "# ", "add endpoint"),
         ("server_pins = ", "# ", "add the pin"),
         ("carrier = \"https-push\"", "carrier = \"collect\"", "remove it"),
-        ("name = \"Solihull Metropolitan Borough Council\"", "name = \" \"", "write the"),
+        ("name = \"Practice Borough Council\"", "name = \" \"", "write the"),
         ("format = \"fhir\"", "format = \"hl7\"", "use one of: csv, json, fhir"),
         ("enabled = true", "enabld = true", "did you mean `enabled`?"),
     ] {
