@@ -24,7 +24,7 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{self, MethodRouter};
 
 use crate::app::App;
@@ -194,16 +194,25 @@ async fn entry(
 ) -> Response {
     let Some(route) = route else { return outermost(&app, matched, request, next).await };
     let caller = request.extensions().get::<Caller>().cloned();
-    match permit(&app, route, caller).await {
+    match permit(&app, route, request.method().as_str(), caller).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(problem) => axum::response::IntoResponse::into_response(problem),
+        Err(problem) => problem.into_response(),
     }
 }
 
-async fn permit(app: &App, route: &Route, caller: Option<Caller>) -> Result<Caller, Problem> {
+async fn permit(
+    app: &App,
+    route: &Route,
+    method: &str,
+    caller: Option<Caller>,
+) -> Result<Caller, Problem> {
+    if method != route.method {
+        // HEAD would count as a collection though no body leaves.
+        return Err(nothing_here().await);
+    }
     let caller = caller.ok_or_else(|| Problem::new(Kind::Internal, "No caller was identified."))?;
     if !route.roles.iter().any(|role| caller.has(*role)) {
         let event = Event::new(EventKind::AccessRefused, caller.actor.clone())
@@ -232,15 +241,31 @@ async fn outermost(
 ) -> Response {
     let started = Instant::now();
     let reference = app.make_id().map(|id| id.to_string()).unwrap_or_default();
-    let method = request.method().clone();
+    // Only methods we know become labels.
+    let method = match request.method().as_str() {
+        "GET" => "GET",
+        "POST" => "POST",
+        _ => "other",
+    };
     let peer = request.extensions().get::<Peer>().cloned();
     let organisation = peer.as_ref().map(|peer| peer.organisation().to_string());
+    if let Some(peer) = &peer {
+        app.metrics.partner(peer.organisation(), peer.key_exchange().name());
+    }
     let response = match identify(app, peer, request.headers()) {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            let within = app.config.gateway.request_timeout();
+            match tokio::time::timeout(within, next.run(request)).await {
+                Ok(response) => response,
+                Err(_) => Problem::new(
+                    Kind::TemporarilyUnavailable,
+                    "It took too long. Send the request again with the same idempotency key.",
+                )
+                .into_response(),
+            }
         }
-        Err(problem) => axum::response::IntoResponse::into_response(problem),
+        Err(problem) => problem.into_response(),
     };
     let mut response = match response.extensions().get::<Problem>().cloned() {
         Some(problem) => problem.render(&reference),
@@ -253,16 +278,15 @@ async fn outermost(
     let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
     let status = response.status().as_u16();
     let took = started.elapsed();
-    app.metrics.request(route, method.as_str(), status, took);
+    app.metrics.request(route, method, status, took);
     tracing::info!(
         reference,
         route,
-        method = method.as_str(),
+        method,
         status,
         organisation = organisation.as_deref().unwrap_or("unknown"),
         took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-        "{reference} {} {route} {status}",
-        method.as_str(),
+        "{reference} {method} {route} {status}",
     );
     response
 }
@@ -277,11 +301,26 @@ fn identify(app: &App, peer: Option<Peer>, headers: &HeaderMap) -> Result<Caller
     };
     let names = app.vault.pseudonyms();
     let person = text("ehc-acting-user").map(|user| names.person(peer.organisation(), user));
-    let role = text("ehc-acting-role")
-        .filter(|role| role.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == ' '));
+    // A closed list: whatever else stands there may be a name, and the log is for ever.
+    let role = text("ehc-acting-role").map(|role| {
+        let role = role.to_ascii_lowercase().replace(' ', "-");
+        ACTING_ROLES.into_iter().find(|known| *known == role).unwrap_or("other")
+    });
     let actor = Actor { person, role: role.map(str::to_owned), ..peer.actor() };
     Ok(Caller { peer, actor })
 }
+
+/// The roles of people that the log knows by name.
+const ACTING_ROLES: [&str; 8] = [
+    "send-officer",
+    "send-manager",
+    "clinician",
+    "clinical-officer",
+    "administrator",
+    "information-governance",
+    "integrator",
+    "system",
+];
 
 /// The longest acting-user or acting-role header.
 const HEADER_CHARS_MAX: usize = 100;

@@ -1,6 +1,7 @@
 //! The wired parts: the one place that builds them.
 //!
-//! [`App::open`] makes everything from a configuration; [`App::serve`] puts it on the network.
+//! [`App::open`] makes everything from a configuration; [`serving`](crate::serving) puts it on
+//! the network.
 //! Concrete types throughout, and the three seams behind `Arc<dyn …>`.
 
 mod opening;
@@ -23,6 +24,7 @@ use crate::authority::rules::RuleBook;
 use crate::clock::Clock;
 use crate::config::{Config, Partner};
 use crate::delivery::https::HttpsCarrier;
+use crate::delivery::{Parcel, SendError};
 use crate::entropy::{Entropy, EntropyError};
 use crate::peer::Peers;
 use crate::queue::CarrierKind;
@@ -94,9 +96,6 @@ pub enum AppError {
         /// What is wrong with it, where, and what to do.
         message: String,
     },
-    /// The pushing client.
-    #[error("the client for a partner's endpoint could not be made")]
-    Push(#[source] reqwest::Error),
 }
 
 impl App {
@@ -158,6 +157,22 @@ impl App {
         let own = self.partner(sender).and_then(|partner| partner.mapping.clone());
         let name = name.map(str::to_owned).or(own)?;
         self.mappings.get(&name).cloned()
+    }
+
+    /// Pushes a parcel to the partner it was opened for, by the trust files in force now.
+    pub async fn push(&self, parcel: Parcel) -> Result<(), SendError> {
+        let Some(partner) = self.partner(parcel.recipient()) else {
+            return Err(SendError::Transient("the recipient is not a partner".to_owned()));
+        };
+        let tls = |partner: &Partner| {
+            crate::tls::client_config(&self.config.tls, partner, Arc::clone(&self.clock))
+        };
+        self.https.send(parcel, &partner, &self.config.delivery, tls).await
+    }
+
+    /// An idempotency key as it is stored: keyed and hashed, because senders put anything in it.
+    pub fn stored_key(&self, key: &str) -> String {
+        crate::entropy::hex(&self.vault.pseudonyms().recognition("key", key.as_bytes()))
     }
 
     /// Claims an idempotency key for the time of one request; `None` when it is claimed already.

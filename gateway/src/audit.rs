@@ -105,9 +105,12 @@ pub enum EventKind {
     /// The partners, pins or agreements in force changed.
     #[serde(rename = "trust.changed")]
     TrustChanged,
-    /// The gateway started or stopped.
+    /// The gateway started.
     #[serde(rename = "gateway.started")]
     GatewayStarted,
+    /// The gateway stopped in good order. A start without a stop before it was a crash.
+    #[serde(rename = "gateway.stopped")]
+    GatewayStopped,
 }
 
 /// Who did it.

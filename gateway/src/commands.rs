@@ -79,6 +79,8 @@ enum Outcome {
     InputRefused,
     /// Finished, but found something: a proof that does not hold, something overdue.
     Found,
+    /// Something is busy or away; try again.
+    TryAgain,
     /// It failed.
     Failed,
 }
@@ -91,6 +93,7 @@ impl From<Outcome> for ExitCode {
             Outcome::NotFound => Self::from(3),
             Outcome::InputRefused => Self::from(5),
             Outcome::Found => Self::from(6),
+            Outcome::TryAgain => Self::from(75),
         }
     }
 }

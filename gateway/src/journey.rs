@@ -9,10 +9,11 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::audit::{Actor, DecisionNote, Entry, Event, EventKind};
-use crate::authority::Override;
-use crate::pipeline::{CollectError, delivery_event};
-use crate::queue::{DeliveryId, DeliveryState, LegState};
+use crate::authority::{self, Override, Ruling};
+use crate::pipeline::{self, CollectError, delivery_event};
+use crate::queue::{Delivery, DeliveryId, DeliveryState, LegState};
 use crate::store::{Change, NewLeg, StoreError, Write};
+use crate::telemetry::name_of;
 
 /// What happened to one record.
 #[derive(Debug, Serialize)]
@@ -52,8 +53,9 @@ pub struct Step {
     pub detail: std::collections::BTreeMap<String, String>,
 }
 
-/// The journey of a record for a viewer: its sender, or a recipient (who sees its own steps);
-/// `None` as viewer sees all. `Ok(None)` when there is no such record for this viewer.
+/// The journey of a record for a viewer: its sender sees all; a recipient sees its own steps, once
+/// something has gone to it; `None` as viewer sees all. `Ok(None)` when there is no such record
+/// for this viewer.
 pub async fn of_record(
     app: &App,
     record: RecordId,
@@ -62,29 +64,44 @@ pub async fn of_record(
 ) -> Result<Option<Journey>, StoreError> {
     let Some(stored) = app.store.find_record(record).await? else { return Ok(None) };
     let sender = stored.sealed.sender().clone();
-    let recipients = stored.sealed.recipients();
-    let concerned = viewer.is_none_or(|who| *who == sender || recipients.contains(who));
-    if !concerned {
-        return Ok(None);
+    let recipient = viewer.filter(|viewer| **viewer != sender);
+    if let Some(recipient) = recipient {
+        let deliveries = app.store.deliveries_of(record).await?;
+        // Whoever was refused or is waited for learns nothing, not even that there is a record.
+        let out = |d: &Delivery| {
+            d.recipient == *recipient
+                && !matches!(d.state, DeliveryState::Held | DeliveryState::Withdrawn)
+        };
+        if !deliveries.iter().any(out) {
+            return Ok(None);
+        }
     }
     let mut event = Event::new(EventKind::JourneyViewed, actor.clone());
     event.record = Some(record);
     event.subject = stored.subject;
     app.store.commit(Change::because(event)).await?;
     let entries = app.store.journey(record).await?;
-    let own = |entry: &Entry| match viewer {
-        Some(who) if *who != sender => {
-            entry.event.counterparty.as_ref() == Some(who)
-                || entry.event.actor.organisation == who.as_str()
-        }
-        _ => true,
-    };
+    let steps = entries.into_iter().filter(|entry| recipient.is_none_or(|who| is_own(entry, who)));
     Ok(Some(Journey {
         record,
         message_type: stored.sealed.kind(),
         sender: sender.clone(),
-        steps: entries.into_iter().filter(own).map(step).collect(),
+        steps: steps.map(step).collect(),
     }))
+}
+
+/// Whether an entry is a recipient's own to see: what it did, and what went to it.
+fn is_own(entry: &Entry, who: &OrganisationCode) -> bool {
+    let event = &entry.event;
+    let to_them = event.counterparty.as_ref() == Some(who);
+    let sent = matches!(
+        event.kind,
+        EventKind::DeliveryCollected
+            | EventKind::DeliveryAttempted
+            | EventKind::DeliveryDelivered
+            | EventKind::DeliveryAcknowledged
+    );
+    event.actor.organisation == who.as_str() || (to_them && sent)
 }
 
 fn step(entry: Entry) -> Step {
@@ -101,24 +118,23 @@ fn step(entry: Entry) -> Step {
     }
 }
 
-/// Records a recipient's business acknowledgement. Saying the same again changes nothing.
+/// The change that a recipient's business acknowledgement makes; `None` when it says again what
+/// was said before.
 pub async fn acknowledge(
     app: &App,
     recipient: &OrganisationCode,
     actor: &Actor,
     id: DeliveryId,
-    state: DeliveryState,
-    reason: Option<RejectionReason>,
-) -> Result<(), CollectError> {
+    (state, reason): (DeliveryState, Option<RejectionReason>),
+) -> Result<Option<Change>, CollectError> {
     let delivery = app.store.find_delivery(id).await?.filter(|d| d.recipient == *recipient);
     let delivery = delivery.ok_or(CollectError::NotFound)?;
     if matches!(delivery.state, DeliveryState::Held | DeliveryState::Withdrawn) {
         return Err(CollectError::Stopped);
     }
-    let code = reason.and_then(|reason| serde_json::to_value(reason).ok());
-    let code = code.as_ref().and_then(serde_json::Value::as_str).map(str::to_owned);
+    let code = reason.map(name_of);
     if delivery.state == state && delivery.reason == code {
-        return Ok(());
+        return Ok(None);
     }
     let stored = app.store.find_record(delivery.record).await?.ok_or(CollectError::NotFound)?;
     let outcome = if state == DeliveryState::Accepted { "accepted" } else { "rejected" };
@@ -141,8 +157,7 @@ pub async fn acknowledge(
             expected_on: None,
         });
     }
-    app.store.commit(change).await?;
-    Ok(())
+    Ok(Some(change))
 }
 
 /// What a person decides about a held delivery.
@@ -154,7 +169,7 @@ pub enum HoldDecision {
     Refuse,
 }
 
-/// Records a person's decision about a held delivery. Answers its new state.
+/// The change that a person's decision about a held delivery makes, and the state it leads to.
 ///
 /// `reason` is a code of the closed list in [`HOLD_REASONS`]: free text would be personal data.
 pub async fn decide_hold(
@@ -162,9 +177,8 @@ pub async fn decide_hold(
     organisation: &OrganisationCode,
     actor: &Actor,
     id: DeliveryId,
-    decision: HoldDecision,
-    reason: &str,
-) -> Result<DeliveryState, CollectError> {
+    (decision, reason): (HoldDecision, &str),
+) -> Result<(DeliveryState, Change), CollectError> {
     let delivery = app.store.find_delivery(id).await?.ok_or(CollectError::NotFound)?;
     let stored = app.store.find_record(delivery.record).await?.ok_or(CollectError::NotFound)?;
     if delivery.state != DeliveryState::Held {
@@ -177,33 +191,60 @@ pub async fn decide_hold(
         .with("reason", reason)
         .with("decision", if decision == HoldDecision::Release { "release" } else { "refuse" });
     if decision == HoldDecision::Refuse {
-        let rule = "refused-by-person".to_owned();
-        let stop = Write::Stop(id, DeliveryState::Withdrawn, rule);
-        app.store.commit(Change::because(event).write(stop)).await?;
-        return Ok(DeliveryState::Withdrawn);
+        let stop = Write::Stop(id, DeliveryState::Withdrawn, "refused-by-person".to_owned());
+        return Ok((DeliveryState::Withdrawn, Change::because(event).write(stop)));
     }
-    let votes = app.store.overrides_for(id).await?;
-    let second = votes.iter().any(|vote| vote.person != person);
     let vote = Override { person, organisation: organisation.clone(), at: now };
-    let mut change = Change::because(event).write(Write::Override(id, vote));
-    if second {
-        change = change.write(Write::Resume(id, now));
-        if delivery.kind == MessageType::AdviceRequest {
-            // The service could not have it before, so its six weeks begin now (ADR 0012).
-            let received_on = app.clock.today();
-            let due = app.rules.advice_due(received_on).or(Err(CollectError::NotFound))?;
-            change = change.write(Write::LegRestarted(NewLeg {
-                id: id.leg(),
-                received_on,
-                statutory_due: due.statutory,
-                operational_due: due.operational,
-                rule_version: due.rule_version,
-                state: LegState::Waiting,
-            }));
-        }
+    // The rules say whether this vote is enough, as they will be asked again when it goes.
+    let question = pipeline::question(&delivery, &stored);
+    let mut evidence = pipeline::evidence(app, &question, Some(id)).await?;
+    evidence.overrides.push(vote.clone());
+    let today = app.clock.today();
+    let ruling = authority::release(&question, id, &evidence, app.rule_book(), now, today);
+    let change = Change::because(event).write(Write::Override(id, vote));
+    if !matches!(ruling, Ruling::Granted(..)) {
+        return Ok((DeliveryState::Held, change));
     }
-    app.store.commit(change).await?;
-    Ok(if second { DeliveryState::Queued } else { DeliveryState::Held })
+    let change = change.write(Write::Resume(id, now));
+    Ok((DeliveryState::Queued, resumed_leg(app, &delivery, change).await?))
+}
+
+/// A resumed request's clock: it begins now when the service could never have had it before
+/// (ADR 0012), and goes on with its first date when it was withheld later.
+async fn resumed_leg(
+    app: &App,
+    delivery: &Delivery,
+    change: Change,
+) -> Result<Change, CollectError> {
+    let leg = delivery.id.leg();
+    if delivery.kind != MessageType::AdviceRequest {
+        return Ok(change);
+    }
+    let entries = app.store.journey(delivery.record).await?;
+    let held_at_first = entries.iter().any(|entry| {
+        let decided = entry.event.decision.as_ref().is_some_and(|note| note.outcome == "hold");
+        let here = entry.event.delivery == Some(delivery.id);
+        here && decided && entry.event.kind == EventKind::SharingDecided
+    });
+    if !held_at_first {
+        return Ok(change.write(Write::LegChanged {
+            leg,
+            state: LegState::Waiting,
+            answered_on: None,
+            expected_on: None,
+        }));
+    }
+    let received_on = app.clock.today();
+    let due = app.rules.advice_due(received_on);
+    let due = due.or(Err(CollectError::Ours("the statutory date")))?;
+    Ok(change.write(Write::LegRestarted(NewLeg {
+        id: leg,
+        received_on,
+        statutory_due: due.statutory,
+        operational_due: due.operational,
+        rule_version: due.rule_version,
+        state: LegState::Waiting,
+    })))
 }
 
 /// Why a held delivery may be released or refused by people (`domain.md` 5.3 and 5.4).

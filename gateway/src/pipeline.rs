@@ -11,10 +11,11 @@
 
 mod admission;
 mod answer;
+mod consent;
 mod outcome;
 mod sending;
 
-pub(crate) use sending::delivery_event;
+pub(crate) use sending::{delivery_event, question};
 
 use schemas::{OrganisationCode, PersonalBytes};
 
@@ -25,6 +26,7 @@ use crate::entropy::EntropyError;
 use crate::queue::SubmissionId;
 use crate::store::{Change, NewQuarantine, StoreError, Write};
 use crate::vault::{BlobKind, VaultError};
+use admission::Mode;
 
 pub use outcome::{Answer, Preview};
 pub use sending::{CollectError, Collected, Part, collect, dispatch};
@@ -88,7 +90,9 @@ pub enum ReceiveError {
 pub async fn receive(app: &App, sender: &Sender, raw: RawMessage) -> Result<Answer, ReceiveError> {
     let _claim = app.claim_key(&sender.organisation, &raw.key).ok_or(ReceiveError::InProgress)?;
     let request_hash = outcome::request_hash(&raw);
-    if let Some(before) = app.store.find_submission(&sender.organisation, &raw.key).await? {
+    if let Some(before) =
+        app.store.find_submission(&sender.organisation, &app.stored_key(&raw.key)).await?
+    {
         return Answer::again(before, &request_hash);
     }
     let reading = match read(app, sender, &raw) {
@@ -99,7 +103,7 @@ pub async fn receive(app: &App, sender: &Sender, raw: RawMessage) -> Result<Answ
         Err(error) => return Err(error),
     };
     let submission = SubmissionId(app.make_id()?);
-    let mut batch = admission::Batch::new(app, sender, submission);
+    let mut batch = admission::Batch::new(app, sender, submission, Mode::Commit);
     for item in reading.items {
         batch.take(item).await?;
     }
@@ -118,7 +122,8 @@ pub async fn receive(app: &App, sender: &Sender, raw: RawMessage) -> Result<Answ
     event.submission = Some(submission);
     event.hashes.insert("original".to_owned(), original.sha256_hex());
     event.hashes.insert("answer".to_owned(), crate::entropy::sha256_hex(&answer.body));
-    let new = outcome::submission(app, sender, &raw, request_hash, &answer, original);
+    let key = app.stored_key(&raw.key);
+    let new = outcome::submission(app, sender, key, request_hash, &answer, original);
     let received = Change::because(event).write(Write::Submission(new));
     let answer = commit(app, change.into_iter().fold(received, Change::join), answer).await;
     // Only now may sends about the people whose consent changed begin again.
@@ -126,14 +131,16 @@ pub async fn receive(app: &App, sender: &Sender, raw: RawMessage) -> Result<Answ
     answer
 }
 
-/// Says what [`receive`] would do. Commits nothing, and is not proof of anything.
+/// Says what [`receive`] would do. Commits nothing, and is not proof of anything: it does not look
+/// at the consent ledger, so nobody learns from a rehearsal what a family decided.
 pub async fn rehearse(
     app: &App,
     sender: &Sender,
     raw: RawMessage,
 ) -> Result<Preview, ReceiveError> {
     let reading = read(app, sender, &raw)?;
-    let mut batch = admission::Batch::new(app, sender, SubmissionId(app.make_id()?));
+    let submission = SubmissionId(app.make_id()?);
+    let mut batch = admission::Batch::new(app, sender, submission, Mode::Rehearse);
     for item in reading.items {
         batch.take(item).await?;
     }
@@ -172,9 +179,10 @@ async fn refuse(
     let sealed = app.vault.seal_blob(BlobKind::Quarantine, id, owner, raw.bytes.expose())?;
     event.hashes.insert("quarantined".to_owned(), sealed.sha256_hex());
     let answer = outcome::unreadable(submission, error)?;
+    let key = app.stored_key(&raw.key);
     // The bytes are kept once, in quarantine; the submission keeps the answer for a retry.
     let original = app.vault.seal_blob(BlobKind::Original, submission.0, owner, b"")?;
-    let new = outcome::submission(app, sender, raw, request_hash, &answer, original);
+    let new = outcome::submission(app, sender, key, request_hash, &answer, original);
     let quarantine = NewQuarantine {
         id,
         submission,
@@ -196,6 +204,38 @@ async fn commit(app: &App, change: Change, answer: Answer) -> Result<Answer, Rec
         Err(StoreError::KeyTaken | StoreError::DuplicateRecord) => Err(ReceiveError::InProgress),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The answer that was given before under a key, when the request is the same; an error on a clash.
+pub async fn answered_before(
+    app: &App,
+    sender: &Sender,
+    key: &str,
+    request: &[u8],
+) -> Result<Option<Answer>, ReceiveError> {
+    let request_hash = crate::entropy::sha256(request);
+    let stored = app.store.find_submission(&sender.organisation, &app.stored_key(key)).await?;
+    stored.map(|before| Answer::again(before, &request_hash)).transpose()
+}
+
+/// Commits a change together with its answer, so that a retry under the same key gets the answer
+/// and the change is made once.
+pub async fn commit_once(
+    app: &App,
+    sender: &Sender,
+    (key, request): (&str, &[u8]),
+    body: &serde_json::Value,
+    change: Change,
+) -> Result<Answer, ReceiveError> {
+    let _claim = app.claim_key(&sender.organisation, key).ok_or(ReceiveError::InProgress)?;
+    let submission = SubmissionId(app.make_id()?);
+    let answer = Answer::first(submission, 200, "application/json", body)?;
+    let owner = &sender.organisation;
+    let original = app.vault.seal_blob(BlobKind::Original, submission.0, owner, request)?;
+    let request_hash = crate::entropy::sha256(request);
+    let key = app.stored_key(key);
+    let new = outcome::submission(app, sender, key, request_hash, &answer, original);
+    commit(app, change.write(Write::Submission(new)), answer).await
 }
 
 /// Gathers what a question is decided on.

@@ -111,6 +111,11 @@ impl Running {
         self.app.begin_stopping();
         self.stop.cancel();
         self.tasks.wait().await;
+        let event = Event::new(EventKind::GatewayStopped, Actor::gateway());
+        if let Err(error) = self.app.store.commit(Change::because(event)).await {
+            let chain = crate::telemetry::chain(&error);
+            tracing::warn!(error = %chain, "the stop could not be written down");
+        }
         self.app.store.close().await;
     }
 }
@@ -168,6 +173,7 @@ async fn may_take_effect(app: &App, news: TrustNews) -> bool {
             match app.store.commit(change).await {
                 Ok(_) => {
                     tracing::info!(?what, "trust files were read again");
+                    app.https.renew();
                     true
                 }
                 Err(error) => {

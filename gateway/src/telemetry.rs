@@ -70,13 +70,13 @@ impl Metrics {
         self.recorder.register_counter(&key, &METADATA).increment(count);
     }
 
-    /// A handshake was completed.
-    pub fn handshake(&self, organisation: &OrganisationCode, key_exchange: &str) {
+    /// A partner asked for something, over keys agreed in this way.
+    pub fn partner(&self, organisation: &OrganisationCode, key_exchange: &'static str) {
         let labels = vec![
             Label::new("organisation", organisation.to_string()),
-            Label::new("key_exchange", key_exchange.to_owned()),
+            Label::new("key_exchange", key_exchange),
         ];
-        let key = Key::from_parts("ehc_handshakes_total", labels);
+        let key = Key::from_parts("ehc_partner_requests_total", labels);
         self.recorder.register_counter(&key, &METADATA).increment(1);
     }
 
@@ -140,6 +140,12 @@ pub fn chain(error: &dyn Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// The name a value of a closed set has on the wire, for logs, tables and the log.
+pub fn name_of(value: impl serde::Serialize) -> String {
+    let name = serde_json::to_value(value).ok();
+    name.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
 }
 
 /// Starts logging to standard error. Called once by a command; a second call changes nothing.

@@ -8,7 +8,6 @@
     reason = "this is test code: it fails by panicking"
 )]
 
-
 mod journeys;
 mod recovery;
 mod safety;

@@ -133,8 +133,7 @@ fn fields_of(kind: MessageType) -> (Vec<Field>, Vec<Field>) {
     let of_kind = of_kind.filter(|field| {
         // An acknowledgement has an outcome and an error has none.
         // The type of a consent message says what was decided.
-        let decided =
-            matches!(kind, MessageType::ConsentGrant | MessageType::ConsentWithdraw);
+        let decided = matches!(kind, MessageType::ConsentGrant | MessageType::ConsentWithdraw);
         *field != Field::NOTICE_OUTCOME && !(decided && *field == Field::CONSENT_STATUS)
     });
     let (needed, mut free): (Vec<Field>, Vec<Field>) =

@@ -13,7 +13,6 @@ use super::problem::{Kind, Problem};
 use super::{Caller, records};
 use crate::app::App;
 use crate::audit::{Event, EventKind};
-use crate::pipeline;
 use crate::store::Change;
 
 /// Records a `consent.grant` or `consent.withdraw`: the same pipeline as every message.
@@ -25,8 +24,7 @@ pub(super) async fn record(
 ) -> Result<Response, Problem> {
     let key = records::idempotency_key(&headers)?;
     let raw = records::raw_message(&headers, body, key)?;
-    let answer = pipeline::receive(&app, &caller.sender(), raw).await?;
-    Ok(records::answered(answer))
+    records::take(&app, &caller, raw).await
 }
 
 /// Whose ledger is asked for.

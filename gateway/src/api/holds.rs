@@ -13,6 +13,7 @@ use super::{Caller, inbox, records};
 use crate::app::App;
 use crate::journey::{HOLD_REASONS, HoldDecision, decide_hold};
 use crate::peer::Role;
+use crate::pipeline;
 use crate::queue::DeliveryState;
 
 pub(super) async fn list(
@@ -61,8 +62,14 @@ pub(super) async fn decide(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    records::idempotency_key(&headers)?;
+    let key = records::idempotency_key(&headers)?;
     let id = inbox::delivery_id(&delivery)?;
+    let sender = caller.sender();
+    let person = caller.actor.person.as_deref().unwrap_or_default();
+    let request = records::request_bytes(&format!("decide {person}"), id, &body);
+    if let Some(before) = pipeline::answered_before(&app, &sender, &key, &request).await? {
+        return Ok(records::answered(before));
+    }
     let vote: Option<Vote> = serde_json::from_slice(&body).ok();
     let vote = vote.filter(|vote| HOLD_REASONS.contains(&vote.reason.as_str()));
     let vote = vote.ok_or_else(|| {
@@ -84,7 +91,8 @@ pub(super) async fn decide(
         Choice::Release => HoldDecision::Release,
         Choice::Refuse => HoldDecision::Refuse,
     };
-    let state = decide_hold(&app, own, &caller.actor, id, decision, &vote.reason).await?;
+    let said = (decision, vote.reason.as_str());
+    let (state, change) = decide_hold(&app, own, &caller.actor, id, said).await?;
     let body = serde_json::json!({
         "delivery": id,
         "state": state,
@@ -94,7 +102,8 @@ pub(super) async fn decide(
             "nothing more is needed"
         },
     });
-    Ok(Json(body).into_response())
+    let once = (key.as_str(), request.as_slice());
+    Ok(records::answered(pipeline::commit_once(&app, &sender, once, &body, change).await?))
 }
 
 /// The most holds listed at once; more than this is a day's work for nobody.

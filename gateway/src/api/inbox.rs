@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::problem::{Kind, Problem};
-use super::{Caller, cursor};
+use super::{Caller, cursor, records};
 use crate::app::App;
 use crate::pipeline::{self, Collected, Part};
 use crate::queue::{Delivery, DeliveryId, DeliveryState};
@@ -133,8 +133,13 @@ pub(super) async fn acknowledge(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    super::records::idempotency_key(&headers)?;
+    let key = records::idempotency_key(&headers)?;
     let id = delivery_id(&delivery)?;
+    let sender = caller.sender();
+    let request = records::request_bytes("acknowledge", id, &body);
+    if let Some(before) = pipeline::answered_before(&app, &sender, &key, &request).await? {
+        return Ok(records::answered(before));
+    }
     let body: Acknowledgement = serde_json::from_slice(&body).or(Err(Problem::new(
         Kind::MalformedMessage,
         "Send {\"outcome\": \"accepted\"} or {\"outcome\": \"rejected\", \"reason\": \"NOT_MY_PATIENT\"} with a reason of the catalogue.",
@@ -149,9 +154,17 @@ pub(super) async fn acknowledge(
             ));
         }
     };
-    let organisation = caller.peer.organisation();
-    crate::journey::acknowledge(&app, organisation, &caller.actor, id, state, body.reason).await?;
-    Ok(Json(serde_json::json!({ "delivery": id, "state": state })).into_response())
+    let own = caller.peer.organisation();
+    let said = (state, body.reason);
+    let answer = serde_json::json!({ "delivery": id, "state": state });
+    match crate::journey::acknowledge(&app, own, &caller.actor, id, said).await? {
+        Some(change) => {
+            let once = (key.as_str(), request.as_slice());
+            let answer = pipeline::commit_once(&app, &sender, once, &answer, change).await?;
+            Ok(records::answered(answer))
+        }
+        None => Ok(Json(answer).into_response()),
+    }
 }
 
 /// The parcel as a response whose body keeps the guard until it has been handed over.

@@ -217,7 +217,7 @@ impl From<StoreError> for Problem {
         };
         tracing::error!(error = %crate::telemetry::chain(&error), "the store failed: {}", kind.code());
         let detail = if kind == Kind::TemporarilyUnavailable {
-            "Nothing of this request was stored. Send it again with the same idempotency key."
+            "Whether it was stored is not known. Send it again with the same idempotency key: it is done once."
         } else if kind == Kind::AlreadyDecided {
             "The same decision was recorded before, or the delivery is in another state."
         } else {
@@ -291,6 +291,10 @@ impl From<CollectError> for Problem {
             ),
             CollectError::NoDocument => {
                 Self::new(Kind::NotFound, "The message has no document with this number.")
+            }
+            CollectError::Ours(what) => {
+                tracing::error!(what, "the gateway could not work out {what}");
+                Self::new(Kind::Internal, "Quote the reference to the operator.")
             }
             CollectError::Store(error) => error.into(),
             CollectError::Vault(error) => {

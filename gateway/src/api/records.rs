@@ -7,6 +7,8 @@ use axum::body::Bytes;
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use schemas::{PersonalBytes, RecordId};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -39,9 +41,25 @@ pub(super) async fn submit(
         return rehearse(State(app), Extension(caller), headers, body).await;
     }
     let raw = raw_message(&headers, body, idempotency_key(&headers)?)?;
-    let answer = pipeline::receive(&app, &caller.sender(), raw).await?;
+    take(&app, &caller, raw).await
+}
+
+/// Receives a message to its end, whether or not the caller waits for the answer: a retry then
+/// finds it. Shared with the consent routes.
+pub(super) async fn take(
+    app: &Arc<App>,
+    caller: &Caller,
+    raw: RawMessage,
+) -> Result<Response, Problem> {
+    let (receiving, sender) = (Arc::clone(app), caller.sender());
+    let received =
+        tokio::spawn(async move { pipeline::receive(&receiving, &sender, raw).await }).await;
+    let answer = received.or(Err(Problem::new(
+        Kind::Internal,
+        "Quote the reference to the operator. Send the request again with the same idempotency key.",
+    )))??;
     app.metrics.submission(caller.peer.organisation(), answer.status);
-    Ok(answered(answer))
+    Ok(answered(answer.with_checkpoint(app).await?))
 }
 
 pub(super) async fn rehearse(
@@ -124,6 +142,11 @@ pub(super) fn raw_message(
     })
 }
 
+/// What an idempotency key of a small request stands for: the act, its object and its body.
+pub(super) fn request_bytes(what: &str, id: impl std::fmt::Display, body: &[u8]) -> Vec<u8> {
+    [format!("{what} {id}\n").as_bytes(), body].concat()
+}
+
 /// The pipeline's answer on the wire.
 pub(super) fn answered(answer: Answer) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
@@ -138,6 +161,9 @@ pub(super) fn answered(answer: Answer) -> Response {
     set("ehc-submission", &answer.submission.to_string());
     if let Some(entry) = answer.entry {
         set("ehc-log-entry", &entry.to_string());
+    }
+    if let Some(checkpoint) = &answer.checkpoint {
+        set("ehc-log-checkpoint", &STANDARD.encode(checkpoint));
     }
     if answer.replayed {
         set("idempotency-replayed", "true");

@@ -42,7 +42,6 @@ impl App {
             Arc::clone(&entropy),
         );
         let partners = Partners::load(&config.files.partners)?;
-        let https = carrier(&config, &partners, &clock)?;
         let (agreements, routing) = (agreements(&config)?, routing(&config)?);
         let rules = Rules::built_in().map_err(|error| in_file("the rules shipped", &error))?;
         let mappings = mappings(&config)?;
@@ -59,7 +58,7 @@ impl App {
             receipts: ReceiptSigner::new(signer.key()),
             log_vkey: signer.vkey(),
             origin,
-            https,
+            https: HttpsCarrier::default(),
             metrics: Metrics::new(),
             rule_book: Arc::new(RuleBook { agreements, rules }),
             routing,
@@ -158,23 +157,6 @@ fn frontier_from(bytes: &[u8]) -> Result<Frontier, LogError> {
 
 fn log_fault(error: tree::TreeError) -> StoreError {
     StoreError::Log(Arc::new(error))
-}
-
-fn carrier(
-    config: &Config,
-    partners: &Partners,
-    clock: &Arc<dyn Clock>,
-) -> Result<HttpsCarrier, AppError> {
-    let mut https = HttpsCarrier::default();
-    for partner in partners.iter().filter(|partner| partner.enabled) {
-        if let Some(endpoint) = &partner.endpoint {
-            let tls = crate::tls::client_config(&config.tls, partner, Arc::clone(clock))?;
-            https
-                .add(partner.organisation.clone(), endpoint.clone(), tls)
-                .map_err(AppError::Push)?;
-        }
-    }
-    Ok(https)
 }
 
 fn agreements(config: &Config) -> Result<Agreements, AppError> {

@@ -13,6 +13,8 @@ use crate::audit::Actor;
 use crate::peer::Role;
 use crate::pipeline::{self, RawMessage, ReceiveError, Sender};
 use crate::receipt::{RowOutcome, RowResult};
+use crate::store::StoreError;
+use crate::telemetry::name_of;
 
 /// Arguments of `import`.
 #[derive(Debug, Args)]
@@ -77,7 +79,7 @@ async fn rehearse(
 ) -> anyhow::Result<Outcome> {
     let preview = match pipeline::rehearse(app, sender, raw).await {
         Ok(preview) => preview,
-        Err(error) => return Ok(unreadable(&error, json)),
+        Err(error) => return refused(error, json),
     };
     if json {
         print_line(&serde_json::to_string_pretty(&preview)?);
@@ -94,7 +96,7 @@ async fn rehearse(
 async fn load(app: &App, sender: &Sender, raw: RawMessage, json: bool) -> anyhow::Result<Outcome> {
     let answer = match pipeline::receive(app, sender, raw).await {
         Ok(answer) => answer,
-        Err(error) => return Ok(unreadable(&error, json)),
+        Err(error) => return refused(error, json),
     };
     if json {
         print_line(&String::from_utf8_lossy(&answer.body));
@@ -116,13 +118,26 @@ async fn load(app: &App, sender: &Sender, raw: RawMessage, json: bool) -> anyhow
     Ok(if quarantined(&answer.rows) > 0 { Outcome::InputRefused } else { Outcome::Done })
 }
 
-fn unreadable(error: &ReceiveError, json: bool) -> Outcome {
-    let text = crate::telemetry::chain(error);
+/// Input that cannot be used is the caller's to put right; a busy store is worth another try.
+fn refused(error: ReceiveError, json: bool) -> anyhow::Result<Outcome> {
+    let (outcome, code) = match &error {
+        ReceiveError::Unreadable(_) => (Outcome::InputRefused, "malformed-message"),
+        ReceiveError::UnknownMapping => (Outcome::InputRefused, "unknown-mapping"),
+        ReceiveError::KeyReused => (Outcome::InputRefused, "idempotency-key-reused"),
+        ReceiveError::InProgress | ReceiveError::Store(StoreError::Unavailable(_)) => {
+            (Outcome::TryAgain, "temporarily-unavailable")
+        }
+        ReceiveError::Store(_)
+        | ReceiveError::Vault(_)
+        | ReceiveError::Entropy(_)
+        | ReceiveError::Ours(_) => return Err(error.into()),
+    };
+    let text = crate::telemetry::chain(&error);
     if json {
-        print_line(&serde_json::json!({ "code": "malformed-message", "detail": text }).to_string());
+        print_line(&serde_json::json!({ "code": code, "detail": text }).to_string());
     }
     eprintln_line(&format!("error: {text}"));
-    Outcome::InputRefused
+    Ok(outcome)
 }
 
 fn quarantined(rows: &[RowOutcome]) -> usize {
@@ -139,15 +154,10 @@ fn show_rows(rows: &[RowOutcome]) {
                 format!("{service} to {} ({})", leg.recipient, leg.outcome)
             })
             .collect();
-        vec![row.place.to_string(), word(row.outcome), legs.join(", ")]
+        vec![row.place.to_string(), name_of(row.outcome), legs.join(", ")]
     });
     print_line(&table(&["where", "outcome", "asked"], lines));
     for issue in rows.iter().flat_map(|row| &row.issues) {
         print_line(&format!("  {issue}"));
     }
-}
-
-fn word(outcome: RowResult) -> String {
-    let name = serde_json::to_value(outcome).ok();
-    name.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
 }

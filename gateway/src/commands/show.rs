@@ -10,6 +10,7 @@ use crate::audit::Actor;
 use crate::board::Line;
 use crate::config::Config;
 use crate::store::BoardFilter;
+use crate::telemetry::name_of;
 
 /// Arguments of `board`.
 #[derive(Debug, Args)]
@@ -91,15 +92,13 @@ pub(super) fn board_table(lines: &[Line]) -> String {
                 .as_ref()
                 .map_or_else(|| "-".to_owned(), |on| format!("answered {}", written(*on))),
         };
-        let state = serde_json::to_value(line.state).ok();
-        let state = state.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
         vec![
             line.case.clone(),
             line.service.to_string(),
             format!("{} ({})", line.organisation_name, line.organisation),
             written(line.received_on),
             written(due),
-            state.to_owned(),
+            name_of(line.state),
             left,
         ]
     });
@@ -125,13 +124,11 @@ pub(super) async fn record(command: &RecordCommand, json: bool) -> anyhow::Resul
         return Ok(Outcome::Done);
     }
     let rows = journey.steps.iter().map(|step| {
-        let event = serde_json::to_value(step.event).ok();
-        let event = event.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
         let decided = step.decision.as_ref();
         vec![
             step.entry.to_string(),
             step.at.get(..19).unwrap_or(&step.at).replace('T', " "),
-            event.to_owned(),
+            name_of(step.event),
             step.by.clone(),
             step.counterparty.as_ref().map(ToString::to_string).unwrap_or_default(),
             decided

@@ -5,6 +5,8 @@
 //! Answers are read for their status alone; a partner's body is never parsed or logged.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
@@ -12,47 +14,48 @@ use reqwest::{Client, StatusCode};
 use schemas::OrganisationCode;
 
 use super::{Parcel, SendError};
+use crate::config::{DeliverySection, Partner};
 
 /// The pushing carrier: one client, with its own pins, per partner that is pushed to.
+///
+/// A client is made again as soon as the partner's entry or any trust file has changed, so that
+/// a changed pin, a renewed certificate or a partner switched off counts from the next push on.
 #[derive(Debug, Default)]
 pub struct HttpsCarrier {
-    endpoints: BTreeMap<OrganisationCode, Endpoint>,
+    made: Mutex<BTreeMap<OrganisationCode, Made>>,
+    trust: AtomicU64,
 }
 
-#[derive(Debug)]
-struct Endpoint {
-    url: String,
+#[derive(Debug, Clone)]
+struct Made {
+    trust: u64,
+    partner: Partner,
     client: Client,
 }
 
 impl HttpsCarrier {
-    /// Adds a partner's endpoint, reached with a TLS configuration that pins the partner.
-    pub fn add(
-        &mut self,
-        organisation: OrganisationCode,
-        url: String,
-        tls: impl std::any::Any,
-    ) -> Result<(), reqwest::Error> {
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(Policy::none())
-            .no_proxy()
-            .https_only(true)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(SEND_TIMEOUT)
-            .build()?;
-        self.endpoints.insert(organisation, Endpoint { url, client });
-        Ok(())
+    /// Says that certificates, authorities or lists have changed: clients are made again.
+    pub fn renew(&self) {
+        self.trust.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Sends a parcel to the recipient it was opened for. The parcel is spent.
-    pub async fn send(&self, parcel: Parcel) -> Result<(), SendError> {
-        let endpoint = self.endpoints.get(parcel.recipient()).ok_or_else(|| {
-            SendError::Permanent("no endpoint is configured for the recipient".to_owned())
-        })?;
-        let request = endpoint
-            .client
-            .post(&endpoint.url)
+    /// Sends a parcel to the recipient it was opened for. The parcel is spent. `partner` is the
+    /// recipient's entry in force, and `tls` makes the configuration that pins it.
+    pub async fn send<T: std::any::Any>(
+        &self,
+        parcel: Parcel,
+        partner: &Partner,
+        settings: &DeliverySection,
+        tls: impl FnOnce(&Partner) -> Result<T, crate::tls::TlsError>,
+    ) -> Result<(), SendError> {
+        let endpoint = partner.endpoint.as_deref().filter(|_| partner.enabled);
+        let Some(endpoint) = endpoint.filter(|_| partner.organisation == *parcel.recipient())
+        else {
+            return Err(SendError::Transient("the partner is not pushed to at present".to_owned()));
+        };
+        let client = self.client(partner, settings, tls)?;
+        let request = client
+            .post(endpoint)
             .header("content-type", parcel.media_type())
             .header("idempotency-key", parcel.delivery().to_string())
             .body(parcel.expose_body().to_vec());
@@ -66,6 +69,38 @@ impl HttpsCarrier {
             }
             Err(_) => Err(SendError::Unknown("the connection broke before an answer".to_owned())),
         }
+    }
+
+    fn client<T: std::any::Any>(
+        &self,
+        partner: &Partner,
+        settings: &DeliverySection,
+        tls: impl FnOnce(&Partner) -> Result<T, crate::tls::TlsError>,
+    ) -> Result<Client, SendError> {
+        let trust = self.trust.load(Ordering::SeqCst);
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = made.get(&partner.organisation)
+            && known.trust == trust
+            && known.partner == *partner
+        {
+            return Ok(known.client.clone());
+        }
+        let cannot = |what: &str| SendError::Transient(format!("no client could be made: {what}"));
+        let tls = tls(partner).map_err(|_| cannot("the certificates cannot be used"))?;
+        let seconds = |value: std::num::NonZeroU32| Duration::from_secs(value.get().into());
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .redirect(Policy::none())
+            .no_proxy()
+            .https_only(true)
+            .connect_timeout(seconds(settings.connect_timeout_seconds))
+            .timeout(seconds(settings.send_timeout_seconds))
+            .build()
+            .map_err(|_| cannot("the settings do not fit together"))?;
+        let partner = partner.clone();
+        let known = Made { trust, partner, client: client.clone() };
+        made.insert(known.partner.organisation.clone(), known);
+        Ok(client)
     }
 }
 
@@ -82,8 +117,3 @@ fn outcome(status: StatusCode) -> Result<(), SendError> {
         _ => Err(SendError::Permanent(reason)),
     }
 }
-
-/// How long to wait for a connection and its handshake.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a push may take in all: as long as a release is valid.
-const SEND_TIMEOUT: Duration = Duration::from_secs(30);

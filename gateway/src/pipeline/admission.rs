@@ -8,37 +8,48 @@ use std::collections::{BTreeMap, BTreeSet};
 use adapters::Item;
 use jiff::civil::Date;
 use schemas::deadlines::end_of_compulsory_school_age;
-use schemas::record::{Consent, ConsentKind, ConsentStatus};
 use schemas::{
-    Body, Checked, Field, Issue, LegId, MessageType, OrganisationCode, PersonalBytes, Place,
-    Record, RecordId, ServiceCode,
+    Body, Checked, Field, Issue, LegId, Message, MessageType, OrganisationCode, PersonalBytes,
+    Place, Record, RecordId, ServiceCode,
 };
+use zeroize::Zeroizing;
 
 use super::answer::{self, Attachment};
-use super::{ReceiveError, Sender, evidence};
+use super::consent::is_about_consent;
+use super::{ReceiveError, Sender};
 use crate::app::App;
 use crate::audit::{DecisionNote, Event, EventKind, SubjectKey};
-use crate::authority::{self, ConsentEntry, Question, RecordFacts, Ruling};
+use crate::authority::{self, ConsentEntry, Question, RecordFacts};
 use crate::peer::Role;
 use crate::queue::{CarrierKind, DeliveryId, DeliveryState, LegState, SubmissionId};
 use crate::receipt::{LegOutcome, RowOutcome, RowResult};
 use crate::store::{
-    Change, Hold, NewConsent, NewDelivery, NewLeg, NewQuarantine, NewRecord, SubjectGuard, Write,
+    Change, Hold, NewDelivery, NewLeg, NewQuarantine, NewRecord, SubjectGuard, Write,
 };
 use crate::vault::BlobKind;
 
 /// The rows of one submission on their way to one change.
 pub(super) struct Batch<'a> {
-    app: &'a App,
-    sender: &'a Sender,
-    submission: SubmissionId,
-    rows: Vec<RowOutcome>,
-    changes: Vec<Change>,
+    pub(super) app: &'a App,
+    pub(super) sender: &'a Sender,
+    pub(super) submission: SubmissionId,
+    pub(super) rows: Vec<RowOutcome>,
+    pub(super) changes: Vec<Change>,
     /// Consent recorded by earlier rows of this batch, on top of the ledger.
-    recorded: BTreeMap<SubjectKey, Vec<ConsentEntry>>,
+    pub(super) recorded: BTreeMap<SubjectKey, Vec<ConsentEntry>>,
     /// People whose queued deliveries must be decided again before this batch is acknowledged.
-    restricted: BTreeSet<SubjectKey>,
-    seen: BTreeMap<[u8; 32], RecordId>,
+    pub(super) restricted: BTreeSet<SubjectKey>,
+    pub(super) seen: BTreeMap<[u8; 32], (RecordId, [u8; 32])>,
+    pub(super) mode: Mode,
+}
+
+/// Whether a batch will be committed, or only says what would happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// It will be committed.
+    Commit,
+    /// It only says what would happen.
+    Rehearse,
 }
 
 /// A recipient of a record, and what was decided about it.
@@ -50,20 +61,25 @@ struct Destination {
 }
 
 /// What the gateway knows of a checked record before it is sealed.
-struct Facts {
-    id: RecordId,
-    kind: MessageType,
-    subject: Option<SubjectKey>,
-    demographics: Option<[u8; 32]>,
-    decisions_pass_on: Option<Date>,
-    identity: [u8; 32],
-    fingerprint: [u8; 32],
+pub(super) struct Facts {
+    pub(super) id: RecordId,
+    pub(super) kind: MessageType,
+    pub(super) subject: Option<SubjectKey>,
+    pub(super) demographics: Option<[u8; 32]>,
+    pub(super) decisions_pass_on: Option<Date>,
+    pub(super) identity: [u8; 32],
+    pub(super) fingerprint: [u8; 32],
 }
 
 type Issues = Vec<Issue>;
 
 impl<'a> Batch<'a> {
-    pub(super) fn new(app: &'a App, sender: &'a Sender, submission: SubmissionId) -> Self {
+    pub(super) fn new(
+        app: &'a App,
+        sender: &'a Sender,
+        submission: SubmissionId,
+        mode: Mode,
+    ) -> Self {
         Self {
             app,
             sender,
@@ -73,6 +89,7 @@ impl<'a> Batch<'a> {
             recorded: BTreeMap::new(),
             restricted: BTreeSet::new(),
             seen: BTreeMap::new(),
+            mode,
         }
     }
 
@@ -126,7 +143,7 @@ impl<'a> Batch<'a> {
         let facts = self.facts(&record)?;
         match self.seen_before(&facts, place).await? {
             Ok(Some(known)) => {
-                return Ok(Ok(row(place, RowResult::Unchanged, Some(known), warnings)));
+                return self.consent_again(&record, facts, known, place, warnings).await.map(Ok);
             }
             Ok(None) => {}
             Err(issue) => return Ok(Err(vec![issue])),
@@ -156,11 +173,7 @@ impl<'a> Batch<'a> {
     ) -> Result<Result<RowOutcome, Issues>, ReceiveError> {
         let questions: Vec<Question> =
             destinations.iter().map(|to| self.question(facts, to)).collect();
-        let mut evidence = evidence(self.app, &self.holding_question(facts), None).await?;
-        if let Some(subject) = facts.subject {
-            evidence.consents.extend(self.recorded.get(&subject).cloned().unwrap_or_default());
-        }
-        evidence.consents.extend(entry.clone());
+        let evidence = self.evidence(&self.holding_question(facts), None, entry.as_ref()).await?;
         let (now, today) = (self.app.clock.now(), self.app.clock.today());
         let asked = RecordFacts {
             record: facts.id,
@@ -168,7 +181,13 @@ impl<'a> Batch<'a> {
             sender: self.sender.organisation.clone(),
         };
         let rules = self.app.rule_book();
-        let admitted = authority::admit(&asked, &questions, &evidence, rules, now, today);
+        let mut admitted = authority::admit(&asked, &questions, &evidence, rules, now, today);
+        let mut destinations = destinations;
+        if admitted.admission.is_none() && is_about_consent(facts.kind) {
+            // A withdrawal is recorded even when nobody may be told of it.
+            destinations.clear();
+            admitted = authority::admit(&asked, &[], &evidence, rules, now, today);
+        }
         let decisions: Vec<DecisionNote> =
             admitted.per_question.iter().map(authority::Decision::note).collect();
         let Some(admission) = admitted.admission else {
@@ -184,7 +203,12 @@ impl<'a> Batch<'a> {
             label.as_bytes(),
         )?;
         let replaces = replaced_leg(&record);
-        let received_on = answer::received_on(self.app, self.sender, replaces).await?;
+        let replaced =
+            answer::replaced(self.app, self.sender, replaces, &facts_keys(facts)).await?;
+        let received_on = match replaced {
+            Ok(first) => first.unwrap_or_else(|| self.app.clock.today()),
+            Err(issue) => return Ok(Err(vec![issue.at(place)])),
+        };
         let effect = attachment.as_ref().map(|a| answer::effect(&record, a, self.app));
         let sealed = self.app.vault.seal(record, admission)?;
         let mut change = self.accepted(facts, sealed, label, attachment.as_ref());
@@ -200,7 +224,7 @@ impl<'a> Batch<'a> {
         if let Some(effect) = effect {
             change = change.join(effect.into_change(self.event(EventKind::LegChanged, facts)));
         }
-        self.seen.insert(facts.identity, facts.id);
+        self.seen.insert(facts.identity, (facts.id, facts.fingerprint));
         self.changes.push(change);
         Ok(Ok(RowOutcome { legs, ..row(place, RowResult::Accepted, Some(facts.id), warnings) }))
     }
@@ -220,7 +244,7 @@ impl<'a> Batch<'a> {
             decisions_pass_on: subject
                 .and_then(|subject| end_of_compulsory_school_age(subject.date_of_birth).ok()),
             identity: names.recognition("identity", &identity),
-            fingerprint: names.recognition("fingerprint", &record.expose_json()),
+            fingerprint: names.recognition("fingerprint", &recognisable(record)),
         })
     }
 
@@ -255,10 +279,10 @@ impl<'a> Batch<'a> {
         facts: &Facts,
         place: &Place,
     ) -> Result<Result<Option<RecordId>, Issue>, ReceiveError> {
-        if let Some(known) = self.seen.get(&facts.identity) {
-            return Ok(Ok(Some(*known)));
-        }
-        let known = self.app.store.find_duplicate(facts.identity).await?;
+        let known = match self.seen.get(&facts.identity) {
+            Some(known) => Some(*known),
+            None => self.app.store.find_duplicate(facts.identity).await?,
+        };
         Ok(match known {
             None => Ok(None),
             Some((record, print)) if print == facts.fingerprint => Ok(Some(record)),
@@ -286,6 +310,10 @@ impl<'a> Batch<'a> {
         let recipient = attachment.map(|a| a.leg.sender.clone()).or(message.recipient.clone());
         let Some(recipient) = recipient else { return Ok(Ok(Vec::new())) };
         let Some(carrier) = self.app.carrier_of(&recipient) else {
+            if is_about_consent(message.kind) {
+                // A withdrawal is recorded even when there is nobody to tell.
+                return Ok(Ok(Vec::new()));
+            }
             return Ok(Err(vec![Issue::error(
                 "recipient-unknown",
                 Some(Field::RECIPIENT),
@@ -337,7 +365,7 @@ impl<'a> Batch<'a> {
     }
 
     /// May the gateway hold this for the sender itself?
-    fn holding_question(&self, facts: &Facts) -> Question {
+    pub(super) fn holding_question(&self, facts: &Facts) -> Question {
         Question {
             record: facts.id,
             kind: facts.kind,
@@ -349,7 +377,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    fn event(&self, kind: EventKind, facts: &Facts) -> Event {
+    pub(super) fn event(&self, kind: EventKind, facts: &Facts) -> Event {
         let mut event = Event::new(kind, self.sender.actor.clone());
         event.submission = Some(self.submission);
         event.record = Some(facts.id);
@@ -398,6 +426,9 @@ impl<'a> Batch<'a> {
         event.delivery = Some(to.delivery);
         event.counterparty = Some(to.recipient.clone());
         event.decision = Some(note.clone());
+        if facts.kind == MessageType::AdviceRequest {
+            event = event.with("received_on", received_on);
+        }
         let mut leg = LegOutcome {
             leg: to.delivery.leg(),
             service: to.service.clone(),
@@ -420,8 +451,9 @@ impl<'a> Batch<'a> {
         if facts.kind == MessageType::AdviceRequest {
             let due = self.app.rules.advice_due(received_on);
             let due = due.or(Err(ReceiveError::Ours("the statutory date")))?;
-            leg.due_on = Some(due.statutory);
             let waiting = state == DeliveryState::Queued;
+            // What is held has no date yet: its clock begins when it is released (ADR 0012).
+            leg.due_on = waiting.then_some(due.statutory);
             change = change.write(Write::Leg(NewLeg {
                 id: to.delivery.leg(),
                 received_on,
@@ -432,81 +464,6 @@ impl<'a> Batch<'a> {
             }));
         }
         Ok((change, leg))
-    }
-
-    fn consent_entry(&self, consent: Option<&Consent>) -> Option<ConsentEntry> {
-        let consent = consent.filter(|consent| consent.status != ConsentStatus::NotRecorded)?;
-        Some(ConsentEntry {
-            version: 0,
-            status: consent.status,
-            kind: consent.kind.unwrap_or(ConsentKind::Sharing),
-            given_by: consent.given_by,
-            decided_on: consent.date,
-            expires_on: consent.expires_on,
-            purposes: consent.purposes.clone(),
-            exclusions: consent.exclusions.clone(),
-            recorded_by: self.sender.organisation.clone(),
-            recorded_at: self.app.clock.now(),
-        })
-    }
-
-    fn record_consent(
-        &mut self,
-        facts: &Facts,
-        subject: SubjectKey,
-        entry: ConsentEntry,
-    ) -> Change {
-        let restricts = entry.status != ConsentStatus::Given || !entry.exclusions.is_empty();
-        if restricts {
-            self.restricted.insert(subject);
-        }
-        self.recorded.entry(subject).or_default().push(entry.clone());
-        let status = serde_json::to_value(entry.status).ok();
-        let status = status.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
-        let event = self
-            .event(EventKind::ConsentRecorded, facts)
-            .with("status", status)
-            .with("exclusions", entry.exclusions.len());
-        Change::because(event).write(Write::Consent(NewConsent {
-            subject,
-            record: facts.id,
-            entry,
-        }))
-    }
-
-    /// Decides every delivery about a person again that has not gone yet.
-    async fn decide_queued_again(&self, subject: SubjectKey) -> Result<Vec<Change>, ReceiveError> {
-        let mut changes = Vec::new();
-        let on_its_way = self.app.store.queued_for_subject(subject).await?;
-        for delivery in on_its_way.into_iter().filter(|d| d.state == DeliveryState::Queued) {
-            let Some(stored) = self.app.store.find_record(delivery.record).await? else {
-                continue;
-            };
-            let question = super::sending::question(&delivery, &stored);
-            let mut evidence = evidence(self.app, &question, Some(delivery.id)).await?;
-            evidence.consents.extend(self.recorded.get(&subject).cloned().unwrap_or_default());
-            let (now, today) = (self.app.clock.now(), self.app.clock.today());
-            let rules = self.app.rule_book();
-            let ruling = authority::release(&question, delivery.id, &evidence, rules, now, today);
-            match ruling {
-                Ruling::Granted(..) => {}
-                Ruling::Hold(note) => changes.push(super::sending::stopped(
-                    &delivery,
-                    subject,
-                    note,
-                    DeliveryState::Held,
-                    &self.sender.actor,
-                )),
-                Ruling::Refused(note) => changes.push(super::sending::stopped(
-                    &delivery,
-                    subject,
-                    note,
-                    DeliveryState::Withdrawn,
-                    &self.sender.actor,
-                )),
-            }
-        }
-        Ok(changes)
     }
 
     fn quarantine(
@@ -546,6 +503,18 @@ impl<'a> Batch<'a> {
     }
 }
 
+/// What makes a message the same message: everything but what it says of consent, which a nightly
+/// extract repeats and changes, and with every document.
+fn recognisable(record: &Record) -> Zeroizing<Vec<u8>> {
+    let message = Message { consent: None, ..record.message().clone() };
+    let mut bytes = Zeroizing::new(serde_json::to_vec(&message).unwrap_or_default());
+    for document in record.attachments() {
+        bytes.extend_from_slice(document.media_type.as_bytes());
+        bytes.extend_from_slice(&crate::entropy::sha256(document.content.expose()));
+    }
+    bytes
+}
+
 fn replaced_leg(record: &Record) -> Option<LegId> {
     let Body::Request(request) = &record.message().body else { return None };
     request.replaces_leg
@@ -555,7 +524,12 @@ fn facts_keys(facts: &Facts) -> answer::Keys {
     answer::Keys { subject: facts.subject, demographics: facts.demographics }
 }
 
-fn row(place: &Place, outcome: RowResult, record: Option<RecordId>, issues: Issues) -> RowOutcome {
+pub(super) fn row(
+    place: &Place,
+    outcome: RowResult,
+    record: Option<RecordId>,
+    issues: Issues,
+) -> RowOutcome {
     RowOutcome { place: place.clone(), outcome, record, legs: Vec::new(), issues }
 }
 

@@ -10,7 +10,8 @@ use super::{ReceiveError, Sender};
 use crate::app::App;
 use crate::audit::{Event, SubjectKey};
 use crate::queue::{Leg, LegState};
-use crate::store::{Change, Write};
+use crate::store::{Change, StoredRecord, Write};
+use crate::telemetry::name_of;
 
 /// The leg an answer belongs to.
 pub(super) struct Attachment {
@@ -21,6 +22,14 @@ pub(super) struct Attachment {
 pub(super) struct Keys {
     pub(super) subject: Option<SubjectKey>,
     pub(super) demographics: Option<[u8; 32]>,
+}
+
+impl Keys {
+    fn agree_with(&self, request: &StoredRecord) -> bool {
+        request.subject.is_some()
+            && request.subject == self.subject
+            && request.demographics == self.demographics
+    }
 }
 
 /// An issue that does not know its place yet.
@@ -52,16 +61,12 @@ pub(super) async fn attach(
         "use the leg id of the request as it was delivered to you",
     );
     let Some(leg) = app.store.find_leg(leg_id).await? else { return Ok(Err(unknown)) };
-    if leg.recipient != sender.organisation {
+    // What was withheld was never put to them.
+    if leg.recipient != sender.organisation || leg.state == LegState::Withheld {
         return Ok(Err(unknown));
     }
     let request = app.store.find_record(leg.record).await?;
-    let agrees = request.is_some_and(|request| {
-        request.subject.is_some()
-            && request.subject == keys.subject
-            && request.demographics == keys.demographics
-    });
-    if !agrees {
+    if !request.is_some_and(|request| keys.agree_with(&request)) {
         return Ok(Err(Unplaced(
             "identity-mismatch",
             Field::NHS_NUMBER,
@@ -82,21 +87,28 @@ pub(super) async fn attach(
     Ok(Ok(Some(Attachment { leg })))
 }
 
-/// The civil date from which a new request's clock counts: today, or the first receipt date of
-/// the redirected leg that it replaces (`domain.md` 2.3, REDIRECT).
-pub(super) async fn received_on(
+/// The first receipt date of the redirected leg that a request replaces (`domain.md` 2.3,
+/// REDIRECT); `None` when it replaces none. Only a leg about the same person counts.
+pub(super) async fn replaced(
     app: &App,
     sender: &Sender,
     replaces: Option<LegId>,
-) -> Result<Date, ReceiveError> {
-    if let Some(leg) = replaces
-        && let Some(leg) = app.store.find_leg(leg).await?
-        && leg.sender == sender.organisation
-        && leg.state == LegState::Redirected
-    {
-        return Ok(leg.received_on);
-    }
-    Ok(app.clock.today())
+    keys: &Keys,
+) -> Result<Result<Option<Date>, Unplaced>, ReceiveError> {
+    let Some(replaces) = replaces else { return Ok(Ok(None)) };
+    let unknown = Unplaced(
+        "replaces-unknown",
+        Field::REPLACES_LEG,
+        "is not a redirected request of yours about the same person",
+        "use the leg id of the redirected request, or leave it out",
+    );
+    let leg = app.store.find_leg(replaces).await?;
+    let leg =
+        leg.filter(|leg| leg.sender == sender.organisation && leg.state == LegState::Redirected);
+    let Some(leg) = leg else { return Ok(Err(unknown)) };
+    let request = app.store.find_record(leg.record).await?;
+    let same = request.is_some_and(|request| keys.agree_with(&request));
+    Ok(if same { Ok(Some(leg.received_on)) } else { Err(unknown) })
 }
 
 /// What an answer does to its leg.
@@ -113,7 +125,9 @@ pub(super) fn effect(record: &Record, attachment: &Attachment, app: &App) -> Eff
     let leg = &attachment.leg;
     let (state, answered_on, expected_on) = match (&record.message().body, record.message().kind) {
         (Body::Advice(_), _) => {
-            (LegState::Answered, leg.answered_on.or(Some(today)), leg.expected_on)
+            // A correction does not move the day on which the advice was first given.
+            let first = leg.answered_on.filter(|_| leg.state == LegState::Answered);
+            (LegState::Answered, first.or(Some(today)), leg.expected_on)
         }
         (Body::Nil(_), _) => (LegState::Nil, Some(today), None),
         (Body::Exception(exception), _) => (LegState::Exception, None, Some(exception.expected_on)),
@@ -128,9 +142,7 @@ pub(super) fn effect(record: &Record, attachment: &Attachment, app: &App) -> Eff
 
 impl Effect {
     pub(super) fn into_change(self, event: Event) -> Change {
-        let state = serde_json::to_value(self.state).ok();
-        let state = state.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
-        let mut event = event.with("state", state);
+        let mut event = event.with("state", name_of(self.state));
         if let Some(expected) = self.expected_on {
             event = event.with("expected_on", expected);
         }

@@ -8,7 +8,7 @@ use super::{RawMessage, ReceiveError, Sender};
 use crate::app::App;
 use crate::queue::SubmissionId;
 use crate::receipt::{Receipt, RowOutcome, RowResult};
-use crate::store::{Committed, NewSubmission, StoredSubmission};
+use crate::store::{Committed, NewSubmission, StoreError, StoredSubmission};
 use crate::vault::SealedBlob;
 
 /// What the sender is told, and where it stands in the log.
@@ -33,7 +33,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn first(
+    pub(super) fn first(
         submission: SubmissionId,
         status: u16,
         media_type: &str,
@@ -69,6 +69,14 @@ impl Answer {
             checkpoint: None,
             replayed: true,
         })
+    }
+
+    /// The first checkpoint that covers the answer's entry in the log.
+    pub async fn with_checkpoint(self, app: &App) -> Result<Self, StoreError> {
+        let (None, Some(entry)) = (&self.checkpoint, self.entry) else { return Ok(self) };
+        let covering = app.store.checkpoints(entry.saturating_add(1), 1).await?;
+        let checkpoint = covering.into_iter().next().map(|checkpoint| checkpoint.note);
+        Ok(Self { checkpoint, ..self })
     }
 
     pub(super) fn logged(self, committed: Committed) -> Self {
@@ -120,7 +128,7 @@ pub(super) fn request_hash(raw: &RawMessage) -> [u8; 32] {
 pub(super) fn submission(
     app: &App,
     sender: &Sender,
-    raw: &RawMessage,
+    key: String,
     request_hash: [u8; 32],
     answer: &Answer,
     original: SealedBlob,
@@ -128,7 +136,7 @@ pub(super) fn submission(
     NewSubmission {
         id: answer.submission,
         sender: sender.organisation.clone(),
-        key: raw.key.clone(),
+        key,
         request_hash,
         status: answer.status,
         answer: answer.body.clone(),

@@ -40,6 +40,9 @@ pub enum CollectError {
     /// The document asked for does not exist.
     #[error("the message has no such document")]
     NoDocument,
+    /// The shipped rules do not cover the date.
+    #[error("the gateway could not work out {0}")]
+    Ours(&'static str),
     /// The store refused or failed.
     #[error("the delivery could not be read or recorded")]
     Store(#[from] StoreError),
@@ -128,17 +131,42 @@ pub async fn dispatch(app: &App, lease: Lease) -> Result<(), CollectError> {
             return stop(app, &delivery, &stored, note, DeliveryState::Withdrawn, &actor).await;
         }
     };
-    let opened = app.vault.open(&stored.sealed, release, app.clock.now())?;
-    let parcel = render(app, &delivery, &stored, opened, Part::Message(None)).await?;
+    let opened = app.vault.open(&stored.sealed, release, app.clock.now());
+    let parcel = match opened {
+        Ok(opened) => render(app, &delivery, &stored, opened, Part::Message(None)).await,
+        Err(error) => Err(error.into()),
+    };
+    let parcel = match parcel {
+        Ok(parcel) => parcel,
+        // Trying again would fail the same way: for a person, and out of the others' way.
+        Err(error @ (CollectError::Vault(_) | CollectError::Format(_))) => {
+            let chain = crate::telemetry::chain(&error);
+            tracing::error!(delivery = %delivery.id, error = %chain, "a delivery cannot be made");
+            let event = delivery_event(EventKind::DeliveryFailed, &delivery, &stored, &actor)
+                .with("outcome", "it cannot be opened or written");
+            let reason = "cannot-be-made".to_owned();
+            let stopped = Settlement::Stopped(DeliveryState::Failed, reason);
+            return settle(app, &lease, event, stopped).await;
+        }
+        Err(error) => return Err(error),
+    };
     let mut event = delivery_event(EventKind::DeliveryAttempted, &delivery, &stored, &actor);
     event.decision = Some(note);
     event.hashes.insert("parcel".to_owned(), crate::entropy::sha256_hex(parcel.expose_body()));
     let event = event.with("attempt", lease.delivery.attempts + 1);
     settle(app, &lease, event, Settlement::Attempting).await?;
-    let sent = app.https.send(parcel).await;
+    let sent = app.push(parcel).await;
     let (kind, settlement, detail) = settlement(app, &delivery, sent);
     let event = delivery_event(kind, &delivery, &stored, &actor).with("outcome", detail);
-    settle(app, &lease, event, settlement).await
+    match settle(app, &lease, event.clone(), settlement).await {
+        // The recipient acknowledged it before its answer to the push arrived here: the delivery
+        // has moved on, and what happened is still said.
+        Err(CollectError::Store(StoreError::LeaseLost)) => {
+            app.store.commit(Change::because(event)).await?;
+            Ok(())
+        }
+        settled => settled,
+    }
 }
 
 /// What the result of an attempt means (design, section 10).
@@ -212,7 +240,7 @@ async fn stop(
 }
 
 /// The question that a delivery asks.
-pub(super) fn question(delivery: &Delivery, stored: &StoredRecord) -> Question {
+pub(crate) fn question(delivery: &Delivery, stored: &StoredRecord) -> Question {
     Question {
         record: delivery.record,
         kind: delivery.kind,
@@ -248,6 +276,7 @@ fn stopped_change(
         EventKind::DeliveryWithdrawn
     };
     let rule = note.rule.clone();
+    let queued = delivery.state == DeliveryState::Queued;
     let mut event = Event::new(kind, actor.clone());
     event.subject = subject;
     event.record = Some(delivery.record);
@@ -255,7 +284,12 @@ fn stopped_change(
     event.message_type = Some(delivery.kind);
     event.counterparty = Some(delivery.recipient.clone());
     event.decision = Some(note);
-    let change = Change::because(event).write(Write::Stop(delivery.id, state, rule));
+    let change = Change::because(event);
+    if !queued {
+        // It went before; now it may not be fetched again. The log says so, its state stays.
+        return change;
+    }
+    let change = change.write(Write::Stop(delivery.id, state, rule));
     if delivery.kind != MessageType::AdviceRequest {
         return change;
     }

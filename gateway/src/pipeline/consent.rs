@@ -1,0 +1,166 @@
+//! Consent as a batch records it: what the ledger will be, and what its change stops.
+//!
+//! Rows see the consent that earlier rows of the same batch recorded. A restriction is decided
+//! again for everything about the person that has not gone yet, before it is acknowledged.
+
+use schemas::record::{Consent, ConsentKind, ConsentStatus};
+use schemas::{Field, Issue, MessageType, Place, Record, RecordId};
+
+use super::admission::{Batch, Facts, Mode, row};
+use super::{ReceiveError, evidence};
+use crate::audit::{EventKind, SubjectKey};
+use crate::authority::{self, ConsentEntry, Evidence, Question, Ruling};
+use crate::queue::{DeliveryId, DeliveryState};
+use crate::receipt::{RowOutcome, RowResult};
+use crate::store::{Change, NewConsent, Write};
+use crate::telemetry::name_of;
+
+impl Batch<'_> {
+    /// A message that is known: nothing is done again, except that what it says of consent is
+    /// recorded when that has changed.
+    pub(super) async fn consent_again(
+        &mut self,
+        record: &Record,
+        facts: Facts,
+        known: RecordId,
+        place: &Place,
+        mut warnings: Vec<Issue>,
+    ) -> Result<RowOutcome, ReceiveError> {
+        let facts = Facts { id: known, ..facts };
+        let entry = self.consent_entry(record.message().consent.as_ref());
+        let (Some(subject), Some(entry)) = (facts.subject, entry) else {
+            return Ok(row(place, RowResult::Unchanged, Some(known), warnings));
+        };
+        let ledger = self.evidence(&self.holding_question(&facts), None, None).await?.consents;
+        let newest = ledger.iter().filter(|e| e.kind == entry.kind).max_by_key(|e| e.version);
+        if newest.is_none_or(|newest| !says_the_same(newest, &entry)) {
+            let change = self.record_consent(&facts, subject, entry);
+            self.changes.push(change);
+            warnings.push(Issue::warning(
+                "consent-updated",
+                Some(Field::CONSENT_STATUS),
+                place.clone(),
+                "the message is known; what it says of consent is new and was recorded",
+                "nothing is needed",
+            ));
+        }
+        Ok(row(place, RowResult::Unchanged, Some(known), warnings))
+    }
+
+    /// The ledger as it will be: what is stored, what earlier rows recorded, and this entry.
+    ///
+    /// A rehearsal does not look at the ledger: nobody learns from it what was decided.
+    pub(super) async fn evidence(
+        &self,
+        question: &Question,
+        delivery: Option<DeliveryId>,
+        entry: Option<&ConsentEntry>,
+    ) -> Result<Evidence, ReceiveError> {
+        let mut evidence = match self.mode {
+            Mode::Commit => evidence(self.app, question, delivery).await?,
+            Mode::Rehearse => Evidence::default(),
+        };
+        let recorded = question.subject.and_then(|subject| self.recorded.get(&subject));
+        let mut version = evidence.consents.iter().map(|entry| entry.version).max().unwrap_or(0);
+        for entry in recorded.into_iter().flatten().chain(entry) {
+            version = version.saturating_add(1);
+            evidence.consents.push(ConsentEntry { version, ..entry.clone() });
+        }
+        Ok(evidence)
+    }
+
+    pub(super) fn consent_entry(&self, consent: Option<&Consent>) -> Option<ConsentEntry> {
+        // Exclusions count even where nothing else is recorded.
+        let consent = consent.filter(|consent| {
+            consent.status != ConsentStatus::NotRecorded || !consent.exclusions.is_empty()
+        })?;
+        Some(ConsentEntry {
+            version: 0,
+            status: consent.status,
+            kind: consent.kind.unwrap_or(ConsentKind::Sharing),
+            given_by: consent.given_by,
+            decided_on: consent.date,
+            expires_on: consent.expires_on,
+            purposes: consent.purposes.clone(),
+            exclusions: consent.exclusions.clone(),
+            recorded_by: self.sender.organisation.clone(),
+            recorded_at: self.app.clock.now(),
+        })
+    }
+
+    pub(super) fn record_consent(
+        &mut self,
+        facts: &Facts,
+        subject: SubjectKey,
+        entry: ConsentEntry,
+    ) -> Change {
+        let restricts = entry.status != ConsentStatus::Given
+            || !entry.exclusions.is_empty()
+            || !entry.purposes.is_empty()
+            || entry.expires_on.is_some();
+        if restricts {
+            self.restricted.insert(subject);
+        }
+        self.recorded.entry(subject).or_default().push(entry.clone());
+        let event = self
+            .event(EventKind::ConsentRecorded, facts)
+            .with("status", name_of(entry.status))
+            .with("exclusions", entry.exclusions.len());
+        Change::because(event).write(Write::Consent(NewConsent {
+            subject,
+            record: facts.id,
+            entry,
+        }))
+    }
+
+    /// Decides every delivery about a person again that has not gone yet.
+    pub(super) async fn decide_queued_again(
+        &self,
+        subject: SubjectKey,
+    ) -> Result<Vec<Change>, ReceiveError> {
+        let mut changes = Vec::new();
+        let on_its_way = self.app.store.queued_for_subject(subject).await?;
+        for delivery in on_its_way.into_iter().filter(|d| d.state == DeliveryState::Queued) {
+            let Some(stored) = self.app.store.find_record(delivery.record).await? else {
+                continue;
+            };
+            let question = super::sending::question(&delivery, &stored);
+            let evidence = self.evidence(&question, Some(delivery.id), None).await?;
+            let (now, today) = (self.app.clock.now(), self.app.clock.today());
+            let rules = self.app.rule_book();
+            let ruling = authority::release(&question, delivery.id, &evidence, rules, now, today);
+            match ruling {
+                Ruling::Granted(..) => {}
+                Ruling::Hold(note) => changes.push(super::sending::stopped(
+                    &delivery,
+                    subject,
+                    note,
+                    DeliveryState::Held,
+                    &self.sender.actor,
+                )),
+                Ruling::Refused(note) => changes.push(super::sending::stopped(
+                    &delivery,
+                    subject,
+                    note,
+                    DeliveryState::Withdrawn,
+                    &self.sender.actor,
+                )),
+            }
+        }
+        Ok(changes)
+    }
+}
+
+/// Whether a message only says what was decided about sharing.
+pub(super) fn is_about_consent(kind: MessageType) -> bool {
+    matches!(kind, MessageType::ConsentGrant | MessageType::ConsentWithdraw)
+}
+
+fn says_the_same(one: &ConsentEntry, other: &ConsentEntry) -> bool {
+    one.status == other.status
+        && one.given_by == other.given_by
+        && one.decided_on == other.decided_on
+        && one.expires_on == other.expires_on
+        && one.purposes == other.purposes
+        && one.exclusions == other.exclusions
+}
