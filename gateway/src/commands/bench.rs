@@ -130,12 +130,15 @@ async fn server(args: &AcceptArgs, folder: &Path) -> anyhow::Result<Found> {
     if let Some(file) = &args.postgres_url_file {
         let bytes = crate::secret_file::read(file)?;
         let url = std::str::from_utf8(&bytes).ok().map(str::trim).unwrap_or_default().to_owned();
-        let empty = bare::is_empty(&DatabaseUrl::new(url.clone())).await;
+        let survey = bare::survey(&DatabaseUrl::new(url.clone())).await;
+        let survey = survey.context("the PostgreSQL of --postgres-url-file could not be asked")?;
+        let file = file.display();
         ensure!(
-            empty.context("the PostgreSQL of --postgres-url-file could not be asked")?,
-            "the database of {} is not empty; make one for this run with createdb",
-            file.display()
+            survey.is_empty,
+            "the database of {file} is not empty; make one for this run with createdb"
         );
+        ensure!(survey.flushes, "the server of {file} has fsync off, so nothing there is durable");
+        eprintln_line("PostgreSQL keeps its files where its server has them, not in this folder.");
         return Ok(Found::Url { url, server: None });
     }
     let Some(bin) = binaries() else { return Ok(Found::Nothing) };

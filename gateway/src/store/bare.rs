@@ -5,7 +5,7 @@
 //! table: it makes a table of its own and drops it.
 //!
 //! To use it: [`insert_rate`] with the bytes a row should have; [`Store::bytes_kept`] before and
-//! after a load says how many those are; [`is_empty`] first, when the server is somebody's.
+//! after a load says how many those are; [`survey`] first, when the server is somebody's.
 //!
 //! On SQLite the writers queue for the one connection that writes; on PostgreSQL each has its own.
 //! The rows' bytes cannot be compressed, as sealed bytes cannot.
@@ -45,6 +45,15 @@ pub struct Kept {
     pub bytes: u64,
 }
 
+/// Whether a server somebody else set up can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Survey {
+    /// The database has no table: nothing of anybody's is in the way.
+    pub is_empty: bool,
+    /// The server flushes to disk (`fsync`), without which nothing is durable.
+    pub flushes: bool,
+}
+
 /// Inserts rows for a while, one durable commit each, with this many writers at once.
 pub async fn insert_rate(
     location: &StoreLocation,
@@ -78,14 +87,18 @@ pub async fn insert_rate(
     Ok(BareRate { elapsed, latencies })
 }
 
-/// Whether a server's database has no table at all: then nothing of anybody's is in the way.
-pub async fn is_empty(url: &DatabaseUrl) -> Result<bool, StoreError> {
+/// Looks at a server before it is measured.
+pub async fn survey(url: &DatabaseUrl) -> Result<Survey, StoreError> {
     let location = StoreLocation::Postgres { url: url.clone() };
     let engine = connection::open_with(&location, 1).await?;
-    let row = engine.row(&TABLES, values![]).await?;
-    let found = row.map_or(Ok(0), |row| row.count("found"))?;
+    let mut counts = [0; 2];
+    for (statement, count) in [&TABLES, &FLUSHES].into_iter().zip(&mut counts) {
+        let row = engine.row(statement, values![]).await?;
+        *count = row.map_or(Ok(0), |row| row.count("found"))?;
+    }
     engine.close().await;
-    Ok(found == 0)
+    let [tables, flushes] = counts;
+    Ok(Survey { is_empty: tables == 0, flushes: flushes == 1 })
 }
 
 impl Store {
@@ -185,9 +198,12 @@ fn noise(length: usize) -> Vec<u8> {
 statements! {
     INSERT = "bare::insert" on "bench_bare_rows":
         "insert into bench_bare_rows (id, body) values ($1, $2)";
-    TABLES = "bare::is_empty" on "tables":
+    TABLES = "bare::survey" on "tables":
         "select 0 + count(*) as found",
         postgres: " from information_schema.tables where table_schema = current_schema()";
+    FLUSHES = "bare::survey" on "pg_settings":
+        "select 0 + count(*) as found",
+        postgres: " from pg_settings where name = 'fsync' and setting = 'on'";
     BYTES_KEPT = "bare::bytes_kept" on "records":
         "select
             (select count(*) from records) as records,
