@@ -9,6 +9,7 @@
 pub mod client;
 mod endpoint;
 pub mod people;
+pub mod postgres;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -321,6 +322,11 @@ impl Cast {
     /// The gateway's configuration file.
     pub fn config_path(&self) -> &Path {
         &self.stage.config
+    }
+
+    /// A member of the cast by the name of its folder, with connections of its own.
+    pub fn caller(&self, name: &str) -> Result<Caller, PracticeError> {
+        self.stage.caller(name)
     }
 
     /// Callers with one fault each.

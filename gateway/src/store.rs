@@ -33,6 +33,7 @@ mod subjects;
 mod value;
 mod writes;
 
+pub mod bare;
 pub mod change;
 
 use std::sync::Arc;

@@ -15,4 +15,6 @@ pub mod peers;
 #[path = "../../gateway/src/store/tests/postgres.rs"]
 pub mod postgres;
 
+use ::gateway::practice::postgres as server;
+
 pub use gateway::{Engine, TestGateway, each_engine};

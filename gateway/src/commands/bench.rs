@@ -1,16 +1,229 @@
-//! `bench`
+//! `bench`: what this machine does durably, next to what its engine and disk could do at most.
+//!
+//! Everything happens below one folder on the disk that is to be measured: a practice world for
+//! each engine, the bare tables, and PostgreSQL's own data when the server is started here.
 
-use clap::Subcommand;
+mod accept;
+mod figures;
 
-use super::Outcome;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Map, Value};
+
+use super::{Outcome, eprintln_line, print_line, progress, table};
+use crate::practice::StorePlan;
+use crate::practice::postgres::{self, Durability, Server};
+use crate::store::{DatabaseUrl, bare};
+use accept::Place;
+use figures::Run;
 
 /// Measurements.
 #[derive(Debug, Subcommand)]
 pub(super) enum BenchCommand {
-    /// Durable accepts per second.
-    Accept,
+    /// Durable accepts per second over mutual TLS, next to the bare durable insert rate.
+    Accept(AcceptArgs),
 }
 
-pub(super) async fn bench(_command: &BenchCommand, _json: bool) -> anyhow::Result<Outcome> {
-    Ok(Outcome::Done)
+/// Arguments of `bench accept`.
+#[derive(Debug, Args)]
+pub(super) struct AcceptArgs {
+    /// How long each measurement lasts, after a second of warming up.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=600))]
+    seconds: u32,
+    /// Which engine to measure.
+    #[arg(long, value_enum, default_value_t = Engines::Both)]
+    engine: Engines,
+    /// Measure the disk this folder is on. Temporary folders may be in memory.
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    dir: PathBuf,
+    /// Use this PostgreSQL instead of starting one: a private file with the address of an empty
+    /// database, which is left full of made-up records.
+    #[arg(long, value_name = "FILE")]
+    postgres_url_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Engines {
+    Sqlite,
+    Postgres,
+    Both,
+}
+
+/// What became of one engine.
+enum Half {
+    Measured(Vec<Run>),
+    /// It is not here, or was not asked for.
+    NotRun(String),
+    /// It is here, and could not be used.
+    Broken(String),
+}
+
+pub(super) async fn bench(command: &BenchCommand, json: bool) -> anyhow::Result<Outcome> {
+    let BenchCommand::Accept(args) = command;
+    let folder = Folder::make(&args.dir)?;
+    eprintln_line(&format!("Measuring in {}; it is removed at the end.", folder.0.display()));
+    if cfg!(debug_assertions) {
+        eprintln_line("This is a debug build: its figures mean nothing. Run it with --release.");
+    }
+    // Stopped by hand, the folder is removed all the same.
+    let halves = tokio::select! {
+        halves = measure(args, &folder.0) => halves?,
+        () = super::serve::told_to_stop() => bail!("stopped before the end"),
+    };
+    if json {
+        print_line(&format!("{:#}", document(args, &folder.0, &halves)));
+    } else {
+        print_line(&text(args, &folder.0, &halves));
+    }
+    let broken = halves.iter().any(|(_, half)| matches!(half, Half::Broken(_)));
+    Ok(if broken { Outcome::Failed } else { Outcome::Done })
+}
+
+async fn measure(args: &AcceptArgs, folder: &Path) -> anyhow::Result<[(&'static str, Half); 2]> {
+    let engines = if args.engine == Engines::Both { 2 } else { 1 };
+    // Two loads, each with its bare inserts.
+    let bar = progress(engines * 4, "warming up");
+    let length = Duration::from_secs(args.seconds.into());
+    let sqlite = match args.engine {
+        Engines::Postgres => Half::NotRun("it was not asked for".to_owned()),
+        Engines::Sqlite | Engines::Both => {
+            let place = Place { folder: folder.join("sqlite"), store: StorePlan::Sqlite };
+            Half::Measured(accept::measure(&place, length, &bar).await?)
+        }
+    };
+    let postgres = match args.engine {
+        Engines::Sqlite => Half::NotRun("it was not asked for".to_owned()),
+        Engines::Postgres | Engines::Both => match server(args, folder).await? {
+            Found::Url { url, server } => {
+                let place =
+                    Place { folder: folder.join("postgres"), store: StorePlan::Postgres(url) };
+                let measured = accept::measure(&place, length, &bar).await?;
+                if let Some(server) = server {
+                    tokio::task::spawn_blocking(move || server.stop()).await??;
+                }
+                Half::Measured(measured)
+            }
+            Found::Nothing => Half::NotRun("PostgreSQL was not found on this machine".to_owned()),
+            Found::Broken(why) => Half::Broken(format!("PostgreSQL did not start: {why}")),
+        },
+    };
+    bar.finish_and_clear();
+    Ok([("sqlite", sqlite), ("postgres", postgres)])
+}
+
+/// A PostgreSQL to measure.
+enum Found {
+    /// Its address, and the server when it is ours to stop.
+    Url {
+        url: String,
+        server: Option<Server>,
+    },
+    Nothing,
+    Broken(String),
+}
+
+/// The server the operator names, or one of our own with every flush to disk on.
+async fn server(args: &AcceptArgs, folder: &Path) -> anyhow::Result<Found> {
+    if let Some(file) = &args.postgres_url_file {
+        let bytes = crate::secret_file::read(file)?;
+        let url = std::str::from_utf8(&bytes).ok().map(str::trim).unwrap_or_default().to_owned();
+        let survey = bare::survey(&DatabaseUrl::new(url.clone())).await;
+        let survey = survey.context("the PostgreSQL of --postgres-url-file could not be asked")?;
+        let file = file.display();
+        ensure!(
+            survey.is_empty,
+            "the database of {file} is not empty; make one for this run with createdb"
+        );
+        ensure!(survey.flushes, "the server of {file} has fsync off, so nothing there is durable");
+        eprintln_line("PostgreSQL keeps its files where its server has them, not in this folder.");
+        return Ok(Found::Url { url, server: None });
+    }
+    let Some(bin) = binaries() else { return Ok(Found::Nothing) };
+    let folder = folder.join("pg");
+    let started = tokio::task::spawn_blocking(move || {
+        let server = Server::start(bin, &folder, Durability::Full)?;
+        let url = server.make_database("bench")?;
+        Ok::<_, std::io::Error>(Found::Url { url, server: Some(server) })
+    });
+    Ok(started.await?.unwrap_or_else(|error| Found::Broken(error.to_string())))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the command line looks for PostgreSQL on its path")]
+fn binaries() -> Option<PathBuf> {
+    postgres::find(std::env::var_os("PATH").as_deref())
+}
+
+fn text(args: &AcceptArgs, folder: &Path, halves: &[(&'static str, Half)]) -> String {
+    let mut rows = Vec::new();
+    let mut notes = Vec::new();
+    for (engine, half) in halves {
+        match half {
+            Half::Measured(runs) => {
+                rows.extend(runs.iter().map(|run| run.cells(engine)));
+                notes.extend(runs.iter().map(|run| run.note(engine)));
+            }
+            Half::NotRun(why) | Half::Broken(why) => {
+                notes.push(format!("The {engine} half did not run: {why}."));
+            }
+        }
+    }
+    let table = table(&figures::HEADER, rows);
+    format!(
+        "{table}\n\n{}\n\nThese are figures of this machine, this disk ({}) and this run of {} \
+         seconds each: its partners and its gateway share the processor. {}\n{}",
+        notes.join("\n"),
+        folder.display(),
+        args.seconds,
+        figures::WHY_32_IS_MORE,
+        figures::WHAT_IS_COUNTED,
+    )
+}
+
+fn document(args: &AcceptArgs, folder: &Path, halves: &[(&'static str, Half)]) -> Value {
+    let mut not_run = Map::new();
+    let mut document = Map::new();
+    for (engine, half) in halves {
+        let measured = match half {
+            Half::Measured(runs) => runs.iter().map(Run::document).collect(),
+            Half::NotRun(why) | Half::Broken(why) => {
+                not_run.insert((*engine).to_owned(), why.as_str().into());
+                Value::Null
+            }
+        };
+        document.insert((*engine).to_owned(), measured);
+    }
+    let build = if cfg!(debug_assertions) { "debug" } else { "release" };
+    let about = [
+        ("not_run", Value::Object(not_run)),
+        ("folder", folder.display().to_string().into()),
+        ("seconds", args.seconds.into()),
+        ("build", build.into()),
+        ("row_bytes_counted", figures::WHAT_IS_COUNTED.into()),
+    ];
+    document.extend(about.map(|(name, value)| (name.to_owned(), value)));
+    document.into()
+}
+
+/// The run's own folder, removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn make(below: &Path) -> anyhow::Result<Self> {
+        let below = below
+            .canonicalize()
+            .with_context(|| format!("{} is not a folder that is there", below.display()))?;
+        let path = below.join(format!("ehc-bench-{}", std::process::id()));
+        std::fs::create_dir(&path)
+            .with_context(|| format!("{} could not be made", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
 }

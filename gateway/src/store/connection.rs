@@ -54,9 +54,17 @@ impl fmt::Debug for DatabaseUrl {
 
 /// Opens the connections and checks the settings.
 pub(super) async fn open(location: &StoreLocation) -> Result<Engine, StoreError> {
+    open_with(location, CONNECTIONS).await
+}
+
+/// The same, with a server's pool of another size; SQLite has one writer whatever is asked.
+pub(super) async fn open_with(
+    location: &StoreLocation,
+    connections: u32,
+) -> Result<Engine, StoreError> {
     match location {
         StoreLocation::Sqlite { path } => open_sqlite(path).await,
-        StoreLocation::Postgres { url } => open_postgres(url).await,
+        StoreLocation::Postgres { url } => open_postgres(url, connections).await,
     }
 }
 
@@ -122,13 +130,13 @@ async fn assert_settings(pool: &SqlitePool) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn open_postgres(url: &DatabaseUrl) -> Result<Engine, StoreError> {
+async fn open_postgres(url: &DatabaseUrl, connections: u32) -> Result<Engine, StoreError> {
     let options = PgConnectOptions::from_str(&url.0)
         .or(Err(StoreError::Setting { setting: "address" }))?
         .application_name("ehc-gateway")
         .options([("synchronous_commit", "on"), ("client_min_messages", "warning")]);
     let pool = PgPoolOptions::new()
-        .max_connections(CONNECTIONS)
+        .max_connections(connections)
         .acquire_timeout(ACQUIRE)
         .connect_with(options.clone())
         .await?;

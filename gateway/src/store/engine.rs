@@ -272,7 +272,7 @@ impl Transaction {
 type SqliteQuery = sqlx::query::Query<'static, Sqlite, sqlx::sqlite::SqliteArguments>;
 type PostgresQuery = sqlx::query::Query<'static, Postgres, sqlx::postgres::PgArguments>;
 
-fn sqlite(sql: impl SqlSafeStr, values: Vec<Value>) -> SqliteQuery {
+pub(super) fn sqlite(sql: impl SqlSafeStr, values: Vec<Value>) -> SqliteQuery {
     values.into_iter().fold(sqlx::query(sql.into_sql_str()), |query, value| match value {
         Value::Int(value) => query.bind(value),
         Value::Text(value) => query.bind(value),

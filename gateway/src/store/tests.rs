@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use super::{Appended, DatabaseUrl, LogKeeper, Store, StoreError, StoreLocation};
 use crate::clock::FrozenClock;
 use crate::entropy::SystemEntropy;
+use crate::practice::postgres as server;
 use samples::at;
 
 /// An empty database of one engine, and a clock that stands still.

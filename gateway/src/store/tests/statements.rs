@@ -4,9 +4,12 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
-use crate::store::{consents, counts, deliveries, legs, log, migration, records, subjects, writes};
+use crate::store::{
+    bare, consents, counts, deliveries, legs, log, migration, records, subjects, writes,
+};
 
-const REGISTRY: [&[Statement]; 9] = [
+const REGISTRY: [&[Statement]; 10] = [
+    bare::ALL,
     consents::ALL,
     counts::ALL,
     deliveries::ALL,
@@ -22,6 +25,7 @@ const REGISTRY: [&[Statement]; 9] = [
 async fn every_statement_is_valid_on_both_engines_and_names_its_function() {
     on_both_engines(async |place: Place| {
         let store = place.open().await;
+        bare::make_table(&store.engine).await.unwrap();
         let mut texts: Vec<String> = Vec::new();
         for statement in REGISTRY.concat() {
             texts.push(match store.engine {
