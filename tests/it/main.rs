@@ -4,7 +4,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::print_stderr,
-    clippy::string_slice,
+    clippy::panic,
     reason = "this is test code: it fails by panicking"
 )]
 

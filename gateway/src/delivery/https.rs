@@ -86,7 +86,7 @@ impl HttpsCarrier {
             return Ok(known.client.clone());
         }
         let cannot = |what: &str| SendError::Transient(format!("no client could be made: {what}"));
-        let tls = tls(partner).map_err(|_| cannot("the certificates cannot be used"))?;
+        let tls = tls(partner).or(Err(cannot("the certificates cannot be used")))?;
         let seconds = |value: std::num::NonZeroU32| Duration::from_secs(value.get().into());
         let client = Client::builder()
             .tls_backend_preconfigured(tls)
@@ -96,7 +96,7 @@ impl HttpsCarrier {
             .connect_timeout(seconds(settings.connect_timeout_seconds))
             .timeout(seconds(settings.send_timeout_seconds))
             .build()
-            .map_err(|_| cannot("the settings do not fit together"))?;
+            .or(Err(cannot("the settings do not fit together")))?;
         let partner = partner.clone();
         let known = Made { trust, partner, client: client.clone() };
         made.insert(known.partner.organisation.clone(), known);

@@ -19,7 +19,7 @@ fn with_gateway(test: impl AsyncFnOnce(&TestGateway)) {
 
 fn request(gateway: &TestGateway, id: &str) -> Value {
     let mut child = people::child(1);
-    child.family_name = CANARY.to_owned();
+    CANARY.clone_into(&mut child.family_name);
     people::request(&gateway.la().code, id, &child, &["SALT"], gateway.today())
 }
 

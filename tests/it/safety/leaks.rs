@@ -14,12 +14,11 @@ const STREET: &str = "Plumbobbery";
 
 /// Every form in which a text might have got into a file.
 fn forms(text: &str) -> Vec<Vec<u8>> {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let mut forms = vec![
         text.as_bytes().to_vec(),
         text.to_lowercase().into_bytes(),
         text.to_uppercase().into_bytes(),
-        hex(text.as_bytes()).into_bytes(),
+        gateway::entropy::hex(text.as_bytes()).into_bytes(),
         text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
     ];
     // Base64 at each of the three offsets, without the characters that depend on the neighbours.
@@ -28,7 +27,7 @@ fn forms(text: &str) -> Vec<Vec<u8>> {
         let encoded = STANDARD.encode(padded);
         let skip = if offset == 0 { 0 } else { offset + 1 };
         let inner = encoded.trim_end_matches('=');
-        forms.push(inner[skip..inner.len() - 2].as_bytes().to_vec());
+        forms.push(inner.as_bytes()[skip..inner.len() - 2].to_vec());
     }
     forms
 }

@@ -29,7 +29,9 @@ fn a_flipped_byte_of_any_entry_is_found_and_named() {
         assert_eq!(clean.faults.len(), 0, "{:?}", clean.faults);
         for (seq, at) in places_of_entries(&original, clean.entries) {
             let mut altered = original.clone();
-            at.iter().for_each(|at| altered[*at] ^= 0x01);
+            for place in &at {
+                altered[*place] ^= 0x01;
+            }
             let file = gateway.folder().join(format!("altered-{seq}.db"));
             std::fs::write(&file, &altered).expect("a file");
             let found = gateway.cast.verify_copy(&file, &[&note]).await.expect("it is read");

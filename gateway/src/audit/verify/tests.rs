@@ -173,7 +173,7 @@ fn an_entry_has_one_canonical_form() {
     let text = String::from_utf8(rows[0].leaf.clone()).unwrap();
     assert!(Entry::parse(text.as_bytes()).is_ok());
     for other in
-        [format!("{text} "), text.replacen(':', ": ", 1), text.replacen("{", "{\"x\":1,", 1)]
+        [format!("{text} "), text.replacen(':', ": ", 1), text.replacen('{', "{\"x\":1,", 1)]
     {
         assert!(Entry::parse(other.as_bytes()).is_err());
     }
