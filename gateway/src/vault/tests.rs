@@ -72,7 +72,6 @@ fn a_token_for_something_else_opens_and_seals_nothing() {
         Release { record: RecordId(Uuid::from_u128(9)), ..release() },
         Release { recipient: org("RXX"), ..release() },
         Release { expires_at: now(), ..release() },
-        Release { classes: BTreeSet::new(), ..release() },
     ];
     for release in wrong {
         assert!(matches!(vault.open(&sealed, release, now()), Err(VaultError::Token(_))));
