@@ -129,7 +129,7 @@ impl TestGateway {
         let extract = people::extract(rows, self.today());
         let reply = self.la().post("/v1/messages", "text/csv", key, extract).await;
         let reply = reply.expect("an answer");
-        assert_eq!(reply.status, 201, "{}", reply.text());
+        assert!(matches!(reply.status, 200 | 201), "{}", reply.text());
         reply.json()["rows"].as_array().expect("rows").clone()
     }
 

@@ -16,14 +16,12 @@ import sys
 
 
 def fhir(text):
-    from fhir.resources.R4B import construct_fhir_element
+    from fhir.resources.R4B import get_fhir_model_class
 
     resource = json.loads(text)
-    made = construct_fhir_element(resource["resourceType"], resource)
-    kinds = [made.fhir_type_name()]
-    for entry in getattr(made, "entry", None) or []:
-        kinds.append(entry.resource.fhir_type_name())
-    return " ".join(kinds)
+    made = get_fhir_model_class(resource["resourceType"]).model_validate(resource)
+    entries = getattr(made, "entry", None) or []
+    return " ".join([made.__class__.__name__] + [e.resource.__class__.__name__ for e in entries])
 
 
 def receipt(text, keys):

@@ -42,7 +42,7 @@ pub fn child(number: u32) -> Child {
         family_name: format!("{}-Practice", pick(family, number)),
         given_names: pick(given, number / 8 + number),
         date_of_birth: date(year, month, day),
-        postcode: format!("ZZ{} {}ZZ", number % 99 + 1, number % 9 + 1),
+        postcode: format!("ZE{} {}ZZ", 10 + number % 89, number % 9 + 1),
     }
 }
 

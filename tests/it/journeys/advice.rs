@@ -76,6 +76,16 @@ fn a_request_is_collected_as_json_and_answered_with_nil() {
 }
 
 #[test]
+fn the_description_of_the_api_is_valid_and_names_every_route() {
+    let description = gateway::api::openapi_document();
+    peers::must_take(&["openapi"], &description.to_string());
+    for route in &gateway::api::ROUTES {
+        let operation = &description["paths"][route.path][route.method.to_lowercase()];
+        assert_eq!(operation["summary"], route.summary, "{} {}", route.method, route.path);
+    }
+}
+
+#[test]
 fn a_receipt_and_a_checkpoint_verify_with_software_we_did_not_write() {
     each_engine("receipt", |gateway| async move {
         let la = gateway.la();

@@ -79,6 +79,50 @@ fn a_transition_plan_goes_on_consent_alone() {
 }
 
 #[test]
+fn an_exclusion_counts_even_where_no_consent_is_recorded() {
+    each_engine("consent_exclusion", |gateway| async move {
+        let la = gateway.la();
+        let mut message = people::request(
+            &la.code,
+            "X-1",
+            &people::child(3),
+            &["CAMHS", "SALT"],
+            gateway.today(),
+        );
+        message["consent"] = json!({ "status": "not-recorded", "exclusions": ["RXT"] });
+        let reply = la.send("x-1", &message).await.expect("an answer");
+        assert_eq!(reply.status, 201, "{}", reply.text());
+        let legs = reply.json()["rows"][0]["legs"].clone();
+        let outcome = |service: &str| {
+            let legs = legs.as_array().expect("legs");
+            let leg = legs.iter().find(|leg| leg["service"] == service).expect("the leg");
+            leg["outcome"].as_str().expect("an outcome").to_owned()
+        };
+        assert_eq!(outcome("CAMHS"), "hold", "{legs}");
+        assert!(outcome("SALT").starts_with("release"), "{legs}");
+        assert!(gateway.inbox(gateway.mental()).await.is_empty());
+        assert!(gateway.board(gateway.mental()).await.is_empty(), "the excluded see nothing");
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn a_withdrawal_in_the_next_extract_counts_although_the_row_is_known() {
+    each_engine("consent_known_row", |gateway| async move {
+        let mut rows = vec![gateway::practice::people::Row::new(6, "CAMHS")];
+        gateway.push_rows("k-1", &rows).await;
+        assert_eq!(gateway.inbox(gateway.mental()).await.len(), 1);
+        rows[0].consent = "WITHDRAWN";
+        let again = gateway.push_rows("k-2", &rows).await;
+        assert_eq!(again[0]["outcome"], "unchanged");
+        assert_eq!(again[0]["issues"][0]["rule"], "consent-updated");
+        assert!(gateway.inbox(gateway.mental()).await.is_empty(), "it still waits");
+        assert_eq!(gateway.board(gateway.la()).await[0]["state"], "withheld");
+        gateway.end().await;
+    });
+}
+
+#[test]
 fn the_ledger_is_read_by_a_named_person_and_never_through_a_url() {
     each_engine("consent_ledger", |gateway| async move {
         gateway.request(5, "SALT").await;

@@ -66,6 +66,18 @@ fn every_kind_of_bad_message_gets_a_clear_problem() {
 }
 
 #[test]
+fn every_problem_has_a_section_with_its_status() {
+    let page = include_str!("../../../gateway/docs/problems.md");
+    for kind in gateway::api::problem::Kind::ALL {
+        let heading = format!("## {}", kind.code());
+        let section = page.split_once(&heading).map(|(_, rest)| rest);
+        let section = section.unwrap_or_else(|| panic!("problems.md has no {heading}"));
+        let section = section.split("\n## ").next().unwrap_or_default();
+        assert!(section.contains(&kind.status().to_string()), "{heading} lacks its status");
+    }
+}
+
+#[test]
 fn every_wrong_field_is_named_at_once() {
     with_gateway(async |gateway| {
         let la = gateway.la();
