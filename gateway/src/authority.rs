@@ -63,7 +63,7 @@ pub struct Question {
 /// A decision about sharing in the append-only consent ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsentEntry {
-    /// The version, from 1, for this person; the newest entry of a kind counts.
+    /// The version, from 1, for this person; 0 while it is about to be recorded.
     pub version: u32,
     /// What was decided.
     pub status: schemas::record::ConsentStatus,

@@ -80,7 +80,7 @@ pub fn decide(
         Ok(agreement) => agreement,
         Err(absence) => return draft.refuse("agreement-none", absence_in_words(absence)),
     };
-    let ledger = Ledger::new(&evidence.consents);
+    let ledger = Ledger::new(&evidence.consents, today);
     let draft = Draft {
         agreement: Some(agreement.id.clone()),
         consent_version: ledger.newest(rule.consent_kind).map(|entry| entry.version),

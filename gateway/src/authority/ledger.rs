@@ -1,15 +1,19 @@
 //! Reading the consent ledger: what stands today, and what it stops.
 //!
-//! Owns the meaning of the ledger's order. The newest decision of a kind counts; an entry that
-//! only says "not recorded" decides nothing and undoes nothing, so that a blank cell in a nightly
-//! extract can never undo a withdrawal. Withdrawals and refusals do not lapse.
+//! Owns the meaning of the ledger's order. A withdrawal, a refusal or a list of exclusions stands
+//! until agreement recorded after it lifts it: agreement dated later, or dated the same day by the
+//! organisation that recorded what it lifts. So a nightly extract that still says "given" undoes
+//! nothing. An entry that only says "not recorded" decides nothing and undoes nothing, but its
+//! exclusions count. Withdrawals and refusals do not lapse.
 //!
 //! Must never know rules, agreements or who asks.
 //!
-//! Use: `Ledger::new(&evidence.consents).restriction(kind, &recipient)` and `.standing(..)`.
+//! Use: `Ledger::new(&evidence.consents, today).restriction(kind, &recipient)` and `.standing(..)`.
 //!
 //! Limits: entries do not say *which* parent decided, so agreement by a parent after a refusal by
 //! a parent is taken for a disagreement between two people and goes to a person.
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -17,8 +21,37 @@ use schemas::OrganisationCode;
 use schemas::record::{ConsentKind, ConsentStatus, DecisionMaker};
 
 use super::ConsentEntry;
+use crate::clock::london_date;
 
-pub(super) struct Ledger<'a>(&'a [ConsentEntry]);
+/// What stands, by kind of consent.
+pub(super) struct Ledger<'a> {
+    sharing: History<'a>,
+    plan: History<'a>,
+}
+
+/// What the entries about one kind of consent come to.
+#[derive(Default)]
+struct History<'a> {
+    /// Withdrawals and refusals that nothing has lifted.
+    stops: Open<'a>,
+    /// Entries whose exclusions nothing has lifted.
+    lists: Open<'a>,
+    /// The newest agreement that counts.
+    given: Option<&'a ConsentEntry>,
+    /// Whether a parent had refused before that agreement.
+    objected: bool,
+    parent_refused: bool,
+    /// The latest day of a withdrawal or refusal that was lifted; agreement dated before it is
+    /// from before the family changed its mind.
+    lifted: Option<Date>,
+}
+
+/// Entries that stand, by the day of the decision and by who recorded it, with their places in
+/// the ledger. Each is put in and taken out once.
+#[derive(Default)]
+struct Open<'a>(BTreeMap<Date, BTreeMap<&'a OrganisationCode, Vec<Placed<'a>>>>);
+
+type Placed<'a> = (usize, &'a ConsentEntry);
 
 /// A withdrawal, refusal or exclusion that is in the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,14 +83,32 @@ pub(super) enum Standing {
 }
 
 impl<'a> Ledger<'a> {
-    pub(super) fn new(entries: &'a [ConsentEntry]) -> Self {
-        Self(entries)
+    /// Reads the ledger once. Versions order the entries; they need not be unique or without
+    /// gaps. An entry without a version (0) is about to be recorded, after all others.
+    pub(super) fn new(entries: &'a [ConsentEntry], today: Date) -> Self {
+        let mut ledger = Self { sharing: History::default(), plan: History::default() };
+        let mut ordered: Vec<_> = entries.iter().collect();
+        ordered.sort_by_key(|entry| (entry.version == 0, entry.version));
+        for placed in ordered.into_iter().enumerate() {
+            match placed.1.kind {
+                ConsentKind::Sharing => ledger.sharing.read(placed, today),
+                ConsentKind::Plan => ledger.plan.read(placed, today),
+            }
+        }
+        ledger
     }
 
-    /// The newest decision of a kind.
+    /// The decision of a kind that stands.
     pub(super) fn newest(&self, kind: ConsentKind) -> Option<&'a ConsentEntry> {
-        let decides = |e: &&ConsentEntry| e.kind == kind && e.status != ConsentStatus::NotRecorded;
-        self.0.iter().filter(decides).max_by_key(|entry| entry.version)
+        let history = self.of(kind);
+        history.stops.newest().or(history.given)
+    }
+
+    fn of(&self, kind: ConsentKind) -> &History<'a> {
+        match kind {
+            ConsentKind::Sharing => &self.sharing,
+            ConsentKind::Plan => &self.plan,
+        }
     }
 
     /// What is in the way of a release to this recipient, if anything. A decision about sharing
@@ -81,7 +132,9 @@ impl<'a> Ledger<'a> {
             }
             ConsentStatus::Given | ConsentStatus::NotRecorded => None,
         });
-        let excludes = self.exclusions().filter(|entry| entry.exclusions.contains(recipient));
+        let lists = self.sharing.lists.entries().chain(self.plan.lists.entries());
+        let excludes =
+            lists.map(|(_, entry)| entry).filter(|entry| entry.exclusions.contains(recipient));
         let excludes = excludes
             .map(|e| (e, "recipient-excluded", "the family asked that this recipient be left out"));
         let all: Vec<_> = stops.chain(excludes).collect();
@@ -116,7 +169,7 @@ impl<'a> Ledger<'a> {
             Standing::OtherPurpose
         } else if is_stale(entry, decisions_pass_on, today) {
             Standing::Stale
-        } else if self.is_disputed(entry) {
+        } else if self.is_disputed(kind, entry) {
             Standing::Disputed
         } else {
             Standing::Valid
@@ -125,22 +178,75 @@ impl<'a> Ledger<'a> {
 
     /// Whether a parent agreed although a parent had refused before (Children Act 1989, section
     /// 2(7): each may act alone, but an objection goes to a person).
-    fn is_disputed(&self, given: &ConsentEntry) -> bool {
-        given.given_by == Some(DecisionMaker::Parent)
-            && self.0.iter().any(|earlier| {
-                earlier.version < given.version
-                    && earlier.kind == given.kind
-                    && earlier.status == ConsentStatus::Refused
-                    && earlier.given_by == Some(DecisionMaker::Parent)
-            })
+    fn is_disputed(&self, kind: ConsentKind, given: &ConsentEntry) -> bool {
+        given.given_by == Some(DecisionMaker::Parent) && self.of(kind).objected
+    }
+}
+
+impl<'a> History<'a> {
+    /// Takes the next entry into account.
+    fn read(&mut self, placed: Placed<'a>, today: Date) {
+        let (_, entry) = placed;
+        let day = entry.decided_on.unwrap_or_else(|| london_date(entry.recorded_at));
+        match entry.status {
+            ConsentStatus::Given => self.give(entry, today),
+            ConsentStatus::Withdrawn => self.stops.add(day, placed),
+            ConsentStatus::Refused => {
+                self.stops.add(day, placed);
+                self.parent_refused |= entry.given_by == Some(DecisionMaker::Parent);
+            }
+            ConsentStatus::NotRecorded => {}
+        }
+        if !entry.exclusions.is_empty() {
+            self.lists.add(day, placed);
+        }
     }
 
-    /// The entries whose exclusions are in force: the newest decision of each kind, and anything
-    /// recorded after it.
-    fn exclusions(&self) -> impl Iterator<Item = &'a ConsentEntry> {
-        self.0.iter().filter(|entry| {
-            self.newest(entry.kind).is_none_or(|newest| newest.version <= entry.version)
-        })
+    /// Lifts what this agreement lifts. It counts unless something still stands, or it is dated
+    /// before a withdrawal or refusal that another agreement lifted. Agreement without a date, or
+    /// dated in the future, lifts nothing.
+    fn give(&mut self, entry: &'a ConsentEntry, today: Date) {
+        if let Some(day) = entry.decided_on.filter(|day| *day <= today) {
+            self.lifted = self.lifted.max(self.stops.lift(day, &entry.recorded_by));
+            self.lists.lift(day, &entry.recorded_by);
+        }
+        if self.stops.0.is_empty() && self.lifted <= entry.decided_on {
+            self.given = Some(entry);
+            self.objected = self.parent_refused;
+        }
+    }
+}
+
+impl<'a> Open<'a> {
+    fn add(&mut self, day: Date, placed: Placed<'a>) {
+        self.0.entry(day).or_default().entry(&placed.1.recorded_by).or_default().push(placed);
+    }
+
+    /// Takes out what agreement of this day, recorded by this organisation, lifts: every earlier
+    /// day, and the organisation's own entries of the same day. Gives the latest day lifted.
+    fn lift(&mut self, day: Date, by: &OrganisationCode) -> Option<Date> {
+        let mut latest = None;
+        while let Some(first) = self.0.first_entry().filter(|first| *first.key() < day) {
+            latest = Some(*first.key());
+            first.remove();
+        }
+        if let Some(same_day) = self.0.get_mut(&day) {
+            if same_day.remove(by).is_some() {
+                latest = Some(day);
+            }
+            if same_day.is_empty() {
+                self.0.remove(&day);
+            }
+        }
+        latest
+    }
+
+    fn entries(&self) -> impl Iterator<Item = Placed<'a>> {
+        self.0.values().flat_map(BTreeMap::values).flatten().copied()
+    }
+
+    fn newest(&self) -> Option<&'a ConsentEntry> {
+        self.entries().max_by_key(|(place, _)| *place).map(|(_, entry)| entry)
     }
 }
 
@@ -155,3 +261,6 @@ fn is_stale(given: &ConsentEntry, decisions_pass_on: Option<Date>, today: Date) 
             Some(DecisionMaker::YoungPerson | DecisionMaker::AlternativePerson) => false,
         }
 }
+
+#[cfg(test)]
+mod tests;
