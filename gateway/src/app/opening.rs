@@ -109,8 +109,12 @@ impl App {
 
 /// What is wrong with the files a configuration names, without opening the store.
 pub fn check_files(config: &Config) -> Vec<String> {
-    let mut findings: Vec<String> =
+    let missing: Vec<String> =
         config.check_files().into_iter().map(|error| error.to_string()).collect();
+    if !missing.is_empty() {
+        return missing;
+    }
+    let mut findings = Vec::new();
     let mut note = |result: Result<(), AppError>| {
         if let Err(error) = result {
             findings.push(crate::telemetry::chain(&error));
@@ -118,14 +122,31 @@ pub fn check_files(config: &Config) -> Vec<String> {
     };
     note(agreements(config).map(drop));
     note(routing(config).map(drop));
-    note(mappings(config).map(drop));
-    note(Partners::load(&config.files.partners).map(drop).map_err(AppError::from));
+    note(partners_and_mappings(config));
     note(KeyFile::load(&config.keys.wrapping).map(drop).map_err(AppError::from));
     note(Pseudonyms::load(&config.keys.pseudonym).map(drop).map_err(AppError::from));
     note(LogSigner::load(&config.keys.log_signing, "check").map(drop).map_err(AppError::from));
-    findings.sort();
-    findings.dedup();
     findings
+}
+
+/// Every mapping that a partner names must be there.
+fn partners_and_mappings(config: &Config) -> Result<(), AppError> {
+    let mappings = mappings(config)?;
+    let partners = Partners::load(&config.files.partners)?;
+    for partner in partners.iter() {
+        if let Some(name) = partner.mapping.as_ref().filter(|name| !mappings.contains_key(*name)) {
+            let known: Vec<&str> = mappings.keys().map(String::as_str).collect();
+            return Err(AppError::DataFile {
+                file: show(&config.files.partners),
+                message: format!(
+                    "{} names the mapping {name:?}, which is not there; known are {}",
+                    partner.organisation,
+                    known.join(", ")
+                ),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Opens another database with the parts of an app: a copy to verify, a restored backup.
