@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -52,10 +53,17 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
+/// What to do about an embedded database that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Missing {
+    Make,
+    Refuse,
+}
+
 /// Opens the connections and checks the settings.
-pub(super) async fn open(location: &StoreLocation) -> Result<Engine, StoreError> {
+pub(super) async fn open(location: &StoreLocation, missing: Missing) -> Result<Engine, StoreError> {
     match location {
-        StoreLocation::Sqlite { path } => open_sqlite(path).await,
+        StoreLocation::Sqlite { path } => open_sqlite(path, missing).await,
         StoreLocation::Postgres { url } => open_postgres(url).await,
     }
 }
@@ -70,8 +78,8 @@ pub(super) async fn copy(engine: &Engine, to: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn open_sqlite(path: &Path) -> Result<Engine, StoreError> {
-    make_private(path)?;
+async fn open_sqlite(path: &Path, missing: Missing) -> Result<Engine, StoreError> {
+    make_private(path, missing)?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .foreign_keys(true)
@@ -97,16 +105,19 @@ async fn open_sqlite(path: &Path) -> Result<Engine, StoreError> {
     Ok(Engine::Sqlite { write, read })
 }
 
-/// Makes the file with rights for its owner only; the journal beside it inherits them.
-fn make_private(path: &Path) -> Result<(), StoreError> {
+/// Makes the file, if it may, with rights for its owner only; the journal beside it inherits
+/// them.
+fn make_private(path: &Path, missing: Missing) -> Result<(), StoreError> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
+    options.write(true).create(missing == Missing::Make).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-        .open(path)
-        .map(drop)
-        .map_err(|error| StoreError::Unavailable((&sqlx::Error::Io(error)).into()))
+    options.open(path).map(drop).map_err(|error| match error.kind() {
+        ErrorKind::NotFound if missing == Missing::Refuse => {
+            StoreError::Setting { setting: "database file: it does not exist" }
+        }
+        _ => StoreError::Unavailable((&sqlx::Error::Io(error)).into()),
+    })
 }
 
 async fn assert_settings(pool: &SqlitePool) -> Result<(), StoreError> {
