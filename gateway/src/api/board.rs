@@ -52,6 +52,7 @@ pub(super) async fn board(
         recipient: (!asks && !everything).then_some(own),
         state: None,
         open_only: query.open,
+        out_only: !asks && !everything,
     };
     let scope = format!("board {filter:?}");
     let after = query.cursor.as_deref().map(|text| cursor::read::<(Date, LegId)>(&scope, text));

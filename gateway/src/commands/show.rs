@@ -60,6 +60,7 @@ pub(super) async fn board(args: &BoardArgs, json: bool) -> anyhow::Result<Outcom
         sender: parse(&args.authority)?,
         recipient: parse(&args.organisation)?,
         open_only: args.open,
+        out_only: false,
         state: None,
     };
     let app = super::serve::open(&args.configured).await?;
