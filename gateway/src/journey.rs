@@ -136,6 +136,7 @@ pub async fn acknowledge(
         let accepted = state == DeliveryState::Accepted;
         change = change.write(Write::LegChanged {
             leg: leg.id,
+            from: leg.state,
             state: if accepted { LegState::Accepted } else { LegState::Rejected },
             answered_on: None,
             expected_on: None,

@@ -102,6 +102,7 @@ pub(super) async fn received_on(
 /// What an answer does to its leg.
 pub(super) struct Effect {
     leg: LegId,
+    from: LegState,
     state: LegState,
     answered_on: Option<Date>,
     expected_on: Option<Date>,
@@ -123,7 +124,7 @@ pub(super) fn effect(record: &Record, attachment: &Attachment, app: &App) -> Eff
         (_, _) if leg.state == LegState::Exception => (LegState::Exception, None, leg.expected_on),
         (_, _) => (LegState::Accepted, None, None),
     };
-    Effect { leg: leg.id, state, answered_on, expected_on }
+    Effect { leg: leg.id, from: leg.state, state, answered_on, expected_on }
 }
 
 impl Effect {
@@ -137,6 +138,7 @@ impl Effect {
         event.delivery = Some(crate::queue::DeliveryId(self.leg.0));
         Change::because(event).write(Write::LegChanged {
             leg: self.leg,
+            from: self.from,
             state: self.state,
             answered_on: self.answered_on,
             expected_on: self.expected_on,
