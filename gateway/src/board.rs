@@ -57,10 +57,19 @@ pub struct Line {
     pub rule_version: String,
 }
 
+/// Whether case references are opened: for the authority and the services asked, not for others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Labels {
+    /// The viewer is a party to every line, or sits at the gateway itself.
+    Shown,
+    /// The viewer is not.
+    Hidden,
+}
+
 /// The lines a viewer may see, most urgent first. `Ok` only once the look is in the log.
 pub async fn lines(
     app: &App,
-    filter: &BoardFilter,
+    (filter, labels): (&BoardFilter, Labels),
     after: Option<BoardPlace>,
     limit: u32,
     actor: &Actor,
@@ -69,15 +78,16 @@ pub async fn lines(
     let event = Event::new(EventKind::BoardViewed, actor.clone()).with("rows", rows.len());
     app.store.commit(Change::because(event)).await?;
     let today = app.clock.today();
-    Ok(rows.into_iter().map(|row| line(app, row, today)).collect())
+    Ok(rows.into_iter().map(|row| line(app, row, labels, today)).collect())
 }
 
-fn line(app: &App, row: BoardLine, today: Date) -> Line {
+fn line(app: &App, row: BoardLine, labels: Labels, today: Date) -> Line {
     let BoardLine { leg, label } = row;
     let case = app
         .vault
         .expose_blob_for_owner(BlobKind::Label, leg.record.0, &leg.sender, &label)
         .ok()
+        .filter(|_| labels == Labels::Shown)
         .and_then(|bytes| String::from_utf8(bytes.expose().to_vec()).ok())
         .unwrap_or_default();
     let due = date_that_counts(&leg);

@@ -152,6 +152,7 @@ pub async fn acknowledge(
         let accepted = state == DeliveryState::Accepted;
         change = change.write(Write::LegChanged {
             leg: leg.id,
+            from: leg.state,
             state: if accepted { LegState::Accepted } else { LegState::Rejected },
             answered_on: None,
             expected_on: None,
@@ -216,10 +217,11 @@ async fn resumed_leg(
     delivery: &Delivery,
     change: Change,
 ) -> Result<Change, CollectError> {
-    let leg = delivery.id.leg();
-    if delivery.kind != MessageType::AdviceRequest {
+    let Some(held) = app.store.find_leg(delivery.id.leg()).await? else { return Ok(change) };
+    if held.state != LegState::Withheld {
         return Ok(change);
     }
+    let leg = held.id;
     let entries = app.store.journey(delivery.record).await?;
     let held_at_first = entries.iter().any(|entry| {
         let decided = entry.event.decision.as_ref().is_some_and(|note| note.outcome == "hold");
@@ -229,6 +231,7 @@ async fn resumed_leg(
     if !held_at_first {
         return Ok(change.write(Write::LegChanged {
             leg,
+            from: LegState::Withheld,
             state: LegState::Waiting,
             answered_on: None,
             expected_on: None,

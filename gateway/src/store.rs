@@ -13,7 +13,8 @@
 //! Limits: at most 256 changes or 4,096 events share a transaction; 1,024 changes wait before
 //! callers are slowed. A list never returns more than it was asked for.
 //!
-//! Not supported, and why: deleting and rewriting. Retention will be a change like any other.
+//! Not supported, and why: deleting and rewriting. Retention will be a change like any other. The
+//! one exception: a new hold takes the earlier votes off its delivery; the log keeps them.
 
 mod commit;
 mod connection;
@@ -41,6 +42,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use commit::{Committer, Desk};
+use connection::Missing;
 use engine::Engine;
 use signal::Signal;
 use subjects::SubjectLocks;
@@ -58,7 +60,7 @@ pub use legs::{BoardFilter, BoardLine, BoardPlace};
 pub use log::{AuditRow, Head, StoredCheckpoint};
 pub use plan::{Appended, LogError, LogKeeper};
 pub use records::{StoredQuarantine, StoredRecord, StoredSubmission};
-pub use subjects::{Hold, SubjectGuard};
+pub use subjects::{Hold, SubjectGuard, SubjectGuards};
 
 /// Everything the gateway keeps. Cheap to clone; all clones are one store.
 #[derive(Debug, Clone)]
@@ -82,7 +84,28 @@ impl Store {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, StoreError> {
-        let engine = connection::open(&location).await?;
+        let engine = connection::open(&location, Missing::Make).await?;
+        Self::start(engine, keeper, clock, entropy).await
+    }
+
+    /// Opens a database that must be there: like [`Store::open`], but an embedded database whose
+    /// file is missing is refused and not made. For commands that only look, and for copies.
+    pub async fn open_existing(
+        location: StoreLocation,
+        keeper: LogKeeper,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, StoreError> {
+        let engine = connection::open(&location, Missing::Refuse).await?;
+        Self::start(engine, keeper, clock, entropy).await
+    }
+
+    async fn start(
+        engine: Engine,
+        keeper: LogKeeper,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, StoreError> {
         migration::migrate(&engine, clock.now()).await?;
         let signal = Signal::open(&engine);
         let desk = Committer::start(

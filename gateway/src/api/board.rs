@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::problem::{Kind, Problem};
 use super::{Caller, cursor};
 use crate::app::App;
+use crate::board::{Labels, lines};
 use crate::peer::Role;
 use crate::store::{BoardFilter, BoardPlace};
 
@@ -52,14 +53,16 @@ pub(super) async fn board(
         recipient: (!asks && !everything).then_some(own),
         state: None,
         open_only: query.open,
+        out_only: !asks && !everything,
     };
+    let labels = if everything { Labels::Hidden } else { Labels::Shown };
     let scope = format!("board {filter:?}");
     let after = query.cursor.as_deref().map(|text| cursor::read::<(Date, LegId)>(&scope, text));
     if after == Some(None) {
         return Err(parameters());
     }
     let after = after.flatten().map(|(statutory_due, id)| BoardPlace { statutory_due, id });
-    let lines = crate::board::lines(&app, &filter, after, limit, &caller.actor).await?;
+    let lines = lines(&app, (&filter, labels), after, limit, &caller.actor).await?;
     let full = usize::try_from(limit).is_ok_and(|limit| lines.len() == limit);
     let last = lines.last().filter(|_| full);
     let next = last.and_then(|line| cursor::write(&scope, (line.statutory_due, line.leg)));

@@ -13,6 +13,7 @@ use super::problem::{Kind, Problem};
 use super::{Caller, records};
 use crate::app::App;
 use crate::audit::{Event, EventKind};
+use crate::peer::Role;
 use crate::store::Change;
 
 /// Records a `consent.grant` or `consent.withdraw`: the same pipeline as every message.
@@ -48,7 +49,10 @@ pub(super) async fn find(
     let whose: Whose = serde_json::from_slice(&body).or(Err(wrong()))?;
     let number = NhsNumber::parse(&whose.nhs_number).or(Err(wrong()))?;
     let subject = app.vault.pseudonyms().key_of_nhs_number(&number);
-    let entries = app.store.consents_for(subject).await?;
+    let own = caller.peer.organisation();
+    // An authority reads about those it has sent something about; everybody else is nobody to it.
+    let concerned = caller.has(Role::IgAuditor) || app.store.has_record_about(own, subject).await?;
+    let entries = if concerned { app.store.consents_for(subject).await? } else { Vec::new() };
     let mut event =
         Event::new(EventKind::ConsentViewed, caller.actor.clone()).with("entries", entries.len());
     event.subject = Some(subject);

@@ -34,8 +34,31 @@ impl App {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, AppError> {
+        let (keeper, location) = (keeper(&config)?, location(&config)?);
+        let store = Store::open(location, keeper, Arc::clone(&clock), Arc::clone(&entropy)).await?;
+        Self::over(store, config, clock, entropy)
+    }
+
+    /// The same over a database that must be there: for commands that only look.
+    pub async fn open_existing(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, AppError> {
+        let (keeper, location) = (keeper(&config)?, location(&config)?);
+        let (time, random) = (Arc::clone(&clock), Arc::clone(&entropy));
+        let store = Store::open_existing(location, keeper, time, random).await?;
+        Self::over(store, config, clock, entropy)
+    }
+
+    fn over(
+        store: Store,
+        config: Config,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, AppError> {
         let origin = format!("ehc-gateway/{}", config.gateway.organisation);
-        let signer = Arc::new(LogSigner::load(&config.keys.log_signing, &origin)?);
+        let signer = LogSigner::load(&config.keys.log_signing, &origin)?;
         let vault = Vault::new(
             Arc::new(KeyFile::load(&config.keys.wrapping)?),
             Pseudonyms::load(&config.keys.pseudonym)?,
@@ -45,9 +68,6 @@ impl App {
         let (agreements, routing) = (agreements(&config)?, routing(&config)?);
         let rules = Rules::built_in().map_err(|error| in_file("the rules shipped", &error))?;
         let mappings = mappings(&config)?;
-        let location = location(&config)?;
-        let keeper = log_keeper(Arc::clone(&signer));
-        let store = Store::open(location, keeper, Arc::clone(&clock), Arc::clone(&entropy)).await?;
         Ok(Self {
             clock,
             entropy,
@@ -153,11 +173,16 @@ fn partners_and_mappings(config: &Config) -> Result<(), AppError> {
 pub async fn open_store_alone(location: StoreLocation, app: &App) -> Result<Store, StoreError> {
     let nobody = |_: u64, _: &[u8], _: Timestamp| Err("a copy is for reading".into());
     let keeper = LogKeeper::new(|_, _, _| Err("a copy is for reading".into()), nobody);
-    Store::open(location, keeper, Arc::clone(&app.clock), Arc::clone(&app.entropy)).await
+    Store::open_existing(location, keeper, Arc::clone(&app.clock), Arc::clone(&app.entropy)).await
+}
+
+fn keeper(config: &Config) -> Result<LogKeeper, AppError> {
+    let origin = format!("ehc-gateway/{}", config.gateway.organisation);
+    Ok(log_keeper(LogSigner::load(&config.keys.log_signing, &origin)?))
 }
 
 /// How the store has its log extended and signed, without knowing how.
-fn log_keeper(signer: Arc<LogSigner>) -> LogKeeper {
+fn log_keeper(signer: LogSigner) -> LogKeeper {
     LogKeeper::new(
         |_size, frontier, leaf| {
             let mut frontier = frontier_from(frontier)?;

@@ -61,9 +61,9 @@ pub(super) async fn audit(command: &AuditCommand, json: bool) -> anyhow::Result<
             };
             Ok(report(&verification, json))
         }
-        AuditCommand::Export { configured, out } => export(configured, out).await,
+        AuditCommand::Export { configured, out } => export(configured, out, json).await,
         AuditCommand::Keys { configured } => {
-            let app = super::serve::open(configured).await?;
+            let app = super::serve::open_existing(configured).await?;
             let keys = serde_json::json!({
                 "log": app.log_vkey, "receipts": { "keys": [app.receipts.public_jwk()] },
             });
@@ -75,7 +75,7 @@ pub(super) async fn audit(command: &AuditCommand, json: bool) -> anyhow::Result<
 }
 
 async fn of_store(args: &VerifyArgs, kept: &[String]) -> anyhow::Result<Verification> {
-    let app = super::serve::open(&args.configured).await?;
+    let app = super::serve::open_existing(&args.configured).await?;
     let key = args.key.clone().unwrap_or_else(|| app.log_vkey.clone());
     let size = app.log_size().await?;
     let bar = progress(size, "verifying");
@@ -106,8 +106,8 @@ fn of_bundle(file: &Path, key: &str, kept: &[String]) -> anyhow::Result<Verifica
     Ok(verify(&bundle.rows, checkpoints, None))
 }
 
-async fn export(configured: &Configured, out: &Path) -> anyhow::Result<Outcome> {
-    let app = super::serve::open(configured).await?;
+async fn export(configured: &Configured, out: &Path, json: bool) -> anyhow::Result<Outcome> {
+    let app = super::serve::open_existing(configured).await?;
     let event = Event::new(EventKind::AuditViewed, Actor::local()).with("what", "export");
     app.store.commit(Change::because(event)).await?;
     let file = File::create_new(out)
@@ -116,6 +116,10 @@ async fn export(configured: &Configured, out: &Path) -> anyhow::Result<Outcome> 
     let entries = verification::export(&app.store, &mut file).await?;
     file.flush()?;
     app.store.close().await;
+    if json {
+        let body = serde_json::json!({ "entries": entries, "bundle": out.display().to_string() });
+        print_line(&body.to_string());
+    }
     eprintln_line(&format!("{entries} entries are in {}.", out.display()));
     Ok(Outcome::Done)
 }

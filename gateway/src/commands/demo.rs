@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::{Outcome, eprintln_line, print_line, show, table};
 use crate::audit::Actor;
+use crate::board::Labels;
 use crate::clock::ShiftedClock;
 use crate::practice::{Cast, Plan, Stage, StorePlan};
 use crate::store::BoardFilter;
@@ -46,7 +47,7 @@ pub(super) async fn demo(args: &DemoArgs, json: bool) -> anyhow::Result<Outcome>
     let seen = story::play(&cast, &clock, tell).await?;
     let summary = prove(&cast, &folder.path, &seen, tell).await?;
     let (all, me) = (BoardFilter::default(), Actor::local());
-    let lines = crate::board::lines(cast.app(), &all, None, 100, &me).await?;
+    let lines = crate::board::lines(cast.app(), (&all, Labels::Shown), None, 100, &me).await?;
     if json {
         print_line(&format!("{summary:#}"));
     } else {
@@ -87,8 +88,8 @@ async fn prove(
         "One byte of entry {altered} is flipped in a copy: {}.",
         if caught { "caught, and that entry named" } else { "NOT caught" }
     ));
-    let lines =
-        crate::board::lines(app, &BoardFilter::default(), None, 500, &Actor::local()).await?;
+    let all = BoardFilter::default();
+    let lines = crate::board::lines(app, (&all, Labels::Shown), None, 500, &Actor::local()).await?;
     let overdue = lines.iter().filter(|line| line.overdue).count();
     let figures = json!({
         "requests_in": seen.requests_in,

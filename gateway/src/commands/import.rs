@@ -6,6 +6,7 @@ use adapters::Format;
 use anyhow::Context;
 use clap::Args;
 use schemas::{OrganisationCode, PersonalBytes};
+use serde_json::Value;
 
 use super::{Configured, Outcome, eprintln_line, print_line, progress, table};
 use crate::app::App;
@@ -98,24 +99,37 @@ async fn load(app: &App, sender: &Sender, raw: RawMessage, json: bool) -> anyhow
         Ok(answer) => answer,
         Err(error) => return refused(error, json),
     };
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let rows: Vec<RowOutcome> = body
+        .get("rows")
+        .cloned()
+        .map(serde_json::from_value)
+        .and_then(Result::ok)
+        .unwrap_or_default();
     if json {
-        print_line(&String::from_utf8_lossy(&answer.body));
+        print_line(&body.to_string());
+    } else if answer.status >= 400 {
+        eprintln_line(&format!(
+            "error: {}",
+            body.get("detail").and_then(Value::as_str).unwrap_or_default()
+        ));
     } else {
-        show_rows(&answer.rows);
-        let quarantined = quarantined(&answer.rows);
+        show_rows(&rows);
         let again = if answer.replayed {
             "This file was imported before; nothing was done again. "
         } else {
             ""
         };
         eprintln_line(&format!(
-            "{again}{} rows, {quarantined} quarantined. Submission {}, log entry {}.",
-            answer.rows.len(),
+            "{again}{} rows, {} quarantined. Submission {}, log entry {}.",
+            rows.len(),
+            quarantined(&rows),
             answer.submission,
             answer.entry.unwrap_or_default()
         ));
     }
-    Ok(if quarantined(&answer.rows) > 0 { Outcome::InputRefused } else { Outcome::Done })
+    let refused = answer.status >= 400 || quarantined(&rows) > 0;
+    Ok(if refused { Outcome::InputRefused } else { Outcome::Done })
 }
 
 /// Input that cannot be used is the caller's to put right; a busy store is worth another try.

@@ -16,6 +16,13 @@ pub(super) async fn open(configured: &Configured) -> anyhow::Result<App> {
     Ok(App::open(config, Arc::new(SystemClock), entropy).await?)
 }
 
+/// The same, for a command that looks: a database that is not there is refused, not made.
+pub(super) async fn open_existing(configured: &Configured) -> anyhow::Result<App> {
+    let config = Config::load(&configured.config)?;
+    let entropy = Arc::new(SystemEntropy::default());
+    Ok(App::open_existing(config, Arc::new(SystemClock), entropy).await?)
+}
+
 pub(super) async fn serve(configured: &Configured, json: bool) -> anyhow::Result<Outcome> {
     let config = Config::load(&configured.config)?;
     let findings = crate::app::check_files(&config);

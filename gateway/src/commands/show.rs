@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{Configured, Outcome, eprintln_line, print_line, table};
 use crate::audit::Actor;
-use crate::board::Line;
+use crate::board::{Labels, Line};
 use crate::config::Config;
 use crate::store::BoardFilter;
 use crate::telemetry::name_of;
@@ -61,10 +61,13 @@ pub(super) async fn board(args: &BoardArgs, json: bool) -> anyhow::Result<Outcom
         sender: parse(&args.authority)?,
         recipient: parse(&args.organisation)?,
         open_only: args.open,
+        out_only: false,
         state: None,
     };
-    let app = super::serve::open(&args.configured).await?;
-    let lines = crate::board::lines(&app, &filter, None, args.limit, &Actor::local()).await?;
+    let app = super::serve::open_existing(&args.configured).await?;
+    let lines =
+        crate::board::lines(&app, (&filter, Labels::Shown), None, args.limit, &Actor::local())
+            .await?;
     app.store.close().await;
     let overdue = lines.iter().filter(|line| line.overdue).count();
     if json {
@@ -112,7 +115,7 @@ fn written(date: jiff::civil::Date) -> String {
 
 pub(super) async fn record(command: &RecordCommand, json: bool) -> anyhow::Result<Outcome> {
     let RecordCommand::Journey { configured, record } = command;
-    let app = super::serve::open(configured).await?;
+    let app = super::serve::open_existing(configured).await?;
     let journey = crate::journey::of_record(&app, RecordId(*record), None, &Actor::local()).await?;
     app.store.close().await;
     let Some(journey) = journey else {

@@ -24,7 +24,7 @@ use crate::peer::Role;
 use crate::queue::{CarrierKind, DeliveryId, DeliveryState, LegState, SubmissionId};
 use crate::receipt::{LegOutcome, RowOutcome, RowResult};
 use crate::store::{
-    Change, Hold, NewDelivery, NewLeg, NewQuarantine, NewRecord, SubjectGuard, Write,
+    Change, Hold, NewDelivery, NewLeg, NewQuarantine, NewRecord, SubjectGuards, Write,
 };
 use crate::vault::BlobKind;
 
@@ -39,6 +39,8 @@ pub(super) struct Batch<'a> {
     pub(super) recorded: BTreeMap<SubjectKey, Vec<ConsentEntry>>,
     /// People whose queued deliveries must be decided again before this batch is acknowledged.
     pub(super) restricted: BTreeSet<SubjectKey>,
+    /// Where earlier rows of this batch have brought legs.
+    pub(super) legs: BTreeMap<LegId, LegState>,
     pub(super) seen: BTreeMap<[u8; 32], (RecordId, [u8; 32])>,
     pub(super) mode: Mode,
 }
@@ -88,6 +90,7 @@ impl<'a> Batch<'a> {
             changes: Vec::new(),
             recorded: BTreeMap::new(),
             restricted: BTreeSet::new(),
+            legs: BTreeMap::new(),
             seen: BTreeMap::new(),
             mode,
         }
@@ -118,12 +121,11 @@ impl<'a> Batch<'a> {
     pub(super) async fn finish(
         mut self,
         app: &App,
-    ) -> Result<(Vec<Change>, Vec<RowOutcome>, Vec<SubjectGuard>), ReceiveError> {
-        let mut guards = Vec::new();
-        // In order of pseudonym, so that two batches cannot wait for each other for ever.
-        for subject in std::mem::take(&mut self.restricted) {
-            // Exclusive: waits for every send about this person that has begun.
-            guards.push(app.store.subject_guard(subject, Hold::Exclusive).await?);
+    ) -> Result<(Vec<Change>, Vec<RowOutcome>, SubjectGuards), ReceiveError> {
+        let restricted = std::mem::take(&mut self.restricted);
+        // Exclusive: waits for every send about these people that has begun.
+        let guards = app.store.subject_guards(&restricted, Hold::Exclusive).await?;
+        for subject in restricted {
             let stops = self.decide_queued_again(subject).await?;
             self.changes.extend(stops);
         }
@@ -148,11 +150,12 @@ impl<'a> Batch<'a> {
             Ok(None) => {}
             Err(issue) => return Ok(Err(vec![issue])),
         }
-        let attachment =
-            match answer::attach(self.app, self.sender, &record, &facts_keys(&facts)).await? {
-                Ok(attachment) => attachment,
-                Err(issue) => return Ok(Err(vec![issue.at(place)])),
-            };
+        let keys = facts_keys(&facts);
+        let attached = answer::attach(self.app, self.sender, &record, &keys, &self.legs).await?;
+        let attachment = match attached {
+            Ok(attachment) => attachment,
+            Err(issue) => return Ok(Err(vec![issue.at(place)])),
+        };
         let destinations = match self.destinations(&record, attachment.as_ref(), services, place)? {
             Ok(destinations) => destinations,
             Err(issues) => return Ok(Err(issues)),
@@ -210,6 +213,7 @@ impl<'a> Batch<'a> {
             Err(issue) => return Ok(Err(vec![issue.at(place)])),
         };
         let effect = attachment.as_ref().map(|a| answer::effect(&record, a, self.app));
+        self.legs.extend(effect.as_ref().map(answer::Effect::leads_to));
         let sealed = self.app.vault.seal(record, admission)?;
         let mut change = self.accepted(facts, sealed, label, attachment.as_ref());
         let mut legs = Vec::new();
@@ -475,6 +479,10 @@ impl<'a> Batch<'a> {
         // A reader and the check may both see the same fault.
         let mut said = BTreeSet::new();
         issues.retain(|i| said.insert((i.rule.clone(), i.field.clone(), i.place.to_string())));
+        // A row whose cells could not be told apart has nothing in it: that says it all.
+        if issues.iter().any(|i| matches!(i.rule.as_str(), "row-ragged" | "quote-stray")) {
+            issues.retain(|i| !matches!(i.rule.as_str(), "missing" | "subject-identifier-missing"));
+        }
         let id = self.app.make_id()?;
         let sealed = self.app.vault.seal_blob(
             BlobKind::Quarantine,

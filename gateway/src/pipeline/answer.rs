@@ -3,6 +3,8 @@
 //! The wrong-person guard stands here: an answer attaches to a leg only when both the pseudonym
 //! and the demographics agree with the request's. A mismatch discloses nothing of what we hold.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 use schemas::{Body, Field, Issue, LegId, MessageType, Place, Record};
 
@@ -41,12 +43,14 @@ impl Unplaced {
     }
 }
 
-/// Finds the leg that a message answers; `None` for messages that answer none.
+/// Finds the leg that a message answers; `None` for messages that answer none. `moved` is where
+/// earlier rows of the same batch have brought legs.
 pub(super) async fn attach(
     app: &App,
     sender: &Sender,
     record: &Record,
     keys: &Keys,
+    moved: &BTreeMap<LegId, LegState>,
 ) -> Result<Result<Option<Attachment>, Unplaced>, ReceiveError> {
     let message = record.message();
     if !message.kind.answers_a_leg() {
@@ -60,7 +64,8 @@ pub(super) async fn attach(
         "is not a request that was put to your organisation",
         "use the leg id of the request as it was delivered to you",
     );
-    let Some(leg) = app.store.find_leg(leg_id).await? else { return Ok(Err(unknown)) };
+    let Some(mut leg) = app.store.find_leg(leg_id).await? else { return Ok(Err(unknown)) };
+    leg.state = moved.get(&leg_id).copied().unwrap_or(leg.state);
     // What was withheld was never put to them.
     if leg.recipient != sender.organisation || leg.state == LegState::Withheld {
         return Ok(Err(unknown));
@@ -74,7 +79,7 @@ pub(super) async fn attach(
             "check that this answer is about the right person; a person at the authority will look",
         )));
     }
-    let settled = matches!(leg.state, LegState::Answered | LegState::Redirected);
+    let settled = matches!(leg.state, LegState::Answered | LegState::Nil | LegState::Redirected);
     let replaces = message.kind == MessageType::AdviceResponse;
     if settled && !replaces {
         return Ok(Err(Unplaced(
@@ -114,6 +119,7 @@ pub(super) async fn replaced(
 /// What an answer does to its leg.
 pub(super) struct Effect {
     leg: LegId,
+    from: LegState,
     state: LegState,
     answered_on: Option<Date>,
     expected_on: Option<Date>,
@@ -137,10 +143,15 @@ pub(super) fn effect(record: &Record, attachment: &Attachment, app: &App) -> Eff
         (_, _) if leg.state == LegState::Exception => (LegState::Exception, None, leg.expected_on),
         (_, _) => (LegState::Accepted, None, None),
     };
-    Effect { leg: leg.id, state, answered_on, expected_on }
+    Effect { leg: leg.id, from: leg.state, state, answered_on, expected_on }
 }
 
 impl Effect {
+    /// Where the leg will be.
+    pub(super) fn leads_to(&self) -> (LegId, LegState) {
+        (self.leg, self.state)
+    }
+
     pub(super) fn into_change(self, event: Event) -> Change {
         let mut event = event.with("state", name_of(self.state));
         if let Some(expected) = self.expected_on {
@@ -149,6 +160,7 @@ impl Effect {
         event.delivery = Some(crate::queue::DeliveryId(self.leg.0));
         Change::because(event).write(Write::LegChanged {
             leg: self.leg,
+            from: self.from,
             state: self.state,
             answered_on: self.answered_on,
             expected_on: self.expected_on,

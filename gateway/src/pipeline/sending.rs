@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::audit::{Actor, DecisionNote, Event, EventKind, SubjectKey};
 use crate::authority::{self, Question, Release, Ruling};
 use crate::delivery::{Parcel, SendError};
-use crate::queue::{CarrierKind, Delivery, DeliveryId, DeliveryState, Lease, LegState};
+use crate::queue::{CarrierKind, Delivery, DeliveryId, DeliveryState, Lease};
 use crate::store::{Change, Hold, Settlement, StoreError, StoredRecord, SubjectGuard, Write};
 use crate::vault::{Opened, VaultError};
 
@@ -293,12 +293,7 @@ fn stopped_change(
     if delivery.kind != MessageType::AdviceRequest {
         return change;
     }
-    change.write(Write::LegChanged {
-        leg: delivery.id.leg(),
-        state: LegState::Withheld,
-        answered_on: None,
-        expected_on: None,
-    })
+    change.write(Write::LegWithheld(delivery.id.leg()))
 }
 
 pub(crate) fn delivery_event(

@@ -87,14 +87,19 @@ pub enum Write {
     /// delivered or acknowledged. The first collection sets the time and the state `Delivered`.
     Collected(DeliveryId, Timestamp),
     /// A delivery is stopped until a person decides (state `Held`), or for good (`Withdrawn`).
+    /// A new hold needs new votes: earlier ones are taken off the delivery and stay in the log.
     Stop(DeliveryId, DeliveryState, String),
     /// The recipient's business acknowledgement: `Accepted` or `Rejected`, with a reason code.
-    /// Fails unless the delivery is queued, delivered or acknowledged before.
+    /// Fails when the delivery is held or withdrawn: a recipient may well have what we believe
+    /// failed, or do not know the fate of.
     Acknowledged(DeliveryId, DeliveryState, Option<String>, Timestamp),
-    /// A leg's state changes, with the dates that come with it.
+    /// A leg's state changes, with the dates that come with it. Fails when it is no longer in the
+    /// state that was read.
     LegChanged {
         /// Which leg.
         leg: LegId,
+        /// The state it was in when the change was decided.
+        from: LegState,
         /// Its new state.
         state: LegState,
         /// The day it was answered, when it was.
@@ -102,11 +107,15 @@ pub enum Write {
         /// The new expected date, for an exception.
         expected_on: Option<Date>,
     },
+    /// A leg whose request is stopped: withheld if the service still owes an answer. One that was
+    /// answered before stays as it is, and that is no failure.
+    LegWithheld(LegId),
     /// A leg that was withheld begins again, with the dates of its new beginning.
     LegRestarted(NewLeg),
     /// A person's vote on a held delivery. Fails when the same person has voted before.
     Override(DeliveryId, crate::authority::Override),
-    /// A held delivery is queued again from this time on (after enough votes).
+    /// A delivery is queued again from this time on: a held one (after enough votes), or one that
+    /// failed or whose fate is unknown (a person sends it again). Fails for any other.
     Resume(DeliveryId, Timestamp),
     /// The fingerprint of the trust files now in force.
     TrustInForce(String),

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -52,9 +53,19 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
+/// What to do about an embedded database that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Missing {
+    Make,
+    Refuse,
+}
+
 /// Opens the connections and checks the settings.
-pub(super) async fn open(location: &StoreLocation) -> Result<Engine, StoreError> {
-    open_with(location, CONNECTIONS).await
+pub(super) async fn open(location: &StoreLocation, missing: Missing) -> Result<Engine, StoreError> {
+    match location {
+        StoreLocation::Sqlite { path } => open_sqlite(path, missing).await,
+        StoreLocation::Postgres { url } => open_postgres(url, CONNECTIONS).await,
+    }
 }
 
 /// The same, with a server's pool of another size; SQLite has one writer whatever is asked.
@@ -63,7 +74,7 @@ pub(super) async fn open_with(
     connections: u32,
 ) -> Result<Engine, StoreError> {
     match location {
-        StoreLocation::Sqlite { path } => open_sqlite(path).await,
+        StoreLocation::Sqlite { path } => open_sqlite(path, Missing::Make).await,
         StoreLocation::Postgres { url } => open_postgres(url, connections).await,
     }
 }
@@ -78,8 +89,8 @@ pub(super) async fn copy(engine: &Engine, to: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn open_sqlite(path: &Path) -> Result<Engine, StoreError> {
-    make_private(path)?;
+async fn open_sqlite(path: &Path, missing: Missing) -> Result<Engine, StoreError> {
+    make_private(path, missing)?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .foreign_keys(true)
@@ -105,16 +116,20 @@ async fn open_sqlite(path: &Path) -> Result<Engine, StoreError> {
     Ok(Engine::Sqlite { write, read })
 }
 
-/// Makes the file with rights for its owner only; the journal beside it inherits them.
-fn make_private(path: &Path) -> Result<(), StoreError> {
+/// Makes the file, if it may, with rights for its owner only; the journal beside it inherits
+/// them.
+fn make_private(path: &Path, missing: Missing) -> Result<(), StoreError> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
+    options.write(true).create(missing == Missing::Make).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-        .open(path)
-        .map(drop)
-        .map_err(|error| StoreError::Unavailable((&sqlx::Error::Io(error)).into()))
+    options.open(path).map(drop).map_err(|error| {
+        if missing == Missing::Refuse && error.kind() == ErrorKind::NotFound {
+            StoreError::Setting { setting: "database file: it does not exist" }
+        } else {
+            StoreError::Unavailable((&sqlx::Error::Io(error)).into())
+        }
+    })
 }
 
 async fn assert_settings(pool: &SqlitePool) -> Result<(), StoreError> {

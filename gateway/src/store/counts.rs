@@ -76,7 +76,8 @@ statements! {
             (select count(*) from deliveries where state = 'failed') as failed,
             (select count(*) from deliveries where state = 'unknown') as unknown_fate,
             (select count(*) from legs where state in ('waiting', 'accepted', 'exception')
-                and statutory_due < $1) as overdue,
+                and case when expected_on is not null and expected_on > statutory_due
+                    then expected_on else statutory_due end < $1) as overdue,
             (select count(*) from legs where state in ('waiting', 'accepted', 'exception'))
                 as still_open,
             (select count(*) from quarantine) as quarantined";

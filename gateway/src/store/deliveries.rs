@@ -71,15 +71,18 @@ impl Store {
         rows.iter().map(delivery).collect()
     }
 
-    /// What waits for a person's decision, oldest first. Pass the last one's place to go on.
+    /// What waits for a person's decision, oldest first; of one sender's records, or of all. Pass
+    /// the last one's place to go on.
     pub async fn holds(
         &self,
+        sender: Option<&OrganisationCode>,
         after: Option<InboxPlace>,
         limit: u32,
     ) -> Result<Vec<Delivery>, StoreError> {
         let since = after.map_or(i64::MIN, |place| place.available_at.as_microsecond());
         let past = after.map(|place| place.id.0.as_bytes().to_vec()).unwrap_or_default();
-        let rows = self.engine.rows(&HOLDS, values![since, past, limit]).await?;
+        let sender = sender.map(OrganisationCode::as_str);
+        let rows = self.engine.rows(&HOLDS, values![since, past, limit, sender]).await?;
         rows.iter().map(delivery).collect()
     }
 
@@ -186,6 +189,7 @@ statements! {
         "select id, record_id, kind, sender, recipient, service, carrier, state, attempts,
             available_at, delivered_at, reason
         from delivery_lines where state = 'held' and (available_at, id) > ($1, $2)
+            and (cast($4 as text) is null or sender = $4)
         order by available_at, id limit $3";
     IN_FLIGHT = "deliveries::in_flight" on "deliveries":
         "select recipient, count(*) as flying from deliveries

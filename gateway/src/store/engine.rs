@@ -103,7 +103,7 @@ pub(super) enum Engine {
     Postgres {
         /// For everything but locks on people.
         pool: PgPool,
-        /// One connection for each held lock; apart, so that locks cannot starve the work
+        /// One connection for all locks held together; apart, so that locks cannot starve the work
         /// they wait for.
         locks: PgPool,
     },

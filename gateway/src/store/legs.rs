@@ -22,6 +22,8 @@ pub struct BoardFilter {
     pub state: Option<LegState>,
     /// Only those whose clock runs.
     pub open_only: bool,
+    /// Only those whose request may go out, for a recipient: not what is held or withdrawn.
+    pub out_only: bool,
 }
 
 /// A place on the board: after this leg.
@@ -70,6 +72,7 @@ impl Store {
             after.map(|place| place.statutory_due.to_string()).unwrap_or_default(),
             after.map(|place| place.id.0.as_bytes().to_vec()).unwrap_or_default(),
             limit,
+            i64::from(filter.out_only),
         ];
         let rows = self.engine.rows(&BOARD, values).await?;
         let line = |row: &Row| {
@@ -116,6 +119,7 @@ statements! {
             and (cast($2 as text) is null or recipient = $2)
             and (cast($3 as text) is null or state = $3)
             and (cast($4 as bigint) = 0 or state in ('waiting', 'accepted', 'exception'))
+            and (cast($8 as bigint) = 0 or delivery_state not in ('held', 'withdrawn'))
             and (statutory_due, id) > ($5, $6)
         order by statutory_due, id limit $7";
 }

@@ -60,12 +60,20 @@ statements! {
         "insert into migrations (number, name, applied_at) values ($1, $2, $3)";
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "first_light",
-    sqlite: include_str!("../../migrations/sqlite/0001_first_light.sql"),
-    postgres: include_str!("../../migrations/postgres/0001_first_light.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "first_light",
+        sqlite: include_str!("../../migrations/sqlite/0001_first_light.sql"),
+        postgres: include_str!("../../migrations/postgres/0001_first_light.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "questions_about_people",
+        sqlite: include_str!("../../migrations/sqlite/0002_questions_about_people.sql"),
+        postgres: include_str!("../../migrations/postgres/0002_questions_about_people.sql"),
+    },
+];
 
 const PREPARE_SQLITE: &str = "/* migration::migrate */
     create table if not exists migrations (

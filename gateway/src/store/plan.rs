@@ -175,6 +175,7 @@ impl Plan {
             | Write::Stop(..)
             | Write::Acknowledged(..)
             | Write::LegChanged { .. }
+            | Write::LegWithheld(_)
             | Write::LegRestarted(_)
             | Write::Override(..)
             | Write::TrustInForce(_) => {}

@@ -112,6 +112,16 @@ impl Store {
         row.map(|row| Ok((RecordId(row.id("id")?), row.hash("fingerprint")?))).transpose()
     }
 
+    /// Whether a sender has ever sent a record about a person that was accepted.
+    pub async fn has_record_about(
+        &self,
+        sender: &OrganisationCode,
+        subject: SubjectKey,
+    ) -> Result<bool, StoreError> {
+        let row = self.engine.row(&HAS_RECORD_ABOUT, values![sender, subject.0]).await?;
+        Ok(row.is_some())
+    }
+
     /// The records that answer a leg, oldest first.
     pub async fn answers_to(&self, leg: LegId) -> Result<Vec<RecordId>, StoreError> {
         let rows = self.engine.rows(&ANSWERS_TO, values![leg.0]).await?;
@@ -205,6 +215,8 @@ statements! {
         from records where id = $1";
     FIND_DUPLICATE = "records::find_duplicate" on "records":
         "select id, fingerprint from records where identity = $1";
+    HAS_RECORD_ABOUT = "records::has_record_about" on "records":
+        "select id from records where subject = $2 and sender = $1 limit 1";
     ANSWERS_TO = "records::answers_to" on "records":
         "select id from records where about = $1 order by accepted_at, id";
     SEALED_ENVELOPES = "records::sealed_envelopes" on "records":

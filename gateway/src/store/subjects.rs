@@ -6,11 +6,13 @@
 //! is not overtaken by later sends.
 //!
 //! Within a process this is a keyed lock; gateways that share a PostgreSQL also take an advisory
-//! lock there, on a connection the guard keeps. Two people whose pseudonyms share their first
+//! lock there, on a connection the guard keeps; guards taken together keep one connection between
+//! them, and one entry each in the server's table of locks (some 6,000 unless it is configured for
+//! more). Two people whose pseudonyms share their first
 //! eight bytes share that lock, which only costs waiting. SQLite has one gateway; a command line
 //! beside it commits withdrawals without waiting for that gateway's sends.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -36,9 +38,21 @@ pub enum Hold {
 /// A person's guard, held until it is dropped. May move to another task or into a response body.
 #[must_use = "a guard that is dropped guards nothing"]
 pub struct SubjectGuard {
-    // Dropped in this order: the server's lock, ours, then the entry nobody uses any more.
-    _server: Option<ServerLock>,
-    _local: LocalLock,
+    _guards: SubjectGuards,
+}
+
+/// The guards of several people, held until they are dropped together.
+#[must_use = "guards that are dropped guard nothing"]
+pub struct SubjectGuards {
+    // Dropped in this order: the server's locks, then ours.
+    _server: Option<ServerLocks>,
+    _local: Vec<Local>,
+}
+
+/// One person's guard within this process.
+struct Local {
+    // Dropped in this order: the lock, then the entry nobody uses any more.
+    _lock: LocalLock,
     _entry: Entry,
 }
 
@@ -49,19 +63,48 @@ impl Store {
         subject: SubjectKey,
         hold: Hold,
     ) -> Result<SubjectGuard, StoreError> {
-        let entry = SubjectLocks::entry(&self.subjects, subject);
+        let guards = self.subject_guards(&BTreeSet::from([subject]), hold).await?;
+        Ok(SubjectGuard { _guards: guards })
+    }
+
+    /// Waits for the guards of several people, on one connection however many they are.
+    ///
+    /// Sets that overlap do not wait for each other for ever, because each takes its guards in the
+    /// same order. For the same reason whoever holds guards must not ask for more of them.
+    pub async fn subject_guards(
+        &self,
+        subjects: &BTreeSet<SubjectKey>,
+        hold: Hold,
+    ) -> Result<SubjectGuards, StoreError> {
+        let mut local = Vec::with_capacity(subjects.len());
+        for subject in subjects {
+            local.push(Local::take(&self.subjects, *subject, hold).await);
+        }
+        let server = match &self.subjects.engine {
+            Engine::Postgres { locks, .. } if !subjects.is_empty() => {
+                Some(ServerLocks::take(locks.acquire().await?, subjects, hold).await?)
+            }
+            Engine::Postgres { .. } | Engine::Sqlite { .. } => None,
+        };
+        Ok(SubjectGuards { _server: server, _local: local })
+    }
+}
+
+impl Local {
+    async fn take(locks: &Arc<SubjectLocks>, subject: SubjectKey, hold: Hold) -> Self {
+        let entry = SubjectLocks::entry(locks, subject);
         let lock = Arc::clone(&entry.lock);
-        let local = match hold {
+        let lock = match hold {
             Hold::Shared => LocalLock::Shared { _guard: lock.read_owned().await },
             Hold::Exclusive => LocalLock::Exclusive { _guard: lock.write_owned().await },
         };
-        let server = match &self.subjects.engine {
-            Engine::Sqlite { .. } => None,
-            Engine::Postgres { locks, .. } => {
-                Some(ServerLock::take(locks.acquire().await?, subject, hold).await?)
-            }
-        };
-        Ok(SubjectGuard { _server: server, _local: local, _entry: entry })
+        Self { _lock: lock, _entry: entry }
+    }
+}
+
+impl fmt::Debug for SubjectGuards {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SubjectGuards")
     }
 }
 
@@ -122,55 +165,52 @@ enum LocalLock {
     Exclusive { _guard: OwnedRwLockWriteGuard<()> },
 }
 
-/// An advisory lock, and the connection whose session holds it.
-struct ServerLock {
+/// Advisory locks, and the connection whose session holds them all.
+struct ServerLocks {
     connection: Option<PoolConnection<Postgres>>,
-    subject: SubjectKey,
-    hold: Hold,
 }
 
-impl ServerLock {
+impl ServerLocks {
     async fn take(
         connection: PoolConnection<Postgres>,
-        subject: SubjectKey,
+        subjects: &BTreeSet<SubjectKey>,
         hold: Hold,
     ) -> Result<Self, StoreError> {
-        // Made before the lock is asked for: if the caller gives up while waiting, dropping this
-        // lets the wait end in the background and gives the lock back.
-        let mut lock = Self { connection: Some(connection), subject, hold };
+        // Made before the locks are asked for: if the caller gives up while waiting, dropping this
+        // lets the wait end in the background and gives the locks back.
+        let mut locks = Self { connection: Some(connection) };
         let statement = match hold {
             Hold::Shared => &LOCK_SHARED,
             Hold::Exclusive => &LOCK_EXCLUSIVE,
         };
-        lock.ask(statement).await?;
-        Ok(lock)
+        // In order of number on every gateway, and each number once.
+        let numbers: BTreeSet<i64> = subjects.iter().copied().map(lock_number).collect();
+        for number in numbers {
+            locks.ask(statement, number).await?;
+        }
+        Ok(locks)
     }
 
-    async fn ask(&mut self, statement: &Statement) -> Result<(), StoreError> {
+    async fn ask(&mut self, statement: &Statement, number: i64) -> Result<(), StoreError> {
         if let Some(connection) = &mut self.connection {
-            let query = postgres(statement.postgres, values![lock_number(self.subject)]);
+            let query = postgres(statement.postgres, values![number]);
             query.fetch_all(&mut **connection).await?;
         }
         Ok(())
     }
 }
 
-impl Drop for ServerLock {
+impl Drop for ServerLocks {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else { return };
-        let unlock = match self.hold {
-            Hold::Shared => &UNLOCK_SHARED,
-            Hold::Exclusive => &UNLOCK_EXCLUSIVE,
-        };
-        let mut lock = Unlocking { connection: Some(connection) };
-        let number = lock_number(self.subject);
+        let mut session = Unlocking { connection: Some(connection) };
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
-                let Some(connection) = &mut lock.connection else { return };
-                let query = postgres(unlock.postgres, values![number]);
+                let Some(connection) = &mut session.connection else { return };
+                let query = postgres(UNLOCK.postgres, values![]);
                 if query.fetch_all(&mut **connection).await.is_ok() {
                     // Unlocked: the session may be used again.
-                    drop(lock.connection.take());
+                    drop(session.connection.take());
                 }
             });
         }
@@ -201,8 +241,6 @@ statements! {
         "select $1 as number", postgres: " from pg_advisory_lock_shared($1)";
     LOCK_EXCLUSIVE = "subjects::take" on "subjects":
         "select $1 as number", postgres: " from pg_advisory_lock($1)";
-    UNLOCK_SHARED = "subjects::drop" on "subjects":
-        "select $1 as number", postgres: " from pg_advisory_unlock_shared($1)";
-    UNLOCK_EXCLUSIVE = "subjects::drop" on "subjects":
-        "select $1 as number", postgres: " from pg_advisory_unlock($1)";
+    UNLOCK = "subjects::drop" on "subjects":
+        "select 1 as number", postgres: " from pg_advisory_unlock_all()";
 }

@@ -12,7 +12,7 @@ use super::error::StoreError;
 use super::log::Head;
 use super::plan::Plan;
 use super::value::{Value, name_of, values};
-use crate::queue::DeliveryState;
+use crate::queue::{DeliveryId, DeliveryState};
 
 /// Reads the head of the log and keeps it locked until the transaction ends.
 pub(super) async fn lock_head(tx: &mut Transaction) -> Result<Head, StoreError> {
@@ -63,7 +63,7 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
             let mut values = values![delivery.0, *token];
             values.append(&mut rest);
             match tx.execute(statement, values).await? {
-                1 => Ok(()),
+                1 => new_votes(tx, *delivery, held_by(settlement)).await,
                 _ => Err(StoreError::LeaseLost),
             }
         }
@@ -71,22 +71,19 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
             let rule = "only what is queued, delivered or acknowledged is collected";
             one(tx, &COLLECTED, values![id.0, *at], rule).await
         }
-        Write::Stop(id, state, reason) => {
-            let states = [DeliveryState::Held, DeliveryState::Withdrawn];
-            let state = one_of(*state, &states, "a delivery is stopped to held or withdrawn")?;
-            let rule = "only what is queued or held is stopped";
-            one(tx, &STOP, values![id.0, state, reason.as_str()], rule).await
-        }
+        Write::Stop(id, state, reason) => stop(tx, *id, *state, reason).await,
         Write::Acknowledged(id, state, reason, at) => {
             let states = [DeliveryState::Accepted, DeliveryState::Rejected];
             let state = one_of(*state, &states, "it is acknowledged as accepted or rejected")?;
-            let rule = "only what is queued, delivered or acknowledged is acknowledged";
+            let rule = "what is held or withdrawn is not acknowledged";
             one(tx, &ACKNOWLEDGED, values![id.0, state, reason.clone(), *at], rule).await
         }
-        Write::LegChanged { leg, state, answered_on, expected_on } => {
-            let values = values![leg.0, name_of(*state), *answered_on, *expected_on];
-            one(tx, &LEG_CHANGED, values, "there is no such leg").await
+        Write::LegChanged { leg, from, state, answered_on, expected_on } => {
+            let values =
+                values![leg.0, name_of(*state), *answered_on, *expected_on, name_of(*from)];
+            one(tx, &LEG_CHANGED, values, "the leg has changed meanwhile").await
         }
+        Write::LegWithheld(leg) => tx.execute(&LEG_WITHHELD, values![leg.0]).await.map(drop),
         Write::LegRestarted(new) => {
             let values = values![
                 new.id.0,
@@ -103,12 +100,38 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
             one(tx, &OVERRIDE, values, "only what is held is voted on").await
         }
         Write::Resume(id, at) => {
-            one(tx, &RESUME, values![id.0, *at], "only what is held is resumed").await
+            let rule = "only what is held, failed or of unknown fate is resumed";
+            one(tx, &RESUME, values![id.0, *at], rule).await
         }
         Write::TrustInForce(fingerprint) => {
             tx.execute(&TRUST_IN_FORCE, values![fingerprint.as_str()]).await.map(drop)
         }
     }
+}
+
+async fn stop(
+    tx: &mut Transaction,
+    id: DeliveryId,
+    state: DeliveryState,
+    reason: &str,
+) -> Result<(), StoreError> {
+    let states = [DeliveryState::Held, DeliveryState::Withdrawn];
+    let name = one_of(state, &states, "a delivery is stopped to held or withdrawn")?;
+    let rule = "only what is queued or held is stopped";
+    one(tx, &STOP, values![id.0, name, reason], rule).await?;
+    new_votes(tx, id, state == DeliveryState::Held).await
+}
+
+fn held_by(settlement: &Settlement) -> bool {
+    matches!(settlement, Settlement::Stopped(DeliveryState::Held, _))
+}
+
+/// Takes the votes off a delivery that is held anew: they were about an earlier hold.
+async fn new_votes(tx: &mut Transaction, id: DeliveryId, held: bool) -> Result<(), StoreError> {
+    if held {
+        tx.execute(&NEW_VOTES, values![id.0]).await?;
+    }
+    Ok(())
 }
 
 /// The statement that settles a lease this way, and its values after the id and the token.
@@ -201,18 +224,24 @@ statements! {
         "update deliveries set state = case when state = 'queued' then 'delivered' else state end,
             delivered_at = coalesce(delivered_at, $2), lease_token = null, lease_expires_at = null
         where id = $1 and state in ('queued', 'delivered', 'accepted', 'rejected')";
-    STOP = "writes::update" on "deliveries":
+    NEW_VOTES = "writes::new_votes" on "overrides":
+        "delete from overrides where delivery_id = $1";
+    STOP = "writes::stop" on "deliveries":
         "update deliveries set state = $2, reason = $3, lease_token = null,
             lease_expires_at = null
         where id = $1 and state in ('queued', 'held')";
     ACKNOWLEDGED = "writes::update" on "deliveries":
         "update deliveries set state = $2, reason = $3, acknowledged_at = $4, lease_token = null,
             lease_expires_at = null
-        where id = $1 and state in ('queued', 'delivered', 'accepted', 'rejected')";
+        where id = $1
+            and state in ('queued', 'delivered', 'accepted', 'rejected', 'unknown', 'failed')";
     LEG_CHANGED = "writes::update" on "legs":
         "update legs set state = $2, answered_on = coalesce($3, answered_on),
             expected_on = coalesce($4, expected_on)
-        where id = $1";
+        where id = $1 and state = $5";
+    LEG_WITHHELD = "writes::update" on "legs":
+        "update legs set state = 'withheld'
+        where id = $1 and state in ('waiting', 'accepted', 'exception')";
     LEG_RESTARTED = "writes::update" on "legs":
         "update legs set received_on = $2, statutory_due = $3, operational_due = $4,
             rule_version = $5, state = $6
@@ -222,7 +251,7 @@ statements! {
         select id, $2, $3, $4 from deliveries where id = $1 and state = 'held'";
     RESUME = "writes::update" on "deliveries":
         "update deliveries set state = 'queued', reason = null, available_at = $2
-        where id = $1 and state = 'held'";
+        where id = $1 and state in ('held', 'failed', 'unknown')";
     TRUST_IN_FORCE = "writes::update" on "trust_in_force":
         "insert into trust_in_force (id, fingerprint) values (1, $1)
         on conflict (id) do update set fingerprint = excluded.fingerprint";

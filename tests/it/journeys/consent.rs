@@ -1,6 +1,6 @@
 //! Agreement to share, and what its withdrawal stops.
 
-use gateway::practice::people;
+use gateway::practice::people::{self, Row};
 use serde_json::json;
 use tests::{TestGateway, each_engine};
 
@@ -109,7 +109,7 @@ fn an_exclusion_counts_even_where_no_consent_is_recorded() {
 #[test]
 fn a_withdrawal_in_the_next_extract_counts_although_the_row_is_known() {
     each_engine("consent_known_row", |gateway| async move {
-        let mut rows = vec![gateway::practice::people::Row::new(6, "CAMHS")];
+        let mut rows = vec![Row::new(6, "CAMHS")];
         gateway.push_rows("k-1", &rows).await;
         assert_eq!(gateway.inbox(gateway.mental()).await.len(), 1);
         rows[0].consent = "WITHDRAWN";

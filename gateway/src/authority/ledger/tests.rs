@@ -9,6 +9,7 @@ fn dated(version: u32, status: ConsentStatus, day: Option<Date>, by: &str) -> Co
     ConsentEntry { decided_on: day, recorded_by: org(by), ..entry(version, status) }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "entries hold an optional date")]
 fn day(day: i8) -> Option<Date> {
     Some(date(2026, 2, day))
 }

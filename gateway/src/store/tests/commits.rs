@@ -138,6 +138,7 @@ async fn what_the_types_promise_the_database_checks_again() {
         let orphan = record(crate::queue::SubmissionId(super::samples::id()), subject(1));
         let no_leg = Write::LegChanged {
             leg: schemas::LegId(super::samples::id()),
+            from: LegState::Waiting,
             state: LegState::Nil,
             answered_on: None,
             expected_on: None,

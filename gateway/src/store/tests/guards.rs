@@ -1,5 +1,6 @@
 //! Guards on people, and the doors a store does not open through.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::samples::subject;
@@ -47,6 +48,94 @@ async fn gateways_on_one_server_wait_for_each_other() {
         drop(alone);
         let again = here.subject_guard(subject(1), Hold::Shared);
         assert!(tokio::time::timeout(Duration::from_secs(10), again).await.unwrap().is_ok());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_people_are_guarded_at_once() {
+    on_both_engines(async |place: Place| {
+        let (here, there) = (place.open().await, place.open().await);
+        let people: BTreeSet<_> = (0..100).map(subject).collect();
+        let taken = here.subject_guards(&people, Hold::Exclusive);
+        let guards = tokio::time::timeout(Duration::from_secs(20), taken).await.unwrap().unwrap();
+        let elsewhere = if here.engine_name() == "sqlite" { &here } else { &there };
+        for person in [0, 57, 99] {
+            assert!(!is_free(elsewhere, person, Hold::Shared).await);
+        }
+        assert!(is_free(elsewhere, 100, Hold::Exclusive).await);
+        drop(guards);
+        assert_eq!(here.subjects.len(), 0);
+        let again = elsewhere.subject_guards(&people, Hold::Shared);
+        assert!(tokio::time::timeout(Duration::from_secs(20), again).await.unwrap().is_ok());
+        let nobody = here.subject_guards(&BTreeSet::new(), Hold::Exclusive).await;
+        assert!(nobody.is_ok());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sets_of_people_that_overlap_do_not_wait_for_each_other_for_ever() {
+    on_both_engines(async |place: Place| {
+        let here = place.open().await;
+        // On a server the second set is taken by another gateway.
+        let there = if here.engine_name() == "sqlite" { here.clone() } else { place.open().await };
+        let takers =
+            [(here.clone(), 0..40), (there, 20..60), (here, 10..50)].map(|(store, range)| {
+                let people: BTreeSet<_> = range.map(subject).collect();
+                tokio::spawn(async move {
+                    for _ in 0..10 {
+                        drop(store.subject_guards(&people, Hold::Exclusive).await.unwrap());
+                    }
+                })
+            });
+        for taker in takers {
+            tokio::time::timeout(Duration::from_secs(30), taker).await.unwrap().unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_gives_up_waiting_for_many_leaves_nothing_locked() {
+    on_both_engines(async |place: Place| {
+        let (here, there) = (place.open().await, place.open().await);
+        let people: BTreeSet<_> = (0..3).map(subject).collect();
+        let other = if here.engine_name() == "sqlite" { &here } else { &there };
+        // Numbers are taken in order, so the first is held when the last is waited for.
+        let last = other.subject_guard(subject(2), Hold::Exclusive).await.unwrap();
+        let waiting = here.subject_guards(&people, Hold::Exclusive);
+        assert!(tokio::time::timeout(Duration::from_millis(300), waiting).await.is_err());
+        drop(last);
+        let again = other.subject_guards(&people, Hold::Exclusive);
+        assert!(tokio::time::timeout(Duration::from_secs(20), again).await.unwrap().is_ok());
+        assert_eq!(here.subjects.len(), 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_must_be_there_is_not_made() {
+    on_both_engines(async |place: Place| {
+        let existing = async |location: crate::store::StoreLocation| {
+            let clock = std::sync::Arc::clone(&place.clock);
+            let entropy = std::sync::Arc::new(crate::entropy::SystemEntropy::default());
+            Store::open_existing(location, super::chain(), clock, entropy).await
+        };
+        if matches!(place.location, crate::store::StoreLocation::Sqlite { .. }) {
+            let error = existing(place.location.clone()).await.unwrap_err();
+            let setting = "database file: it does not exist";
+            assert!(matches!(error, StoreError::Setting { setting: s } if s == setting));
+            assert!(!place.file().exists());
+        }
+        place.open().await.close().await;
+        let store = existing(place.location.clone()).await.unwrap();
+        if store.engine_name() == "sqlite" {
+            let copy = place.folder.path().join("copy.db");
+            store.copy_to(&copy).await.unwrap();
+            let location = crate::store::StoreLocation::Sqlite { path: copy };
+            assert_eq!(existing(location).await.unwrap().audit_head().await.unwrap().size, 0);
+        }
     })
     .await;
 }

@@ -49,6 +49,10 @@ async fn what_was_submitted_is_found_as_it_was_committed() {
         assert_eq!((&found.label, found.about), (&new.label, new.about));
         assert_eq!(found.decisions_pass_on, new.decisions_pass_on);
         assert_eq!(found.accepted_at, at(0));
+        let (me, other) = (organisation("334"), organisation("335"));
+        assert!(store.has_record_about(&me, subject(1)).await.unwrap());
+        assert!(!store.has_record_about(&other, subject(1)).await.unwrap());
+        assert!(!store.has_record_about(&me, subject(2)).await.unwrap());
         assert_eq!(store.answers_to(new.about.unwrap()).await.unwrap(), [new.sealed.record]);
         let envelopes = store.sealed_envelopes(None, 10).await.unwrap();
         assert_eq!(envelopes, [(new.sealed.record, vec![0, 1, 2, 255])]);
@@ -139,10 +143,12 @@ async fn a_held_delivery_goes_again_after_votes_of_different_people() {
         let asked = request(subject(1), "RRK", CarrierKind::Collect);
         let stop = Write::Stop(asked.delivery, DeliveryState::Held, "r.hold".to_owned());
         store.commit(asked.change.write(stop)).await.unwrap();
-        let held = store.holds(None, 10).await.unwrap();
+        let held = store.holds(None, None, 10).await.unwrap();
         assert_eq!((held.len(), held[0].reason.as_deref()), (1, Some("r.hold")));
         let place_of = InboxPlace { available_at: held[0].available_at, id: held[0].id };
-        assert!(store.holds(Some(place_of), 10).await.unwrap().is_empty());
+        assert!(store.holds(None, Some(place_of), 10).await.unwrap().is_empty());
+        assert_eq!(store.holds(Some(&organisation("334")), None, 10).await.unwrap(), held);
+        assert!(store.holds(Some(&organisation("335")), None, 10).await.unwrap().is_empty());
         let vote = |person: &str| Override {
             person: person.to_owned(),
             organisation: organisation("334"),
@@ -186,6 +192,7 @@ async fn the_board_shows_what_is_due_first_and_only_what_was_asked_for() {
         }
         let answered = Write::LegChanged {
             leg: ids[2],
+            from: LegState::Waiting,
             state: LegState::Answered,
             answered_on: Some(date(2026, 12, 1)),
             expected_on: None,
