@@ -10,6 +10,7 @@
     reason = "this is test code: it fails by panicking, and asks the environment what CI requires"
 )]
 
+pub mod binary;
 pub mod gateway;
 pub mod peers;
 #[path = "../../gateway/src/store/tests/postgres.rs"]

@@ -79,6 +79,12 @@ fn a_request_is_collected_as_json_and_answered_with_nil() {
 fn the_description_of_the_api_is_valid_and_names_every_route() {
     let description = gateway::api::openapi_document();
     peers::must_take(&["openapi"], &description.to_string());
+    let file = include_str!("../../../schemas/api/openapi.json");
+    let written: serde_json::Value = serde_json::from_str(file).expect("JSON");
+    assert_eq!(
+        written, description,
+        "write it again: cargo run -- openapi > schemas/api/openapi.json"
+    );
     for route in &gateway::api::ROUTES {
         let operation = &description["paths"][route.path][route.method.to_lowercase()];
         assert_eq!(operation["summary"], route.summary, "{} {}", route.method, route.path);

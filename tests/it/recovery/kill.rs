@@ -1,9 +1,7 @@
 //! `kill -9` of the real binary under load: nothing acknowledged is lost, nothing happens twice.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -12,6 +10,7 @@ use gateway::practice::client::Partner;
 use gateway::practice::{Plan, Stage, StorePlan, people};
 use serde_json::Value;
 use tempfile::TempDir;
+use tests::binary::{self, Binary};
 use tests::postgres;
 
 /// A message that was acknowledged: its key, what was sent, and what was answered.
@@ -43,7 +42,7 @@ fn run(store: StorePlan, rounds: u32) {
         let counter = Arc::new(AtomicU32::new(0));
         let mut acknowledged: Vec<Acknowledged> = Vec::new();
         for round in 0..rounds {
-            let mut gateway = Running::start(stage.config_path());
+            let mut gateway = Binary::start(stage.config_path(), Stdio::null());
             gateway.wait_until_ready(&la).await;
             let load: Vec<_> = (0..SENDERS)
                 .map(|_| tokio::spawn(load(la.clone(), Arc::clone(&counter))))
@@ -56,7 +55,7 @@ fn run(store: StorePlan, rounds: u32) {
             }
         }
         assert!(acknowledged.len() > 20, "only {} were acknowledged", acknowledged.len());
-        let mut gateway = Running::start(stage.config_path());
+        let mut gateway = Binary::start(stage.config_path(), Stdio::null());
         gateway.wait_until_ready(&la).await;
         for (key, message, first) in &acknowledged {
             let again = la.send(key, message).await.expect("an answer");
@@ -67,7 +66,7 @@ fn run(store: StorePlan, rounds: u32) {
         let sent = usize::try_from(counter.load(Ordering::SeqCst)).expect("a count");
         assert!(legs >= acknowledged.len() && legs <= sent, "{legs} legs from {sent} requests");
         gateway.kill();
-        let verified = binary_command()
+        let verified = binary::command()
             .args(["audit", "verify", "--json", "-c"])
             .arg(stage.config_path())
             .output()
@@ -110,60 +109,4 @@ async fn count_legs(la: &Partner) -> usize {
             None => return count,
         }
     }
-}
-
-/// The real binary, killed when dropped.
-struct Running(Child);
-
-impl Running {
-    fn start(config: &Path) -> Self {
-        let child = binary_command()
-            .args(["serve", "-c"])
-            .arg(config)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        Self(child.expect("the gateway starts"))
-    }
-
-    async fn wait_until_ready(&mut self, la: &Partner) {
-        for _ in 0..600 {
-            if la.get("/v1/whoami", None).await.is_ok_and(|reply| reply.status == 200) {
-                return;
-            }
-            assert!(self.0.try_wait().expect("a state").is_none(), "the gateway ended by itself");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("the gateway did not become ready");
-    }
-
-    /// `kill -9`: no chance to tidy up.
-    fn kill(&mut self) {
-        self.0.kill().expect("it is killed");
-        self.0.wait().expect("it is gone");
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
-/// The binary under test, built once if it is not there yet.
-fn binary_command() -> Command {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    let path = BINARY.get_or_init(|| {
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "gateway", "--bin", "ehc-gateway"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status();
-        assert!(built.expect("cargo runs").success(), "the binary does not build");
-        let test = std::env::current_exe().expect("a path");
-        let profile = test.parent().and_then(Path::parent).expect("the target folder");
-        profile.join("ehc-gateway")
-    });
-    Command::new(path)
 }

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gateway::practice::people;
+use gateway::practice::{Plan, Stage, StorePlan, people};
 use serde_json::json;
+use tests::binary::Binary;
 use tests::{Engine, TestGateway};
 
 const FAMILY: &str = "Quizzlethwaite";
@@ -64,7 +65,48 @@ fn the_hunt_finds_a_planted_leak() {
 }
 
 #[test]
-fn no_child_is_named_in_database_metrics_errors_or_log() {
+fn no_child_is_named_in_what_the_binary_logs_at_its_most_talkative() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let clock = std::sync::Arc::new(gateway::clock::SystemClock);
+        let plan = Plan { dir: folder.path().to_owned(), store: StorePlan::Sqlite, clock };
+        let stage = Stage::set(plan).expect("a stage");
+        let mut config = std::fs::read_to_string(stage.config_path()).expect("a file");
+        config.push_str("\n[log]\nlevel = \"trace\"\njson = true\n");
+        std::fs::write(stage.config_path(), config).expect("a file");
+        let file = folder.path().join("log.jsonl");
+        let log = std::fs::File::create(&file).expect("a file");
+        let mut gateway = Binary::start(stage.config_path(), log.into());
+        let la = stage.authority();
+        gateway.wait_until_ready(&la).await;
+
+        let today = gateway::clock::Clock::today(&gateway::clock::SystemClock);
+        let mut child = people::child(4);
+        child.family_name = FAMILY.to_owned();
+        child.given_names = GIVEN.to_owned();
+        let mut message = people::request(&la.code, "L-1", &child, &["CAMHS", "SALT"], today);
+        assert_eq!(la.send("l-1", &message).await.expect("an answer").status, 201);
+        message["subject"]["date_of_birth"] = json!(FAMILY);
+        assert_eq!(la.send(FAMILY, &message).await.expect("an answer").status, 422);
+        let broken = format!("{{\"{FAMILY}\": {GIVEN}");
+        let reply = la.post("/v1/messages", "application/json", "l-3", broken).await;
+        assert_eq!(reply.expect("an answer").status, 400);
+        let reply = la.get(&format!("/v1/{FAMILY}?{GIVEN}={STREET}"), None).await;
+        assert_eq!(reply.expect("an answer").status, 404);
+        assert!(gateway.stop(), "it did not stop in good order");
+
+        let log = std::fs::read(&file).expect("the log");
+        let text = String::from_utf8_lossy(&log);
+        assert!(text.contains("/v1/messages"), "nothing was logged: {text}");
+        let mut canaries = vec![FAMILY.to_owned(), GIVEN.to_owned(), STREET.to_owned()];
+        canaries.push(child.nhs_number.clone());
+        hunt("the log", &log, &canaries);
+    });
+}
+
+#[test]
+fn no_child_is_named_in_database_metrics_errors_or_audit_log() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let gateway = TestGateway::start(Engine::Sqlite).await;
