@@ -182,6 +182,13 @@ async fn nothing_here() -> Problem {
     Problem::new(Kind::NotFound, "There is no such route. GET /v1/openapi.json describes them all.")
 }
 
+fn too_many() -> Problem {
+    Problem::new(
+        Kind::TemporarilyUnavailable,
+        "Your organisation has too many requests in hand. Wait for some to be answered, then send this one again.",
+    )
+}
+
 type EntryState = (Arc<App>, Option<&'static Route>);
 
 /// The one way in. The outer layer (no route) authenticates, logs and renders problems; the inner
@@ -254,9 +261,16 @@ async fn outermost(
     }
     let response = match identify(app, peer, request.headers()) {
         Ok(caller) => {
+            let place = app.take_place(caller.peer.organisation());
             request.extensions_mut().insert(caller);
             let within = app.config.gateway.request_timeout();
-            match tokio::time::timeout(within, next.run(request)).await {
+            let answer = async {
+                match place {
+                    Some(_place) => next.run(request).await,
+                    None => too_many().into_response(),
+                }
+            };
+            match tokio::time::timeout(within, answer).await {
                 Ok(response) => response,
                 Err(_) => Problem::new(
                     Kind::TemporarilyUnavailable,

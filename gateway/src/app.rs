@@ -67,6 +67,7 @@ pub struct App {
     routing: Routing,
     mappings: BTreeMap<String, Mapping>,
     claimed: Mutex<BTreeSet<(OrganisationCode, String)>>,
+    in_hand: Mutex<BTreeMap<OrganisationCode, usize>>,
     stopping: AtomicBool,
 }
 
@@ -182,6 +183,18 @@ impl App {
         claimed.insert(claim.clone()).then_some(KeyClaim { app: self, claim })
     }
 
+    /// A place for one request of a partner; `None` when it has as many in hand as it may, so that
+    /// one partner never takes the gateway from the others.
+    pub fn take_place(&self, partner: &OrganisationCode) -> Option<Place<'_>> {
+        let mut in_hand = self.in_hand.lock().ok()?;
+        let count = in_hand.entry(partner.clone()).or_default();
+        if *count >= IN_HAND_MAX {
+            return None;
+        }
+        *count += 1;
+        Some(Place { app: self, partner: partner.clone() })
+    }
+
     /// Whether the gateway is stopping.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
@@ -209,6 +222,23 @@ impl Drop for KeyClaim<'_> {
     fn drop(&mut self) {
         if let Ok(mut claimed) = self.app.claimed.lock() {
             claimed.remove(&self.claim);
+        }
+    }
+}
+
+/// One request of a partner in hand; given back when dropped.
+#[derive(Debug)]
+pub struct Place<'a> {
+    app: &'a App,
+    partner: OrganisationCode,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if let Ok(mut in_hand) = self.app.in_hand.lock()
+            && let Some(count) = in_hand.get_mut(&self.partner)
+        {
+            *count = count.saturating_sub(1);
         }
     }
 }
@@ -251,5 +281,7 @@ impl KeyFiles {
     }
 }
 
+/// Requests of one partner in hand at once: a case system's batch jobs need a handful.
+const IN_HAND_MAX: usize = 64;
 /// The name of the first retention period's wrapping key.
 const FIRST_PERIOD: &str = "first";

@@ -270,7 +270,7 @@ impl Entry {
 impl SubjectKey {
     /// Sixty-four hexadecimal digits.
     pub fn to_hex(self) -> String {
-        hex(&self.0)
+        crate::entropy::hex(&self.0)
     }
 
     /// From sixty-four hexadecimal digits.
@@ -283,12 +283,6 @@ impl SubjectKey {
         let bytes: Vec<u8> = bytes.collect();
         (digits.len() == 64).then(|| bytes.try_into().ok().map(Self)).flatten()
     }
-}
-
-/// Bytes in hexadecimal, small letters.
-pub fn hex(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
 }
 
 impl fmt::Debug for SubjectKey {

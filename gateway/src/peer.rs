@@ -12,7 +12,6 @@
 //! Limits: one organisation per certificate. A certificate that names two is refused, not split.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -55,18 +54,6 @@ pub struct Peer {
     serial: String,
     not_after: Timestamp,
     key_exchange: KeyExchange,
-    person: Option<Person>,
-}
-
-/// The person behind a system's call, as the partner's system says. Never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Person {
-    /// Who, in the partner's own terms.
-    pub id: String,
-    /// In what role.
-    pub role: String,
-    /// For what purpose.
-    pub purpose: Option<String>,
 }
 
 /// Why a certificate that comes from the right authority is still not a partner's.
@@ -145,7 +132,6 @@ impl Peers {
             serial: facts.serial,
             not_after: facts.not_after,
             key_exchange: leaf.key_exchange(),
-            person: None,
         })
     }
 
@@ -209,18 +195,6 @@ impl Peer {
         self.key_exchange
     }
 
-    /// The person behind this call, if the partner named one.
-    pub fn person(&self) -> Option<&Person> {
-        self.person.as_ref()
-    }
-
-    /// The same peer acting for a person.
-    #[must_use]
-    pub fn acting_for(mut self, person: Person) -> Self {
-        self.person = Some(person);
-        self
-    }
-
     /// The peer as the audit log names it. The person is left to who can make pseudonyms.
     pub fn actor(&self) -> Actor {
         Actor {
@@ -228,29 +202,8 @@ impl Peer {
             method: "mutual-tls".to_owned(),
             certificate: Some(self.pin.to_hex()),
             person: None,
-            role: self.person.as_ref().map(|person| person.role.clone()),
+            role: None,
         }
-    }
-
-    /// A peer out of nothing, for unit tests of what peers may do.
-    #[cfg(test)]
-    pub(crate) fn for_tests(organisation: &str, roles: &[Role]) -> Self {
-        Self {
-            organisation: OrganisationCode::parse(organisation).expect("a code"),
-            name: organisation.to_owned(),
-            roles: roles.iter().copied().collect(),
-            pin: Pin::new([7; 32]),
-            serial: "01".to_owned(),
-            not_after: Timestamp::MAX,
-            key_exchange: KeyExchange::X25519MlKem768,
-            person: None,
-        }
-    }
-}
-
-impl fmt::Debug for Person {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Person(hidden)")
     }
 }
 

@@ -186,7 +186,7 @@ fn public_key(jwk: &Value) -> Option<[u8; 32]> {
 fn key_id(public: &[u8; 32]) -> String {
     let x = BASE64_URL_SAFE_NO_PAD.encode(public);
     let members = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
-    BASE64_URL_SAFE_NO_PAD.encode(signing::sha256(members.as_bytes()))
+    BASE64_URL_SAFE_NO_PAD.encode(crate::entropy::sha256(members.as_bytes()))
 }
 
 const ALG: &str = "EdDSA";

@@ -67,7 +67,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use ring::digest;
 use schemas::catalogue::DataClass;
 use schemas::record::Attachment;
 use schemas::{OrganisationCode, PersonalBytes, PersonalText, Record, RecordId};
@@ -362,7 +361,7 @@ impl SealedRecord {
 
     /// The hash of the sealed bytes, for the audit entry that vouches for them.
     pub fn sha256_hex(&self) -> String {
-        sha256_hex(&self.envelope)
+        crate::entropy::sha256_hex(&self.envelope)
     }
 
     fn context(&self, schema_version: u32) -> Context {
@@ -394,13 +393,8 @@ impl SealedBlob {
 
     /// The hash of the sealed bytes.
     pub fn sha256_hex(&self) -> String {
-        sha256_hex(&self.envelope)
+        crate::entropy::sha256_hex(&self.envelope)
     }
-}
-
-/// SHA-256 in hexadecimal.
-pub fn sha256_hex(bytes: &[u8]) -> String {
-    crate::audit::hex(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
 fn blob_context(kind: BlobKind, place: Uuid, owner: &OrganisationCode) -> Context {

@@ -4,7 +4,6 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::print_stderr,
-    clippy::panic,
     reason = "this is test code: it fails by panicking"
 )]
 

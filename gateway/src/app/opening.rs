@@ -84,6 +84,7 @@ impl App {
             routing,
             mappings,
             claimed: Mutex::new(BTreeSet::new()),
+            in_hand: Mutex::new(BTreeMap::new()),
             stopping: AtomicBool::new(false),
             config,
         })

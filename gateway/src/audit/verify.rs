@@ -198,7 +198,7 @@ impl Verifier {
         let root = self.tree.and_then(|tree| tree.root().ok());
         Verification {
             entries: self.rows,
-            root: root.map(|root| super::hex(&root)),
+            root: root.map(|root| crate::entropy::hex(&root)),
             checkpoints_checked: self.checked,
             records_checked,
             faults: self.faults,

@@ -72,10 +72,3 @@ fn what_is_not_one_certificate_is_unreadable() {
         assert_eq!(peers.check(bytes, now()), Err(PeerRefusal::Unreadable));
     }
 }
-
-#[test]
-fn a_person_is_never_printed() {
-    let person = Person { id: "canary".to_owned(), role: "officer".to_owned(), purpose: None };
-    let peer = Peer::for_tests("334", &[Role::LaCaseSystem]).acting_for(person);
-    assert!(!format!("{peer:?}").contains("canary"));
-}

@@ -129,23 +129,13 @@ impl Batch<'_> {
             let (now, today) = (self.app.clock.now(), self.app.clock.today());
             let rules = self.app.rule_book();
             let ruling = authority::release(&question, delivery.id, &evidence, rules, now, today);
-            match ruling {
-                Ruling::Granted(..) => {}
-                Ruling::Hold(note) => changes.push(super::sending::stopped(
-                    &delivery,
-                    subject,
-                    note,
-                    DeliveryState::Held,
-                    &self.sender.actor,
-                )),
-                Ruling::Refused(note) => changes.push(super::sending::stopped(
-                    &delivery,
-                    subject,
-                    note,
-                    DeliveryState::Withdrawn,
-                    &self.sender.actor,
-                )),
-            }
+            let (note, state) = match ruling {
+                Ruling::Granted(..) => continue,
+                Ruling::Hold(note) => (note, DeliveryState::Held),
+                Ruling::Refused(note) => (note, DeliveryState::Withdrawn),
+            };
+            let actor = &self.sender.actor;
+            changes.push(super::sending::stopped(&delivery, stored.subject, note, state, actor));
         }
         Ok(changes)
     }

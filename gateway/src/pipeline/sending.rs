@@ -234,7 +234,7 @@ async fn stop(
     state: DeliveryState,
     actor: &Actor,
 ) -> Result<(), CollectError> {
-    let change = stopped_change(delivery, stored.subject, note, state, actor);
+    let change = stopped(delivery, stored.subject, note, state, actor);
     app.store.commit(change).await?;
     Ok(())
 }
@@ -254,16 +254,6 @@ pub(crate) fn question(delivery: &Delivery, stored: &StoredRecord) -> Question {
 
 /// The change that stops a delivery, with the rule and reason.
 pub(super) fn stopped(
-    delivery: &Delivery,
-    subject: SubjectKey,
-    note: DecisionNote,
-    state: DeliveryState,
-    actor: &Actor,
-) -> Change {
-    stopped_change(delivery, Some(subject), note, state, actor)
-}
-
-fn stopped_change(
     delivery: &Delivery,
     subject: Option<SubjectKey>,
     note: DecisionNote,

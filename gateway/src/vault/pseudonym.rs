@@ -26,8 +26,9 @@ use zeroize::Zeroizing;
 use super::VaultError;
 use super::envelope::push_list;
 use super::keyring::{decode_32, make_encoded_secret};
-use crate::audit::{SubjectKey, hex};
+use crate::audit::SubjectKey;
 use crate::entropy::Entropy;
+use crate::entropy::hex;
 use crate::secret_file;
 
 /// Makes pseudonyms under the keys of this deployment.

@@ -51,7 +51,7 @@ fn an_honest_log_is_whole() {
     let found = verify(&rows, vec![kept(0, "a"), kept(50, "a"), kept(200, "a")], Some(&sealed()));
     assert!(found.is_whole(), "{:?}", found.faults);
     assert_eq!((found.entries, found.checkpoints_checked, found.records_checked), (200, 3, 20));
-    assert_eq!(found.root, Some(crate::audit::hex(&frontier.root().unwrap())));
+    assert_eq!(found.root, Some(crate::entropy::hex(&frontier.root().unwrap())));
 }
 
 #[test]
