@@ -2,7 +2,7 @@
 //!
 //! [`ROUTES`] says for every route who may call it and whether a person must be named; the router,
 //! the API description and the safety tests are all made from it, so a route cannot be added
-//! without being classified. Every request passes [`entry`]: the peer is checked again, roles are
+//! without being classified. Every request passes `entry`: a caller is identified, roles are
 //! enforced, refusals are audited, and one line is logged at the end.
 
 pub mod problem;

@@ -12,7 +12,7 @@ pub mod people;
 pub mod postgres;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use schemas::OrganisationCode;
 use crate::app::{App, AppError, KeyFiles};
 use crate::clock::Clock;
 use crate::config::{Config, Partner, TlsSection};
-use crate::entropy::SystemEntropy;
+use crate::entropy::{Entropy, SystemEntropy};
 use crate::peer::Role;
 use crate::pki::{PkiError, Practice, PracticePlan};
 use crate::queue::CarrierKind;
@@ -403,11 +403,22 @@ fn organisation(code: &'static str) -> Result<OrganisationCode, PracticeError> {
     OrganisationCode::parse(code).or(Err(PracticeError::Code(code)))
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago, below those that outgoing connections are given: so that
+/// none of them takes it before the gateway does.
 fn free_port() -> Result<SocketAddr, PracticeError> {
-    let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let listener = TcpListener::bind((loopback, 0)).map_err(PracticeError::Port)?;
-    listener.local_addr().map_err(PracticeError::Port)
+    let entropy = SystemEntropy::default();
+    let mut last = std::io::Error::other("no port was tried");
+    for _ in 0..PORTS_TRIED {
+        let mut random = [0u8; 2];
+        entropy.fill(&mut random).map_err(PkiError::from)?;
+        let port = FIRST_PORT + u16::from_be_bytes(random) % PORTS;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        match TcpListener::bind(address) {
+            Ok(_) => return Ok(address),
+            Err(error) => last = error,
+        }
+    }
+    Err(PracticeError::Port(last))
 }
 
 fn write(file: &Path, text: &str) -> Result<(), PracticeError> {
@@ -430,6 +441,10 @@ const MEMBERS: [(&str, &str); 6] = [
 ];
 /// The practice gateway's own code.
 const GATEWAY: &str = "EHCGW";
+/// The ports a practice world listens on: 10,000 to 29,999.
+const FIRST_PORT: u16 = 10_000;
+const PORTS: u16 = 20_000;
+const PORTS_TRIED: usize = 50;
 /// Long enough for the demo's weeks to pass.
 const VALID_DAYS: u32 = 180;
 
