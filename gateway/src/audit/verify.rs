@@ -79,6 +79,8 @@ pub enum FaultKind {
         /// How many entries that checkpoint saw.
         checkpoint_size: u64,
     },
+    /// The head of the log has no checkpoint of this gateway: its end was not written by it.
+    Unsigned,
     /// A sealed record is not the one that the entry vouches for.
     RecordChanged {
         /// Which.
@@ -326,6 +328,10 @@ impl fmt::Display for FaultKind {
                 f,
                 "from here on and before entry {checkpoint_size} something was rewritten: a \
                  checkpoint over {checkpoint_size} entries saw another log"
+            ),
+            Self::Unsigned => f.write_str(
+                "the end of the log has no checkpoint signed by this gateway: something was \
+                 added or taken away there",
             ),
             Self::RecordChanged { record } => {
                 write!(f, "the sealed record {record} is not the one this entry vouches for")

@@ -21,7 +21,7 @@ use crate::app::App;
 use crate::audit::{DecisionNote, Event, EventKind, SubjectKey};
 use crate::authority::{self, ConsentEntry, Question, RecordFacts};
 use crate::peer::Role;
-use crate::queue::{CarrierKind, DeliveryId, DeliveryState, LegState, SubmissionId};
+use crate::queue::{CarrierKind, Delivery, DeliveryId, DeliveryState, LegState, SubmissionId};
 use crate::receipt::{LegOutcome, RowOutcome, RowResult};
 use crate::store::{
     Change, Hold, NewDelivery, NewLeg, NewQuarantine, NewRecord, SubjectGuards, Write,
@@ -39,6 +39,8 @@ pub(super) struct Batch<'a> {
     pub(super) recorded: BTreeMap<SubjectKey, Vec<ConsentEntry>>,
     /// People whose queued deliveries must be decided again before this batch is acknowledged.
     pub(super) restricted: BTreeSet<SubjectKey>,
+    /// What this batch sends on its way, with the questions it was decided on.
+    pub(super) queued: Vec<(Delivery, Question)>,
     /// Where earlier rows of this batch have brought legs.
     pub(super) legs: BTreeMap<LegId, LegState>,
     pub(super) seen: BTreeMap<[u8; 32], (RecordId, [u8; 32])>,
@@ -90,6 +92,7 @@ impl<'a> Batch<'a> {
             changes: Vec::new(),
             recorded: BTreeMap::new(),
             restricted: BTreeSet::new(),
+            queued: Vec::new(),
             legs: BTreeMap::new(),
             seen: BTreeMap::new(),
             mode,
@@ -413,9 +416,26 @@ impl<'a> Batch<'a> {
         }))
     }
 
+    fn delivery(&self, facts: &Facts, to: &Destination) -> Delivery {
+        Delivery {
+            id: to.delivery,
+            record: facts.id,
+            kind: facts.kind,
+            sender: self.sender.organisation.clone(),
+            recipient: to.recipient.clone(),
+            service: to.service.clone(),
+            carrier: to.carrier,
+            state: DeliveryState::Queued,
+            attempts: 0,
+            available_at: self.app.clock.now(),
+            delivered_at: None,
+            reason: None,
+        }
+    }
+
     /// The delivery to one recipient and, for requests, its clock.
     fn deliver(
-        &self,
+        &mut self,
         facts: &Facts,
         to: &Destination,
         note: &DecisionNote,
@@ -442,6 +462,9 @@ impl<'a> Batch<'a> {
             due_on: None,
         };
         let reason = (state != DeliveryState::Queued).then(|| note.rule.clone());
+        if state == DeliveryState::Queued {
+            self.queued.push((self.delivery(facts, to), self.question(facts, to)));
+        }
         let mut change = Change::because(event).write(Write::Delivery(NewDelivery {
             id: to.delivery,
             record: facts.id,

@@ -118,16 +118,22 @@ impl Batch<'_> {
         &self,
         subject: SubjectKey,
     ) -> Result<Vec<Change>, ReceiveError> {
+        let stored = self.app.store.queued_for_subject(subject).await?;
+        let mut on_its_way = Vec::new();
+        for delivery in stored.into_iter().filter(|d| d.state == DeliveryState::Queued) {
+            if let Some(record) = self.app.store.find_record(delivery.record).await? {
+                let question = super::sending::question(&delivery, &record);
+                on_its_way.push((delivery, question));
+            }
+        }
+        // What earlier rows of this batch sent on its way is not stored yet.
+        let own = self.queued.iter().filter(|(_, question)| question.subject == Some(subject));
+        on_its_way.extend(own.cloned());
+        let (now, today) = (self.app.clock.now(), self.app.clock.today());
+        let rules = self.app.rule_book();
         let mut changes = Vec::new();
-        let on_its_way = self.app.store.queued_for_subject(subject).await?;
-        for delivery in on_its_way.into_iter().filter(|d| d.state == DeliveryState::Queued) {
-            let Some(stored) = self.app.store.find_record(delivery.record).await? else {
-                continue;
-            };
-            let question = super::sending::question(&delivery, &stored);
+        for (delivery, question) in on_its_way {
             let evidence = self.evidence(&question, Some(delivery.id), None).await?;
-            let (now, today) = (self.app.clock.now(), self.app.clock.today());
-            let rules = self.app.rule_book();
             let ruling = authority::release(&question, delivery.id, &evidence, rules, now, today);
             let (note, state) = match ruling {
                 Ruling::Granted(..) => continue,
@@ -135,7 +141,7 @@ impl Batch<'_> {
                 Ruling::Refused(note) => (note, DeliveryState::Withdrawn),
             };
             let actor = &self.sender.actor;
-            changes.push(super::sending::stopped(&delivery, stored.subject, note, state, actor));
+            changes.push(super::sending::stopped(&delivery, Some(subject), note, state, actor));
         }
         Ok(changes)
     }

@@ -107,6 +107,21 @@ fn an_exclusion_counts_even_where_no_consent_is_recorded() {
 }
 
 #[test]
+fn a_withdrawal_later_in_the_same_file_stops_an_earlier_row() {
+    each_engine("consent_same_file", |gateway| async move {
+        let mut rows = vec![Row::new(6, "CAMHS"), Row::new(6, "PAEDIATRICS")];
+        rows[1].reference = "AR-LATER".to_owned();
+        rows[1].consent = "WITHDRAWN";
+        gateway.push_rows("f-1", &rows).await;
+        assert!(gateway.inbox(gateway.mental()).await.is_empty());
+        assert!(gateway.inbox(gateway.acute()).await.is_empty());
+        let board = gateway.board(gateway.la()).await;
+        assert!(board.iter().all(|line| line["state"] == "withheld"), "{board:?}");
+        gateway.end().await;
+    });
+}
+
+#[test]
 fn a_withdrawal_in_the_next_extract_counts_although_the_row_is_known() {
     each_engine("consent_known_row", |gateway| async move {
         let mut rows = vec![Row::new(6, "CAMHS")];

@@ -88,6 +88,26 @@ fn a_cut_tail_is_found_by_the_checkpoint_a_partner_kept() {
     });
 }
 
+#[test]
+fn an_end_of_the_log_without_our_signature_is_found() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let (gateway, copy, _) = a_log().await;
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&copy);
+        let forger = sqlx::SqlitePool::connect_with(options).await.expect("it opens");
+        let done =
+            sqlx::query("delete from checkpoints where size = (select size from audit_head)")
+                .execute(&forger)
+                .await;
+        assert_eq!(done.expect("it is deleted").rows_affected(), 1);
+        forger.close().await;
+        let found = gateway.cast.verify_copy(&copy, &[]).await.expect("it is read");
+        assert_eq!(found.faults.len(), 1, "{:?}", found.faults);
+        assert!(found.faults[0].to_string().contains("no checkpoint"), "{:?}", found.faults);
+        gateway.end().await;
+    });
+}
+
 /// Where each entry's leaf stands in the file, found by its place in the log. A page that was
 /// split may keep an old copy of a row, so an entry may stand in more than one place.
 fn places_of_entries(file: &[u8], entries: u64) -> Vec<(u64, Vec<usize>)> {
