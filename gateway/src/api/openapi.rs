@@ -78,22 +78,25 @@ fn operation(route: &Route) -> Value {
     for name in query_parameters(route.id) {
         parameters.push(json!({ "name": name, "in": "query", "schema": { "type": "string" } }));
     }
-    if route.method == "POST" && route.id != RouteId::Rehearse && route.id != RouteId::FindConsents
-    {
+    let once = route.method == "POST"
+        && route.id != RouteId::Rehearse
+        && route.id != RouteId::FindConsents;
+    if once {
         parameters.push(header_parameter("Idempotency-Key", true));
     }
     if route.person {
         parameters.push(header_parameter("EHC-Acting-User", true));
         parameters.push(header_parameter("EHC-Acting-Role", false));
     }
+    let headers = if once { answer_headers() } else { json!({}) };
     let mut operation = json!({
         "operationId": format!("{:?}", route.id),
         "summary": route.summary,
         "description": format!("For: {}.", roles.join(", ")),
         "parameters": parameters,
         "responses": {
-            "200": { "description": "Done." },
-            "201": { "description": "Stored, and answered with a signed receipt." },
+            "200": { "description": "Done.", "headers": headers },
+            "201": { "description": "Stored, and answered with a signed receipt.", "headers": headers },
             "default": {
                 "description": "A problem; `code` names it.",
                 "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
@@ -104,6 +107,18 @@ fn operation(route: &Route) -> Value {
         object.insert("requestBody".to_owned(), body);
     }
     operation
+}
+
+/// The headers of an answer that is given once per idempotency key.
+fn answer_headers() -> Value {
+    let header =
+        |kind: &str, text: &str| json!({ "description": text, "schema": { "type": kind } });
+    json!({
+        "EHC-Submission": header("string", "The submission; quote it when you ask about it."),
+        "EHC-Log-Entry": header("integer", "The place of its entry in the audit log, from 0."),
+        "EHC-Log-Checkpoint": header("string", "A signed checkpoint that covers the entry, in base64; keep it."),
+        "Idempotency-Replayed": header("string", "`true` when this answer was given before; absent otherwise."),
+    })
 }
 
 fn header_parameter(name: &str, required: bool) -> Value {
