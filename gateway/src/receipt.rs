@@ -3,11 +3,12 @@
 //! Owns the claims and their form, a compact JWS (RFC 7515) with Ed25519 (RFC 8037). It must never
 //! know content: rows are told by position, issues by rule and position, records by our own ids.
 //!
-//! ```no_run
+//! ```
 //! # use gateway::receipt::{Receipt, ReceiptSigner, verify};
-//! # let (signer, receipt): (ReceiptSigner, Receipt) = unimplemented!();
-//! let jws = signer.sign(&receipt).unwrap();
-//! assert_eq!(verify(&jws, &signer.public_jwk()).unwrap(), receipt);
+//! # fn prove(signer: &ReceiptSigner, receipt: &Receipt) {
+//! let jws = signer.sign(receipt).unwrap();
+//! assert_eq!(verify(&jws, &signer.public_jwk()).unwrap(), *receipt);
+//! # }
 //! ```
 //!
 //! Limits: one algorithm, one type; anything else in the header is refused, `none` included.

@@ -26,15 +26,17 @@ pub use wire::{WireAttachment, message_schema};
 /// A checked message. Cannot be built except by a check, printed, or serialised by accident.
 ///
 /// ```compile_fail
-/// let record: schemas::Record = unimplemented!();
-/// let _ = serde_json::to_vec(&record);
+/// fn leak(record: &schemas::Record) {
+///     let _ = serde_json::to_vec(record);
+/// }
 /// ```
 ///
 /// The twin that compiles, so that the example above fails for the right reason:
 ///
-/// ```no_run
-/// let record: schemas::Record = unimplemented!();
-/// let _ = record.expose_json();
+/// ```
+/// fn read(record: &schemas::Record) {
+///     let _ = record.expose_json();
+/// }
 /// ```
 pub struct Record {
     pub(crate) message: Message,

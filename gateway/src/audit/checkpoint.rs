@@ -4,12 +4,12 @@
 //! that signs them. It must never know entries. The text of a checkpoint is: origin, size, root,
 //! and one line of our own, `time` with the instant.
 //!
-//! ```no_run
+//! ```
 //! # use gateway::audit::checkpoint::{Checkpoint, LogSigner};
-//! # let (signer, root, now) = (unimplemented!(), [0; 32], jiff::Timestamp::UNIX_EPOCH);
-//! # let signer: LogSigner = signer;
+//! # fn keep(signer: &LogSigner, root: [u8; 32], now: jiff::Timestamp) {
 //! let note = signer.sign_checkpoint(0, root, now).unwrap();
 //! let kept = Checkpoint::parse_and_verify(&note, &signer.vkey()).unwrap();
+//! # }
 //! ```
 //!
 //! Parsing always verifies: there is no unverified checkpoint. Signatures by others (cosignatures)
