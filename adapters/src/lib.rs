@@ -12,6 +12,7 @@ use schemas::{Draft, Issue, LegId, OrganisationCode, PersonalBytes, Record, Serv
 use uuid::Uuid;
 
 pub mod csv;
+pub mod feed;
 pub mod fhir;
 pub mod json;
 pub mod limits;
@@ -28,8 +29,17 @@ pub enum Format {
     Csv,
     /// The canonical JSON message.
     Json,
-    /// A FHIR R4 message Bundle.
+    /// A FHIR message Bundle as JSON: R4, or the STU3 of ITK3 documents.
     Fhir,
+    /// The same as XML.
+    FhirXml,
+    /// A workbook, read through a mapping file.
+    Xlsx,
+    /// XML whose root element says what it is: a return or export of an authority, a Kettering
+    /// letter, an ITK CDA document.
+    Xml,
+    /// HL7 v2 (ER7).
+    Hl7,
 }
 
 impl Format {
@@ -40,6 +50,10 @@ impl Format {
             "text/csv" => Some(Self::Csv),
             "application/json" => Some(Self::Json),
             "application/fhir+json" => Some(Self::Fhir),
+            "application/fhir+xml" => Some(Self::FhirXml),
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" => Some(Self::Xlsx),
+            "application/xml" | "text/xml" => Some(Self::Xml),
+            "application/hl7-v2" | "x-application/hl7-v2+er7" => Some(Self::Hl7),
             _ => None,
         }
     }
@@ -50,8 +64,28 @@ impl Format {
             Self::Csv => "text/csv; charset=utf-8",
             Self::Json => "application/json",
             Self::Fhir => "application/fhir+json; fhirVersion=4.0",
+            Self::FhirXml => "application/fhir+xml; fhirVersion=4.0",
+            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            Self::Xml => "application/xml; charset=utf-8",
+            Self::Hl7 => "application/hl7-v2",
         }
     }
+
+    /// Whether a file of this format holds rows: many requests, each accepted or not on its own.
+    pub fn is_tabular(self) -> bool {
+        matches!(self, Self::Csv | Self::Xlsx)
+    }
+}
+
+/// What a reader is told about the source of the bytes, by configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// The organisation that sends, as authenticated.
+    pub organisation: &'a str,
+    /// The mapping of its tabular files and person-level XML.
+    pub mapping: Option<&'a mapping::Mapping>,
+    /// What its feed may leave out, and what it stands for then.
+    pub feed: &'a feed::Feed,
 }
 
 /// What a reader made of one submission.
@@ -111,11 +145,46 @@ pub enum WriteError {
     Failed,
 }
 
+/// Reads a submission in its format.
+pub fn read(format: Format, bytes: &[u8], source: Source<'_>) -> Result<Reading, ReadError> {
+    match format {
+        Format::Csv => {
+            csv::read(bytes, source.mapping.ok_or_else(no_mapping)?, source.organisation)
+        }
+        Format::Json => json::read(bytes),
+        Format::Fhir => fhir::read(bytes),
+        Format::FhirXml | Format::Xlsx | Format::Xml | Format::Hl7 => Err(not_read()),
+    }
+}
+
+fn no_mapping() -> ReadError {
+    ReadError::new(
+        ReadErrorKind::Shape,
+        "mapping-missing",
+        schemas::Place::Whole,
+        "is a table, and no mapping says what its columns mean",
+        "name a mapping, or ask the operator to set one for your organisation",
+    )
+}
+
+fn not_read() -> ReadError {
+    ReadError::new(
+        ReadErrorKind::Shape,
+        "format-not-read",
+        schemas::Place::Whole,
+        "is in a format that is not read",
+        "send it in another format",
+    )
+}
+
 /// Writes a record for a recipient, in the recipient's format.
 pub fn write(format: Format, record: &Record, outbound: &Outbound) -> Result<Vec<u8>, WriteError> {
     match format {
         Format::Csv => csv::write(record, outbound),
         Format::Json => json::write(record, outbound),
         Format::Fhir => fhir::write(record, outbound),
+        Format::FhirXml | Format::Xlsx | Format::Xml | Format::Hl7 => {
+            Err(WriteError::NoForm { format, kind: record.message().kind })
+        }
     }
 }

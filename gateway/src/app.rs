@@ -23,8 +23,7 @@ use crate::authority::routing::Routing;
 use crate::authority::rules::RuleBook;
 use crate::clock::Clock;
 use crate::config::{Config, Partner};
-use crate::delivery::https::HttpsCarrier;
-use crate::delivery::{Parcel, SendError};
+use crate::delivery::{Carriers, Parcel, SendError};
 use crate::entropy::{Entropy, EntropyError};
 use crate::peer::Peers;
 use crate::queue::CarrierKind;
@@ -58,8 +57,8 @@ pub struct App {
     pub receipts: ReceiptSigner,
     /// What verifies the log's checkpoints.
     pub log_vkey: String,
-    /// The pushing carrier.
-    pub https: HttpsCarrier,
+    /// How parcels leave.
+    pub carriers: Carriers,
     /// What an operator may see.
     pub metrics: Metrics,
     origin: String,
@@ -168,7 +167,18 @@ impl App {
         let tls = |partner: &Partner| {
             crate::tls::client_config(&self.config.tls, partner, Arc::clone(&self.clock))
         };
-        self.https.send(parcel, &partner, &self.config.delivery, tls).await
+        match partner.carrier {
+            CarrierKind::HttpsPush => {
+                self.carriers.https.send(parcel, &partner, &self.config.delivery, tls).await
+            }
+            CarrierKind::Collect
+            | CarrierKind::FhirMessage
+            | CarrierKind::Mllp
+            | CarrierKind::Mesh
+            | CarrierKind::DropFolder => {
+                Err(SendError::Transient("the partner is not pushed to at present".to_owned()))
+            }
+        }
     }
 
     /// An idempotency key as it is stored: keyed and hashed, because senders put anything in it.

@@ -12,6 +12,20 @@ use schemas::{OrganisationCode, PersonalBytes};
 use crate::queue::DeliveryId;
 use crate::vault::Opened;
 
+/// The carriers that send, each with the connections it keeps.
+#[derive(Debug, Default)]
+pub struct Carriers {
+    /// HTTPS push.
+    pub https: https::HttpsCarrier,
+}
+
+impl Carriers {
+    /// Says that certificates, authorities or lists have changed: connections are made again.
+    pub fn renew(&self) {
+        self.https.renew();
+    }
+}
+
 /// What leaves for one recipient. Not `Clone`, no `Debug` of the body.
 #[derive(Debug)]
 pub struct Parcel {

@@ -7,6 +7,7 @@
 //! - [`vault`]: sealing and opening; the only spender of both.
 //! - [`store`]: the one place where anything is kept; no audit entry, no change.
 //! - [`audit`], [`receipt`], [`verification`]: the provable log, what is signed, and the proof.
+//! - [`intake`]: how bytes come in other than through the API.
 //! - [`queue`], [`delivery`]: deliveries, legs, leases, the worker, and how parcels leave.
 //! - [`board`], [`journey`]: what people look at, and what they decide about what is held.
 //! - [`api`]: the partner API, from one table of routes.
@@ -25,6 +26,7 @@ pub mod commands;
 pub mod config;
 pub mod delivery;
 pub mod entropy;
+pub mod intake;
 pub mod journey;
 pub mod peer;
 pub mod pipeline;

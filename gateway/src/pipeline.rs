@@ -42,6 +42,15 @@ pub struct Sender {
     pub actor: Actor,
 }
 
+impl Sender {
+    /// A partner whose bytes came in by a way of their own: a mailbox, a folder, a listener.
+    pub fn partner(partner: &crate::config::Partner, actor: Actor) -> Self {
+        let organisation = partner.organisation.clone();
+        let actor = Actor { organisation: organisation.to_string(), ..actor };
+        Self { organisation, roles: partner.roles.iter().copied().collect(), actor }
+    }
+}
+
 /// Bytes from an authenticated sender: bounded, not yet believed.
 #[derive(Debug)]
 pub struct RawMessage {
@@ -107,7 +116,7 @@ pub async fn receive(app: &App, sender: &Sender, raw: RawMessage) -> Result<Answ
     for item in reading.items {
         batch.take(item).await?;
     }
-    let one_message = raw.format != adapters::Format::Csv;
+    let one_message = !raw.format.is_tabular();
     let (change, rows, guards) = batch.finish(app).await?;
     let answer = outcome::answer(app, submission, &raw, (rows, reading.notes, one_message))?;
     let original = app.vault.seal_blob(
@@ -148,17 +157,14 @@ pub async fn rehearse(
 }
 
 fn read(app: &App, sender: &Sender, raw: &RawMessage) -> Result<adapters::Reading, ReceiveError> {
-    let bytes = raw.bytes.expose();
-    let reading = match raw.format {
-        adapters::Format::Csv => {
-            let mapping = app.mapping(&sender.organisation, raw.mapping.as_deref());
-            let mapping = mapping.ok_or(ReceiveError::UnknownMapping)?;
-            adapters::csv::read(bytes, &mapping, sender.organisation.as_str())
-        }
-        adapters::Format::Json => adapters::json::read(bytes),
-        adapters::Format::Fhir => adapters::fhir::read(bytes),
-    };
-    reading.map_err(ReceiveError::Unreadable)
+    let mapping = app.mapping(&sender.organisation, raw.mapping.as_deref());
+    if mapping.is_none() && (raw.format.is_tabular() || raw.mapping.is_some()) {
+        return Err(ReceiveError::UnknownMapping);
+    }
+    let feed = app.partner(&sender.organisation).map(|partner| partner.feed).unwrap_or_default();
+    let organisation = sender.organisation.as_str();
+    let source = adapters::Source { organisation, mapping: mapping.as_ref(), feed: &feed };
+    adapters::read(raw.format, raw.bytes.expose(), source).map_err(ReceiveError::Unreadable)
 }
 
 /// Keeps what could not be read, sealed and with its reason, and tells the sender why.

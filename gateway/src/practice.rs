@@ -213,6 +213,7 @@ impl Stage {
             carrier: CarrierKind::HttpsPush,
             endpoint: Some(format!("https://{}", self.address)),
             server_pins: [pin].into(),
+            feed: adapters::feed::Feed::default(),
             require_hybrid: true,
             enabled: true,
         })
@@ -254,6 +255,7 @@ impl Stage {
                 carrier: if pushed { CarrierKind::HttpsPush } else { CarrierKind::Collect },
                 endpoint: pushed.then(|| format!("https://{}/inbox", self.endpoint)),
                 server_pins: pushed.then(|| minted.server.pin()).into_iter().collect(),
+                feed: adapters::feed::Feed::default(),
                 require_hybrid: false,
                 enabled: true,
             });

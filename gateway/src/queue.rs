@@ -47,6 +47,14 @@ pub enum CarrierKind {
     Collect,
     /// The gateway pushes it to the recipient's own HTTPS endpoint.
     HttpsPush,
+    /// The gateway posts a FHIR message to the recipient's own `$process-message`.
+    FhirMessage,
+    /// The gateway sends HL7 v2 over MLLP and TLS, and waits for the acknowledgement.
+    Mllp,
+    /// The gateway sends to the recipient's mailbox on the NHS Message Exchange (MESH).
+    Mesh,
+    /// The gateway writes an import file into a folder that the recipient's job reads.
+    DropFolder,
 }
 
 /// Where a delivery stands. Stored by name; a delivery is in exactly one state.

@@ -173,7 +173,7 @@ async fn may_take_effect(app: &App, news: TrustNews) -> bool {
             match app.store.commit(change).await {
                 Ok(_) => {
                     tracing::info!(?what, "trust files were read again");
-                    app.https.renew();
+                    app.carriers.renew();
                     true
                 }
                 Err(error) => {

@@ -136,7 +136,7 @@ impl Check<'_> {
         if kind == MessageType::AdviceRequest {
             self.present(Field::CASE);
         }
-        if kind.answers_a_leg() {
+        if kind.answers_a_leg() && !self.draft.leg_by_person {
             self.present(Field::LEG);
         }
         if matches!(

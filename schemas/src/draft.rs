@@ -294,6 +294,9 @@ pub struct Draft {
     /// What the reader has to say about this message: leniencies it used (warnings) and faults
     /// of the row or element itself (errors, which then stop the record).
     pub notes: Vec<crate::Issue>,
+    /// The format has no place for the id of a leg (letters, Kettering, most HL7 v2): without one,
+    /// the only request about this person that the sender still owes an answer to is meant.
+    pub leg_by_person: bool,
 }
 
 impl Draft {

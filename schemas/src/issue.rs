@@ -40,6 +40,26 @@ pub enum Place {
         /// The path to the element, built from names in our own schema or the standard only.
         path: String,
     },
+    /// A cell of a workbook, or a whole row of one (column 0).
+    Sheet {
+        /// The sheet, by its place in the workbook, from 1.
+        sheet: u32,
+        /// The row, from 1.
+        row: u32,
+        /// The column, from 1; 0 for the row as a whole.
+        column: u32,
+    },
+    /// A place in an HL7 v2 message.
+    Segment {
+        /// The segment's name, when it is one the standard defines; `Z` or `?` for others.
+        name: String,
+        /// Which of the segments of that name, from 1.
+        nth: u32,
+        /// The field, from 1 as HL7 counts; 0 for the segment as a whole.
+        field: u32,
+        /// The component, from 1; 0 for the field as a whole.
+        component: u32,
+    },
 }
 
 impl fmt::Display for Place {
@@ -54,8 +74,30 @@ impl fmt::Display for Place {
             Self::Text { line, column, path } => {
                 write!(f, "line {line}, column {column} ({path})")
             }
+            Self::Sheet { sheet, row, column: 0 } => write!(f, "sheet {sheet}, row {row}"),
+            Self::Sheet { sheet, row, column } => {
+                write!(f, "sheet {sheet}, cell {}{row}", letters(*column))
+            }
+            Self::Segment { name, nth, field: 0, .. } => write!(f, "{name}[{nth}]"),
+            Self::Segment { name, nth, field, component: 0 } => {
+                write!(f, "{name}[{nth}]-{field}")
+            }
+            Self::Segment { name, nth, field, component } => {
+                write!(f, "{name}[{nth}]-{field}.{component}")
+            }
         }
     }
+}
+
+/// A column as workbooks name it: 1 is A, 27 is AA.
+fn letters(mut column: u32) -> String {
+    let mut name = Vec::new();
+    while column > 0 {
+        let letter = u8::try_from((column - 1) % 26).unwrap_or(0);
+        name.push(char::from(b'A' + letter));
+        column = (column - 1) / 26;
+    }
+    name.into_iter().rev().collect()
 }
 
 /// Whether an issue stops the record.

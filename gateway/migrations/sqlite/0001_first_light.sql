@@ -118,7 +118,8 @@ create table deliveries (
     -- immutable: the service within the recipient
     service text,
     -- immutable: how it travels
-    carrier text not null check (carrier in ('collect', 'https-push')),
+    carrier text not null check (carrier in (
+        'collect', 'https-push', 'fhir-message', 'mllp', 'mesh', 'drop-folder')),
     -- mutable, by settling, collecting, stopping, resuming and acknowledging
     state text not null check (state in (
         'queued', 'held', 'delivered', 'accepted', 'rejected', 'withdrawn', 'failed', 'unknown')),

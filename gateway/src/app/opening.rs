@@ -17,7 +17,7 @@ use crate::authority::routing::Routing;
 use crate::authority::rules::{RuleBook, Rules};
 use crate::clock::Clock;
 use crate::config::{Config, Partners, StoreSection};
-use crate::delivery::https::HttpsCarrier;
+use crate::delivery::Carriers;
 use crate::entropy::{Entropy, hex, sha256};
 use crate::peer::Peers;
 use crate::receipt::ReceiptSigner;
@@ -78,7 +78,7 @@ impl App {
             receipts: ReceiptSigner::new(signer.key()),
             log_vkey: signer.vkey(),
             origin,
-            https: HttpsCarrier::default(),
+            carriers: Carriers::default(),
             metrics: Metrics::new(),
             rule_book: Arc::new(RuleBook { agreements, rules }),
             routing,

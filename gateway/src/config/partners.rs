@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::Path;
 
 use adapters::Format;
+use adapters::feed::Feed;
 use schemas::OrganisationCode;
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +41,9 @@ pub struct Partner {
     /// The keys its endpoint answers with.
     #[serde(default)]
     pub server_pins: BTreeSet<Pin>,
+    /// What its feed may leave out or do differently.
+    #[serde(default)]
+    pub feed: Feed,
     /// Refuse it without hybrid post-quantum key exchange.
     #[serde(default)]
     pub require_hybrid: bool,
@@ -214,6 +218,13 @@ fn fault(partner: &Partner) -> Option<(&'static str, &'static str, &'static str)
             Some(("endpoint", "a partner that collects has no endpoint", fix))
         }
         (CarrierKind::Collect, None) => None,
+        (
+            CarrierKind::FhirMessage
+            | CarrierKind::Mllp
+            | CarrierKind::Mesh
+            | CarrierKind::DropFolder,
+            _,
+        ) => None,
     }
 }
 

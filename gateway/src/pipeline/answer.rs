@@ -56,7 +56,13 @@ pub(super) async fn attach(
     if !message.kind.answers_a_leg() {
         return Ok(Ok(None));
     }
-    let Some(leg_id) = message.leg else { return Ok(Ok(None)) };
+    let leg_id = match message.leg {
+        Some(leg) => leg,
+        None => match only_leg(app, sender, message.kind, keys, moved).await? {
+            Ok(leg) => leg,
+            Err(issue) => return Ok(Err(issue)),
+        },
+    };
     // A leg of somebody else looks exactly like a leg that does not exist.
     let unknown = Unplaced(
         "leg-unknown",
@@ -90,6 +96,44 @@ pub(super) async fn attach(
         )));
     }
     Ok(Ok(Some(Attachment { leg })))
+}
+
+/// The one leg that an answer without a leg's id can only mean: the single request about this
+/// person that the sender still owes; for advice, failing that, the single one it answered before.
+async fn only_leg(
+    app: &App,
+    sender: &Sender,
+    kind: MessageType,
+    keys: &Keys,
+    moved: &BTreeMap<LegId, LegState>,
+) -> Result<Result<LegId, Unplaced>, ReceiveError> {
+    let unknown = Unplaced(
+        "leg-not-found",
+        Field::LEG,
+        "names no request, and none about this person waits for your organisation",
+        "give the leg id of the request, or check that the person has an NHS number in both",
+    );
+    let Some(subject) = keys.subject else { return Ok(Err(unknown)) };
+    let mut legs = app.store.legs_about(subject, &sender.organisation).await?;
+    for leg in &mut legs {
+        leg.state = moved.get(&leg.id).copied().unwrap_or(leg.state);
+    }
+    let open: Vec<LegId> = legs.iter().filter(|l| l.state.is_open()).map(|l| l.id).collect();
+    let answered = legs.iter().filter(|l| l.state == LegState::Answered).map(|l| l.id);
+    let meant = match open.as_slice() {
+        [] if kind == MessageType::AdviceResponse => answered.collect(),
+        _ => open,
+    };
+    Ok(match meant.as_slice() {
+        [leg] => Ok(*leg),
+        [] => Err(unknown),
+        [..] => Err(Unplaced(
+            "leg-ambiguous",
+            Field::LEG,
+            "names no request, and several about this person wait for your organisation",
+            "give the leg id of the request that this answers",
+        )),
+    })
 }
 
 /// The first receipt date of the redirected leg that a request replaces (`domain.md` 2.3,

@@ -68,7 +68,7 @@ impl Store {
 statements! {
     PUSHES_UNDER_WAY = "counts::pushes_under_way" on "deliveries":
         "select count(*) as pushes from deliveries
-        where carrier = 'https-push' and state = 'queued' and available_at <= $1";
+        where carrier <> 'collect' and state = 'queued' and available_at <= $1";
     COUNTS = "counts::counts" on "deliveries":
         "select
             (select count(*) from deliveries where state = 'queued') as queued,

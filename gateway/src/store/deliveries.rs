@@ -197,7 +197,7 @@ statements! {
         group by recipient";
     LEASE_CANDIDATES = "deliveries::lease_due" on "deliveries":
         "select d.id, d.recipient from deliveries d
-        where d.state = 'queued' and d.carrier = 'https-push' and d.available_at <= $1
+        where d.state = 'queued' and d.carrier <> 'collect' and d.available_at <= $1
             and (d.lease_expires_at is null or d.lease_expires_at <= $1)
             and d.recipient not in (
                 select f.recipient from deliveries f

@@ -8,6 +8,7 @@ use super::engine::statements;
 use super::error::StoreError;
 use super::row::Row;
 use super::value::{name_of, values};
+use crate::audit::SubjectKey;
 use crate::queue::{Leg, LegState};
 use crate::vault::SealedBlob;
 
@@ -54,6 +55,17 @@ impl Store {
     /// All legs of a request.
     pub async fn legs_of(&self, record: RecordId) -> Result<Vec<Leg>, StoreError> {
         let rows = self.engine.rows(&LEGS_OF, values![record.0]).await?;
+        rows.iter().map(leg).collect()
+    }
+
+    /// All legs put to an organisation about one person, by the person's pseudonym.
+    pub async fn legs_about(
+        &self,
+        subject: SubjectKey,
+        recipient: &OrganisationCode,
+    ) -> Result<Vec<Leg>, StoreError> {
+        let values = values![subject.0.to_vec(), recipient.as_str()];
+        let rows = self.engine.rows(&LEGS_ABOUT, values).await?;
         rows.iter().map(leg).collect()
     }
 
@@ -111,6 +123,12 @@ statements! {
         "select id, record_id, sender, recipient, service, received_on, statutory_due,
             operational_due, rule_version, state, answered_on, expected_on, delivery_state
         from leg_lines where record_id = $1 order by recipient, service, id";
+    LEGS_ABOUT = "legs::legs_about" on "legs":
+        "select id, record_id, sender, recipient, service, received_on, statutory_due,
+            operational_due, rule_version, state, answered_on, expected_on, delivery_state
+        from leg_lines
+        where record_id in (select id from records where subject = $1) and recipient = $2
+        order by id";
     BOARD = "legs::board" on "legs":
         "select id, record_id, sender, recipient, service, received_on, statutory_due,
             operational_due, rule_version, state, answered_on, expected_on, delivery_state, label
