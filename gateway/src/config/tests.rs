@@ -179,7 +179,7 @@ fn a_mistake_about_a_partner_says_what_to_do() {
         ("server_pins = ", "# ", "add the pin"),
         ("carrier = \"https-push\"", "carrier = \"collect\"", "remove it"),
         ("name = \"Practice Borough Council\"", "name = \" \"", "write the"),
-        ("format = \"fhir\"", "format = \"hl7\"", "use one of: csv, json, fhir"),
+        ("format = \"fhir\"", "format = \"edifact\"", "use one of: csv, json, fhir"),
         ("enabled = true", "enabld = true", "did you mean `enabled`?"),
     ] {
         let complaint = partner_complaint(from, to);
