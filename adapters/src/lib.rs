@@ -18,6 +18,7 @@ pub mod json;
 pub mod limits;
 pub mod mapping;
 pub mod read_error;
+mod xml;
 
 pub use read_error::{ReadError, ReadErrorKind};
 
