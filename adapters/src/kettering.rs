@@ -118,7 +118,7 @@ impl<'a> Letter<'a> {
             self.draft.notes.push(Issue::warning(
                 "kettering-nested",
                 None,
-                nested.place(""),
+                nested.place("ReportMsg//ReportMsg"),
                 "a message stands inside this one, and was left out",
                 "send it on its own",
             ));

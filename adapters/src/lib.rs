@@ -15,6 +15,7 @@ mod cda;
 pub mod csv;
 pub mod feed;
 pub mod fhir;
+pub mod gateway_xml;
 mod html;
 pub mod json;
 mod kettering;
@@ -170,6 +171,9 @@ fn read_xml(bytes: &[u8], source: Source<'_>) -> Result<Reading, ReadError> {
     if root.is(None, kettering::ROOT) {
         return kettering::read(&document, bytes, source);
     }
+    if root.is(Some(gateway_xml::NAMESPACE), gateway_xml::ROOT) {
+        return Ok(gateway_xml::read(&document, bytes));
+    }
     if cda::is_root(root) {
         return cda::read(&document, bytes, source);
     }
@@ -209,7 +213,8 @@ pub fn write(format: Format, record: &Record, outbound: &Outbound) -> Result<Vec
         Format::Csv => csv::write(record, outbound),
         Format::Json => json::write(record, outbound),
         Format::Fhir => fhir::write(record, outbound),
-        Format::FhirXml | Format::Xlsx | Format::Xml | Format::Hl7 => {
+        Format::Xml => gateway_xml::write(record, outbound),
+        Format::FhirXml | Format::Xlsx | Format::Hl7 => {
             Err(WriteError::NoForm { format, kind: record.message().kind })
         }
     }

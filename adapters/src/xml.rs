@@ -168,4 +168,4 @@ impl Attribute {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

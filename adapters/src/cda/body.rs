@@ -64,7 +64,8 @@ fn sections(parent: &Element) -> impl Iterator<Item = &Element> {
 /// A section's title and words, then its sections'. Depth is bounded by the reader.
 fn section_text(section: &Element, out: &mut String) {
     if let Some(title) = section.child("title") {
-        out.push_str("\n\n");
+        line(out);
+        out.push('\n');
         out.push_str(&letter::words(&title.text()));
         out.push('\n');
     }

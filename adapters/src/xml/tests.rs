@@ -1,4 +1,7 @@
+use proptest::prelude::*;
+
 use super::*;
+use crate::json::samples;
 
 fn refused(text: &str) -> ReadError {
     parse(text.as_bytes()).expect_err(text)
@@ -112,4 +115,127 @@ fn what_xml_cannot_hold_is_not_written() {
     let mut writer = Writer::new();
     writer.leaf("r", &[], "\u{0}");
     assert_eq!(writer.finish(), Err(writer::Unwritable::Character));
+}
+
+/// Reads XML as a sender whose feed and mapping are these.
+pub(crate) fn read_as(
+    feed: &str,
+    mapping: Option<&crate::mapping::Mapping>,
+    bytes: &[u8],
+) -> Result<crate::Reading, ReadError> {
+    let feed = toml::from_str(feed).expect("a feed");
+    let source = crate::Source { organisation: "RRK", mapping, feed: &feed };
+    crate::read(crate::Format::Xml, bytes, source)
+}
+
+fn read_plainly(bytes: &[u8]) -> Result<crate::Reading, ReadError> {
+    read_as("", None, bytes)
+}
+
+#[test]
+fn attacks_and_damage_are_refused_with_every_rule_and_place() {
+    samples::agrees("xml/bad", false, read_plainly);
+}
+
+/// Nothing that is said about good files, damaged at every text and value, quotes that text.
+pub(crate) fn plants_canaries(corner: &str, read: fn(&[u8]) -> Result<crate::Reading, ReadError>) {
+    for sample in samples::corpus(corner) {
+        let Ok(text) = String::from_utf8(sample.bytes) else { continue };
+        let signs: Vec<usize> = text.match_indices(['>', '"', '<']).map(|(at, _)| at).collect();
+        for at in signs {
+            let (before, after) = text.split_at(at + 1);
+            for canary in ["Zq7CANARY7qZ", "CANARY></CANARY>", "!CANARY"] {
+                let planted = [before, canary, after].concat();
+                let (_, issues) = samples::verdict(read(planted.as_bytes()));
+                let said = format!("{issues:?} {}", samples::lines(&issues).join("\n"));
+                assert!(!said.contains("CANARY"), "{}: {said}", sample.name);
+            }
+        }
+    }
+}
+
+/// Cut anywhere, with any byte changed or piece repeated, files are read or refused.
+pub(crate) fn never_panics(corner: &str, read: fn(&[u8]) -> Result<crate::Reading, ReadError>) {
+    let corpus = samples::corpus(corner);
+    let damage = (0..corpus.len(), any::<usize>(), any::<u8>(), any::<u8>());
+    let mut runner = proptest::test_runner::TestRunner::default();
+    let outcome = runner.run(&damage, |(which, at, how, byte)| {
+        samples::verdict(read(&samples::damaged(corpus[which].bytes.clone(), at, how, byte)));
+        Ok(())
+    });
+    outcome.expect("nothing panics");
+}
+
+/// The table of a mapping page: field and elements.
+pub(crate) struct Documented(Vec<(String, String)>);
+
+impl Documented {
+    pub(crate) fn of(format: &str) -> Self {
+        let path = format!("{}/../schemas/{format}/mapping.md", env!("CARGO_MANIFEST_DIR"));
+        let page = std::fs::read_to_string(path).expect("the page is there");
+        let rows = page.lines().filter_map(|line| {
+            let mut cells = line.strip_prefix("| `")?.split(" | ");
+            let field = cells.next()?.trim().trim_end_matches('`').to_owned();
+            schemas::Field::from_path(&field)?;
+            Some((field, cells.next()?.to_owned()))
+        });
+        Self(rows.collect())
+    }
+
+    /// Every field that good files set is in the table with its element, and no other.
+    pub(crate) fn agrees_with(
+        &self,
+        corner: &str,
+        root: &str,
+        read: fn(&[u8]) -> Result<crate::Reading, ReadError>,
+    ) {
+        let mut seen = std::collections::BTreeSet::new();
+        for sample in samples::corpus(corner) {
+            for item in read(&sample.bytes).expect("it is good").items {
+                for (field, located) in &item.draft.fields {
+                    let row = self.0.iter().find(|(documented, _)| documented == field.path());
+                    let (_, elements) = row.unwrap_or_else(|| panic!("{field} is not documented"));
+                    if let Place::Text { path, .. } = &located.place {
+                        let path = path.strip_prefix(root).unwrap_or_default();
+                        assert!(elements.contains(path), "{field} comes from {path}");
+                    }
+                    seen.insert(field.path().to_owned());
+                }
+            }
+        }
+        let documented = self.0.iter().map(|(field, _)| field.clone()).collect();
+        assert_eq!(seen, documented, "{corner}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_written_is_read_again(texts in prop::collection::vec("[\\PC\\n\\t\r<>&\"']{0,40}", 0..5)) {
+        let mut writer = Writer::new();
+        writer.start("r", &[]);
+        for text in &texts {
+            writer.leaf("t", &[("a", text)], text);
+        }
+        writer.end();
+        // Unassigned code points may be ones that XML refuses.
+        if let Ok(bytes) = writer.finish() {
+            let root = parse(&bytes).expect("what is written is well-formed");
+            let read: Vec<(String, String)> = root
+                .elements()
+                .map(|t| (t.raw_text().into_owned(), t.attribute("a").unwrap_or_default().to_owned()))
+                .collect();
+            let wrote: Vec<(String, String)> = texts.iter().map(|t| (t.clone(), t.clone())).collect();
+            prop_assert_eq!(read, wrote);
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), guess: bool) {
+        let _ = read(&bytes, guess);
+    }
+
+    #[test]
+    fn nothing_like_xml_makes_it_panic(text in "(<|</|>|/>|a|:|=|\"|'|&|;|#|x|1|!|\\[|\\]|CDATA|DOCTYPE|--|\\?|xml|xmlns| |\n|é){0,60}") {
+        let _ = read(text.as_bytes(), false);
+    }
 }
