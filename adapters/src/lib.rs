@@ -11,13 +11,19 @@ use jiff::civil::Date;
 use schemas::{Draft, Issue, LegId, OrganisationCode, PersonalBytes, Record, ServiceCode};
 use uuid::Uuid;
 
+mod cda;
 pub mod csv;
 pub mod feed;
 pub mod fhir;
+pub mod gateway_xml;
+mod html;
 pub mod json;
+mod kettering;
+mod letter;
 pub mod limits;
 pub mod mapping;
 pub mod read_error;
+mod xml;
 
 pub use read_error::{ReadError, ReadErrorKind};
 
@@ -153,8 +159,32 @@ pub fn read(format: Format, bytes: &[u8], source: Source<'_>) -> Result<Reading,
         }
         Format::Json => json::read(bytes),
         Format::Fhir => fhir::read(bytes),
-        Format::FhirXml | Format::Xlsx | Format::Xml | Format::Hl7 => Err(not_read()),
+        Format::Xml => read_xml(bytes, source),
+        Format::FhirXml | Format::Xlsx | Format::Hl7 => Err(not_read()),
     }
+}
+
+/// Reads XML by what its root element says it is.
+fn read_xml(bytes: &[u8], source: Source<'_>) -> Result<Reading, ReadError> {
+    let document = xml::read(bytes, source.feed.allows(feed::Leniency::GuessedEncoding))?;
+    let root = &document.root;
+    if root.is(None, kettering::ROOT) {
+        return kettering::read(&document, bytes, source);
+    }
+    if root.is(Some(gateway_xml::NAMESPACE), gateway_xml::ROOT) {
+        return Ok(gateway_xml::read(&document, bytes));
+    }
+    if cda::is_root(root) {
+        return cda::read(&document, bytes, source);
+    }
+    Err(ReadError::new(
+        ReadErrorKind::Shape,
+        "xml-root-unknown",
+        root.place(""),
+        "the root element is not one that is read",
+        "send ReportMsg (Kettering), ClinicalDocument (urn:hl7-org:v3) alone or in its SOAP or \
+         ITK DistributionEnvelope, or a person-level file that your mapping names",
+    ))
 }
 
 fn no_mapping() -> ReadError {
@@ -183,7 +213,8 @@ pub fn write(format: Format, record: &Record, outbound: &Outbound) -> Result<Vec
         Format::Csv => csv::write(record, outbound),
         Format::Json => json::write(record, outbound),
         Format::Fhir => fhir::write(record, outbound),
-        Format::FhirXml | Format::Xlsx | Format::Xml | Format::Hl7 => {
+        Format::Xml => gateway_xml::write(record, outbound),
+        Format::FhirXml | Format::Xlsx | Format::Hl7 => {
             Err(WriteError::NoForm { format, kind: record.message().kind })
         }
     }
