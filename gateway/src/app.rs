@@ -23,6 +23,7 @@ use crate::authority::routing::Routing;
 use crate::authority::rules::RuleBook;
 use crate::clock::Clock;
 use crate::config::{Config, Partner};
+use crate::delivery::fhir_message::Attempt;
 use crate::delivery::{Carriers, Parcel, SendError};
 use crate::entropy::{Entropy, EntropyError};
 use crate::peer::Peers;
@@ -171,8 +172,14 @@ impl App {
             CarrierKind::HttpsPush => {
                 self.carriers.https.send(parcel, &partner, &self.config.delivery, tls).await
             }
+            CarrierKind::FhirMessage => {
+                let request = self.make_id();
+                let request = request.or(Err(SendError::Transient("no randomness".to_owned())))?;
+                let (gateway, settings) = (&self.config.gateway, &self.config.delivery);
+                let attempt = Attempt { gateway, settings, request };
+                self.carriers.fhir.send(parcel, &partner, attempt, tls).await
+            }
             CarrierKind::Collect
-            | CarrierKind::FhirMessage
             | CarrierKind::Mllp
             | CarrierKind::Mesh
             | CarrierKind::DropFolder => {

@@ -4,6 +4,7 @@
 //! cannot be re-addressed. Two carriers exist: *collect* (the inbox, served by `api`) and *HTTPS
 //! push*. This module must never know the store, the rules or the keys.
 
+pub mod fhir_message;
 pub mod https;
 
 use adapters::{Format, Outbound, WriteError};
@@ -17,12 +18,15 @@ use crate::vault::Opened;
 pub struct Carriers {
     /// HTTPS push.
     pub https: https::HttpsCarrier,
+    /// FHIR messages.
+    pub fhir: fhir_message::FhirCarrier,
 }
 
 impl Carriers {
     /// Says that certificates, authorities or lists have changed: connections are made again.
     pub fn renew(&self) {
         self.https.renew();
+        self.fhir.renew();
     }
 }
 

@@ -169,6 +169,21 @@ impl Stage {
         self.caller_from(code, &self.plan.dir.join("pki/partners").join(name))
     }
 
+    /// Has the community trust reached by FHIR messages to its own `$process-message` instead of
+    /// by a plain push, in this format; from the next start of the gateway on.
+    pub fn send_fhir_messages(&self, format: Format) -> Result<(), PracticeError> {
+        let mut partners = self.partners()?;
+        for partner in &mut partners {
+            if partner.carrier == CarrierKind::HttpsPush {
+                partner.carrier = CarrierKind::FhirMessage;
+                partner.format = format;
+                partner.endpoint =
+                    Some(format!("https://{}/fhir/$process-message", self.endpoint));
+            }
+        }
+        write(&self.plan.dir.join("partners.toml"), &partners_file(partners)?)
+    }
+
     /// Callers with one fault each, by the fault's name.
     pub fn villains(&self) -> Vec<(String, Caller)> {
         let folder = self.plan.dir.join("pki/villains");
@@ -236,10 +251,10 @@ impl Stage {
         write(&self.config, &config)?;
         write(&dir.join("agreements.toml"), AGREEMENTS)?;
         write(&dir.join("routing.toml"), ROUTING)?;
-        write(&dir.join("partners.toml"), &self.partners_text()?)
+        write(&dir.join("partners.toml"), &partners_file(self.partners()?)?)
     }
 
-    fn partners_text(&self) -> Result<String, PracticeError> {
+    fn partners(&self) -> Result<Vec<Partner>, PracticeError> {
         let mut partners = Vec::new();
         for (name, code) in MEMBERS {
             let minted = self.practice.partner(name)?;
@@ -260,7 +275,7 @@ impl Stage {
                 enabled: true,
             });
         }
-        partners_file(partners)
+        Ok(partners)
     }
 }
 

@@ -82,6 +82,15 @@ impl TestGateway {
         Self { engine, cast, clock, folder }
     }
 
+    /// Starts the gateway again with the community trust reached by FHIR messages.
+    pub async fn with_fhir_messages(self, format: adapters::Format) -> Self {
+        let Self { engine, cast, clock, folder } = self;
+        let stage = cast.fall().await;
+        stage.send_fhir_messages(format).expect("the partners file is written");
+        let cast = Cast::rise(stage).await.expect("the practice gateway starts again");
+        Self { engine, cast, clock, folder }
+    }
+
     /// Ends the test: the log must verify.
     pub async fn end(self) {
         let verified = self.cast.verify_log().await.expect("the log can be read");

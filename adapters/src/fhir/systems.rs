@@ -8,6 +8,10 @@ pub(super) const GMC: &str = "https://fhir.hl7.org.uk/Id/gmc-number";
 pub(super) const SDS_USER: &str = "https://fhir.nhs.uk/Id/sds-user-id";
 
 pub(super) const EVENT: &str = "urn:ehc-gateway:message-event";
+/// The canonical address of a type of message, in a `CapabilityStatement`.
+pub(super) const DEFINITION: &str = "urn:ehc-gateway:message-definition";
+/// The rules that issues name.
+pub(super) const RULE: &str = "urn:ehc-gateway:rule";
 pub(super) const MESSAGE_ID: &str = "urn:ehc-gateway:message-id";
 pub(super) const LEG: &str = "urn:ehc-gateway:leg";
 pub(super) const CASE: &str = "urn:ehc-gateway:case";

@@ -218,14 +218,27 @@ fn fault(partner: &Partner) -> Option<(&'static str, &'static str, &'static str)
             Some(("endpoint", "a partner that collects has no endpoint", fix))
         }
         (CarrierKind::Collect, None) => None,
-        (
-            CarrierKind::FhirMessage
-            | CarrierKind::Mllp
-            | CarrierKind::Mesh
-            | CarrierKind::DropFolder,
-            _,
-        ) => None,
+        (CarrierKind::FhirMessage, _) => fhir_message_fault(partner),
+        (CarrierKind::Mllp | CarrierKind::Mesh | CarrierKind::DropFolder, _) => None,
     }
+}
+
+/// A partner that is sent FHIR messages has an endpoint, its pins, and a FHIR format.
+fn fhir_message_fault(partner: &Partner) -> Option<(&'static str, &'static str, &'static str)> {
+    let Some(endpoint) = &partner.endpoint else {
+        let fix = "add endpoint = \"https://.../$process-message\"";
+        return Some(("carrier", "fhir-message needs an endpoint", fix));
+    };
+    if let Some(fault) = endpoint_fault(endpoint) {
+        return Some(fault);
+    }
+    if partner.server_pins.is_empty() {
+        let fix = "add the pin of the certificate its endpoint answers with";
+        return Some(("carrier", "fhir-message needs server_pins", fix));
+    }
+    let fhir = matches!(partner.format, Format::Fhir | Format::FhirXml);
+    let fix = "set format = \"fhir\" or \"fhir-xml\"";
+    (!fhir).then_some(("format", "fhir-message sends FHIR and nothing else", fix))
 }
 
 fn endpoint_fault(endpoint: &str) -> Option<(&'static str, &'static str, &'static str)> {
