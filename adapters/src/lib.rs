@@ -14,6 +14,7 @@ use uuid::Uuid;
 pub mod csv;
 pub mod feed;
 pub mod fhir;
+pub mod hl7v2;
 pub mod json;
 pub mod limits;
 pub mod mapping;
@@ -153,7 +154,8 @@ pub fn read(format: Format, bytes: &[u8], source: Source<'_>) -> Result<Reading,
         }
         Format::Json => json::read(bytes),
         Format::Fhir => fhir::read(bytes),
-        Format::FhirXml | Format::Xlsx | Format::Xml | Format::Hl7 => Err(not_read()),
+        Format::Hl7 => hl7v2::read(bytes, source),
+        Format::FhirXml | Format::Xlsx | Format::Xml => Err(not_read()),
     }
 }
 
@@ -183,7 +185,8 @@ pub fn write(format: Format, record: &Record, outbound: &Outbound) -> Result<Vec
         Format::Csv => csv::write(record, outbound),
         Format::Json => json::write(record, outbound),
         Format::Fhir => fhir::write(record, outbound),
-        Format::FhirXml | Format::Xlsx | Format::Xml | Format::Hl7 => {
+        Format::Hl7 => hl7v2::write(record, outbound),
+        Format::FhirXml | Format::Xlsx | Format::Xml => {
             Err(WriteError::NoForm { format, kind: record.message().kind })
         }
     }

@@ -19,3 +19,7 @@ pub const MESSAGES_MAX: usize = 1_000;
 pub const DOCUMENT_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// The most documents of one message.
 pub const DOCUMENTS_MAX: usize = 20;
+/// The most segments of one HL7 v2 message: the largest document in rows of 30 KB needs 500.
+pub const HL7_SEGMENTS_MAX: usize = 5_000;
+/// The most fields of one HL7 v2 segment: the longest in the standard has 50, and Z segments grow.
+pub const HL7_FIELDS_MAX: usize = 256;

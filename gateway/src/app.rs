@@ -171,9 +171,13 @@ impl App {
             CarrierKind::HttpsPush => {
                 self.carriers.https.send(parcel, &partner, &self.config.delivery, tls).await
             }
+            CarrierKind::Mllp => {
+                let clock = Arc::clone(&self.clock);
+                let settings = (&self.config.tls, &self.config.delivery);
+                crate::delivery::mllp::send(parcel, &partner, settings, clock).await
+            }
             CarrierKind::Collect
             | CarrierKind::FhirMessage
-            | CarrierKind::Mllp
             | CarrierKind::Mesh
             | CarrierKind::DropFolder => {
                 Err(SendError::Transient("the partner is not pushed to at present".to_owned()))
