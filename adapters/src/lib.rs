@@ -17,6 +17,7 @@ pub mod feed;
 pub mod fhir;
 pub mod gateway_xml;
 mod html;
+pub mod hl7v2;
 pub mod json;
 mod kettering;
 mod letter;
@@ -160,7 +161,8 @@ pub fn read(format: Format, bytes: &[u8], source: Source<'_>) -> Result<Reading,
         Format::Json => json::read(bytes),
         Format::Fhir => fhir::read(bytes),
         Format::Xml => read_xml(bytes, source),
-        Format::FhirXml | Format::Xlsx | Format::Hl7 => Err(not_read()),
+        Format::Hl7 => hl7v2::read(bytes, source),
+        Format::FhirXml | Format::Xlsx => Err(not_read()),
     }
 }
 
@@ -214,7 +216,8 @@ pub fn write(format: Format, record: &Record, outbound: &Outbound) -> Result<Vec
         Format::Json => json::write(record, outbound),
         Format::Fhir => fhir::write(record, outbound),
         Format::Xml => gateway_xml::write(record, outbound),
-        Format::FhirXml | Format::Xlsx | Format::Hl7 => {
+        Format::Hl7 => hl7v2::write(record, outbound),
+        Format::FhirXml | Format::Xlsx => {
             Err(WriteError::NoForm { format, kind: record.message().kind })
         }
     }

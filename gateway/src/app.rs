@@ -179,8 +179,12 @@ impl App {
                 let attempt = Attempt { gateway, settings, request };
                 self.carriers.fhir.send(parcel, &partner, attempt, tls).await
             }
+            CarrierKind::Mllp => {
+                let clock = Arc::clone(&self.clock);
+                let settings = (&self.config.tls, &self.config.delivery);
+                crate::delivery::mllp::send(parcel, &partner, settings, clock).await
+            }
             CarrierKind::Collect
-            | CarrierKind::Mllp
             | CarrierKind::Mesh
             | CarrierKind::DropFolder => {
                 Err(SendError::Transient("the partner is not pushed to at present".to_owned()))

@@ -25,6 +25,7 @@ use serde::Deserialize;
 
 use document::{Document, Step};
 
+pub(crate) use partners::mllp_address;
 pub use partners::{Partner, Partners, Pin};
 
 /// Everything in `ehc-gateway.toml`, with paths resolved and defaults filled in.
@@ -44,6 +45,8 @@ pub struct Config {
     pub delivery: DeliverySection,
     /// What is written about the gateway's own work.
     pub log: LogSection,
+    /// Where HL7 v2 comes in, if it does.
+    pub mllp: Option<MllpSection>,
     document: Document,
 }
 
@@ -160,6 +163,23 @@ pub struct DeliverySection {
     pub in_flight_per_partner: NonZeroUsize,
     /// For how long one worker holds a delivery. Longer than the two timeouts together.
     pub lease_seconds: NonZeroU32,
+}
+
+/// `[mllp]`: the listener for HL7 v2 over MLLP. Absent, there is none.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MllpSection {
+    /// Where it listens: mutual TLS only.
+    pub listen: SocketAddr,
+    /// Take TLS 1.2 as well as 1.3.
+    #[serde(default)]
+    pub allow_tls12: bool,
+    /// How long a connection may be silent between messages.
+    #[serde(default = "default_idle_timeout_seconds")]
+    pub idle_timeout_seconds: NonZeroU32,
+    /// How long one message may take from its first byte to its last.
+    #[serde(default = "default_frame_timeout_seconds")]
+    pub frame_timeout_seconds: NonZeroU32,
 }
 
 /// `[log]`: what is written about the gateway's own work.
@@ -286,6 +306,7 @@ impl Config {
             files: raw.files,
             delivery: raw.delivery,
             log: raw.log,
+            mllp: raw.mllp,
             document,
         };
         config.check()?;
@@ -310,6 +331,15 @@ impl Config {
         {
             let problem = "admin_listen has the same port as listen";
             return wrong("gateway", "admin_listen", problem, "give it a port of its own");
+        }
+        if let Some(mllp) = &self.mllp
+            && mllp.listen.port() != 0
+            && [self.gateway.listen, self.gateway.admin_listen]
+                .iter()
+                .any(|other| other.port() == mllp.listen.port())
+        {
+            let problem = "listen has the same port as another listener";
+            return wrong("mllp", "listen", problem, "give it a port of its own, for example 2575");
         }
         let delivery = &self.delivery;
         let attempt =
@@ -383,6 +413,8 @@ struct Raw {
     delivery: DeliverySection,
     #[serde(default)]
     log: LogSection,
+    #[serde(default)]
+    mllp: Option<MllpSection>,
 }
 
 #[derive(Default, Deserialize)]
@@ -487,6 +519,14 @@ fn default_request_timeout_seconds() -> NonZeroU32 {
 
 fn default_drain_timeout_seconds() -> NonZeroU32 {
     NonZeroU32::MIN.saturating_add(19)
+}
+
+fn default_idle_timeout_seconds() -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add(599)
+}
+
+fn default_frame_timeout_seconds() -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add(59)
 }
 
 fn default_reload_seconds() -> NonZeroU32 {

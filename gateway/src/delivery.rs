@@ -1,11 +1,12 @@
 //! How things leave: a parcel, addressed by what was opened, and the carriers.
 //!
 //! A [`Parcel`] is made from `Opened` alone, so its recipient is the one the release named; it
-//! cannot be re-addressed. Two carriers exist: *collect* (the inbox, served by `api`) and *HTTPS
-//! push*. This module must never know the store, the rules or the keys.
+//! cannot be re-addressed. Carriers: *collect* (the inbox, served by `api`), *HTTPS push*, and *MLLP*
+//! for HL7 v2. This module must never know the store, the rules or the keys.
 
 pub mod fhir_message;
 pub mod https;
+pub mod mllp;
 
 use adapters::{Format, Outbound, WriteError};
 use schemas::{OrganisationCode, PersonalBytes};

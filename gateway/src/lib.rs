@@ -13,6 +13,7 @@
 //! - [`api`]: the partner API, from one table of routes.
 //! - [`tls`], [`peer`], [`pki`]: who is calling, and practice certificates.
 //! - [`config`], [`app`], [`serving`], [`telemetry`], [`commands`]: put together and run.
+//! - [`mllp`]: how HL7 v2 messages are framed on a connection.
 //! - [`clock`], [`entropy`], [`secret_file`]: time, randomness and secrets, from outside.
 //! - [`practice`]: a whole made-up world for the demo, the benchmark and the tests.
 
@@ -28,6 +29,7 @@ pub mod delivery;
 pub mod entropy;
 pub mod intake;
 pub mod journey;
+pub mod mllp;
 pub mod peer;
 pub mod pipeline;
 pub mod pki;

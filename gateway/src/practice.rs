@@ -8,6 +8,7 @@
 
 pub mod client;
 mod endpoint;
+pub mod mllp;
 pub mod people;
 pub mod postgres;
 
@@ -121,6 +122,7 @@ pub struct Stage {
     address: SocketAddr,
     admin: SocketAddr,
     endpoint: SocketAddr,
+    mllp: SocketAddr,
 }
 
 /// A practice world that runs.
@@ -146,9 +148,10 @@ impl Stage {
         practice.write(&plan.dir.join("pki"))?;
         let keys = plan.dir.join("keys");
         KeyFiles::in_folder(&keys).make(&SystemEntropy::default()).map_err(PracticeError::Keys)?;
-        let [address, admin, endpoint] = [free_port()?, free_port()?, free_port()?];
+        let [address, admin] = [free_port()?, free_port()?];
+        let [endpoint, mllp] = [free_port()?, free_port()?];
         let config = plan.dir.join("ehc-gateway.toml");
-        let stage = Self { plan, practice, config, address, admin, endpoint };
+        let stage = Self { plan, practice, config, address, admin, endpoint, mllp };
         stage.write_files()?;
         Ok(stage)
     }
@@ -229,6 +232,7 @@ impl Stage {
             endpoint: Some(format!("https://{}", self.address)),
             server_pins: [pin].into(),
             feed: adapters::feed::Feed::default(),
+            allow_tls12: false,
             require_hybrid: true,
             enabled: true,
         })
@@ -247,6 +251,7 @@ impl Stage {
         let config = CONFIG
             .replace("{address}", &self.address.to_string())
             .replace("{admin}", &self.admin.to_string())
+            .replace("{mllp}", &self.mllp.to_string())
             .replace("{store}", &store);
         write(&self.config, &config)?;
         write(&dir.join("agreements.toml"), AGREEMENTS)?;
@@ -271,6 +276,7 @@ impl Stage {
                 endpoint: pushed.then(|| format!("https://{}/inbox", self.endpoint)),
                 server_pins: pushed.then(|| minted.server.pin()).into_iter().collect(),
                 feed: adapters::feed::Feed::default(),
+                allow_tls12: false,
                 require_hybrid: false,
                 enabled: true,
             });
@@ -329,6 +335,35 @@ impl Cast {
     /// Where the gateway listens.
     pub fn address(&self) -> SocketAddr {
         self.stage.address
+    }
+
+    /// The files it runs on.
+    pub fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// Changes a partner's entry in the partners file, and waits until it is in force.
+    pub async fn change_partner(
+        &self,
+        code: &'static str,
+        change: impl FnOnce(&mut Partner),
+    ) -> Result<(), PracticeError> {
+        let app = self.app();
+        let code = organisation(code)?;
+        let mut partners: Vec<Partner> = app.peers.partners().iter().cloned().collect();
+        let mut changed = None;
+        if let Some(partner) = partners.iter_mut().find(|partner| partner.organisation == code) {
+            change(partner);
+            changed = Some(partner.clone());
+        }
+        write(&self.stage.plan.dir.join("partners.toml"), &partners_file(partners)?)?;
+        for _ in 0..RELOAD_STEPS {
+            if app.peers.partners().by_organisation(&code).cloned() == changed {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        Err(PracticeError::Code("a partner that was changed"))
     }
 
     /// Where health and metrics are.
@@ -462,6 +497,8 @@ const GATEWAY: &str = "EHCGW";
 const FIRST_PORT: u16 = 10_000;
 const PORTS: u16 = 20_000;
 const PORTS_TRIED: usize = 50;
+/// How often it is looked whether a changed file is in force: ten seconds, ten reloads.
+const RELOAD_STEPS: usize = 400;
 /// Long enough for the demo's weeks to pass.
 const VALID_DAYS: u32 = 180;
 
@@ -481,6 +518,9 @@ key = "pki/gateway/key.pem"
 client_authorities = "pki/authority/certificate.pem"
 revocation_lists = ["pki/authority/revoked.pem"]
 reload_seconds = 1
+
+[mllp]
+listen = "{mllp}"
 
 [store]
 {store}

@@ -7,5 +7,6 @@ mod extract;
 mod fhir_messages;
 mod holds;
 mod idempotency;
+mod mllp;
 mod push;
 mod wrong_person;

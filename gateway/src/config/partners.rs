@@ -44,6 +44,9 @@ pub struct Partner {
     /// What its feed may leave out or do differently.
     #[serde(default)]
     pub feed: Feed,
+    /// Use TLS 1.2 where its MLLP endpoint knows nothing newer.
+    #[serde(default)]
+    pub allow_tls12: bool,
     /// Refuse it without hybrid post-quantum key exchange.
     #[serde(default)]
     pub require_hybrid: bool,
@@ -204,6 +207,10 @@ fn fault(partner: &Partner) -> Option<(&'static str, &'static str, &'static str)
         let fix = "add the pin of its certificate, or set enabled = false until you have it";
         return Some(("pins", "a partner that may connect needs a pin", fix));
     }
+    if partner.allow_tls12 && (partner.carrier != CarrierKind::Mllp || partner.require_hybrid) {
+        let problem = "TLS 1.2 is for MLLP alone, and has no hybrid key exchange";
+        return Some(("allow_tls12", problem, "remove it; everything else is TLS 1.3"));
+    }
     match (partner.carrier, &partner.endpoint) {
         (CarrierKind::HttpsPush, None) => {
             Some(("carrier", "https-push needs an endpoint", "add endpoint = \"https://...\""))
@@ -219,7 +226,8 @@ fn fault(partner: &Partner) -> Option<(&'static str, &'static str, &'static str)
         }
         (CarrierKind::Collect, None) => None,
         (CarrierKind::FhirMessage, _) => fhir_message_fault(partner),
-        (CarrierKind::Mllp | CarrierKind::Mesh | CarrierKind::DropFolder, _) => None,
+        (CarrierKind::Mllp, endpoint) => mllp_fault(partner, endpoint.as_deref()),
+        (CarrierKind::Mesh | CarrierKind::DropFolder, _) => None,
     }
 }
 
@@ -239,6 +247,38 @@ fn fhir_message_fault(partner: &Partner) -> Option<(&'static str, &'static str, 
     let fhir = matches!(partner.format, Format::Fhir | Format::FhirXml);
     let fix = "set format = \"fhir\" or \"fhir-xml\"";
     (!fhir).then_some(("format", "fhir-message sends FHIR and nothing else", fix))
+}
+
+fn mllp_fault(
+    partner: &Partner,
+    endpoint: Option<&str>,
+) -> Option<(&'static str, &'static str, &'static str)> {
+    let Some(endpoint) = endpoint else {
+        return Some(("carrier", "mllp needs an endpoint", "add endpoint = \"mllps://host:port\""));
+    };
+    if mllp_address(endpoint).is_none() {
+        let fix = "write mllps://host:port and nothing else";
+        return Some(("endpoint", "this is not an endpoint that MLLP can be sent to", fix));
+    }
+    if partner.server_pins.is_empty() {
+        let fix = "add the pin of the certificate its endpoint answers with";
+        return Some(("carrier", "mllp needs server_pins", fix));
+    }
+    let fix = "set format = \"hl7\"";
+    (partner.format != Format::Hl7).then_some(("format", "mllp carries HL7 v2 only", fix))
+}
+
+/// The host and port of an endpoint written `mllps://host:port`.
+pub(crate) fn mllp_address(endpoint: &str) -> Option<(String, u16)> {
+    let url = reqwest::Url::parse(endpoint).ok()?;
+    let bare = url.scheme() == "mllps"
+        && url.username().is_empty()
+        && url.password().is_none()
+        && matches!(url.path(), "" | "/")
+        && url.query().is_none()
+        && url.fragment().is_none();
+    let host = url.host_str().filter(|_| bare)?.trim_matches(['[', ']']).to_owned();
+    Some((host, url.port()?))
 }
 
 fn endpoint_fault(endpoint: &str) -> Option<(&'static str, &'static str, &'static str)> {
