@@ -17,6 +17,7 @@ pub mod fhir;
 pub mod json;
 pub mod limits;
 pub mod mapping;
+pub mod mesh;
 pub mod read_error;
 
 pub use read_error::{ReadError, ReadErrorKind};

@@ -171,10 +171,10 @@ impl App {
             CarrierKind::HttpsPush => {
                 self.carriers.https.send(parcel, &partner, &self.config.delivery, tls).await
             }
+            CarrierKind::Mesh => self.carriers.mesh.send(self, parcel, &partner).await,
             CarrierKind::Collect
             | CarrierKind::FhirMessage
             | CarrierKind::Mllp
-            | CarrierKind::Mesh
             | CarrierKind::DropFolder => {
                 Err(SendError::Transient("the partner is not pushed to at present".to_owned()))
             }

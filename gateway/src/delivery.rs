@@ -5,9 +5,10 @@
 //! push*. This module must never know the store, the rules or the keys.
 
 pub mod https;
+pub mod mesh;
 
 use adapters::{Format, Outbound, WriteError};
-use schemas::{OrganisationCode, PersonalBytes};
+use schemas::{MessageType, OrganisationCode, PersonalBytes};
 
 use crate::queue::DeliveryId;
 use crate::vault::Opened;
@@ -17,12 +18,15 @@ use crate::vault::Opened;
 pub struct Carriers {
     /// HTTPS push.
     pub https: https::HttpsCarrier,
+    /// Mailboxes on NHS MESH.
+    pub mesh: mesh::MeshCarrier,
 }
 
 impl Carriers {
     /// Says that certificates, authorities or lists have changed: connections are made again.
     pub fn renew(&self) {
         self.https.renew();
+        self.mesh.renew();
     }
 }
 
@@ -31,6 +35,7 @@ impl Carriers {
 pub struct Parcel {
     delivery: DeliveryId,
     recipient: OrganisationCode,
+    kind: MessageType,
     media_type: String,
     file_name: Option<String>,
     body: PersonalBytes,
@@ -61,6 +66,7 @@ impl Parcel {
         Ok(Self {
             delivery: opened.delivery(),
             recipient: opened.recipient().clone(),
+            kind: opened.record().message().kind,
             media_type: format.media_type().to_owned(),
             file_name: None,
             body: PersonalBytes::new(body),
@@ -73,6 +79,7 @@ impl Parcel {
         Some(Self {
             delivery: opened.delivery(),
             recipient: opened.recipient().clone(),
+            kind: opened.record().message().kind,
             media_type: document.media_type.clone(),
             file_name: Some(format!("document-{}", index + 1)),
             body: document.content.clone(),
@@ -87,6 +94,11 @@ impl Parcel {
     /// For whom it was opened.
     pub fn recipient(&self) -> &OrganisationCode {
         &self.recipient
+    }
+
+    /// What type of message it is, or comes from.
+    pub fn kind(&self) -> MessageType {
+        self.kind
     }
 
     /// The media type of the body.

@@ -8,6 +8,7 @@
 
 pub mod client;
 mod endpoint;
+pub mod mailbox;
 pub mod people;
 pub mod postgres;
 
@@ -213,6 +214,8 @@ impl Stage {
             carrier: CarrierKind::HttpsPush,
             endpoint: Some(format!("https://{}", self.address)),
             server_pins: [pin].into(),
+            mailbox: None,
+            workflows: adapters::mesh::Workflows::none(),
             feed: adapters::feed::Feed::default(),
             require_hybrid: true,
             enabled: true,
@@ -255,6 +258,8 @@ impl Stage {
                 carrier: if pushed { CarrierKind::HttpsPush } else { CarrierKind::Collect },
                 endpoint: pushed.then(|| format!("https://{}/inbox", self.endpoint)),
                 server_pins: pushed.then(|| minted.server.pin()).into_iter().collect(),
+                mailbox: None,
+                workflows: adapters::mesh::Workflows::none(),
                 feed: adapters::feed::Feed::default(),
                 require_hybrid: false,
                 enabled: true,

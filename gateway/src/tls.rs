@@ -16,6 +16,7 @@
 
 mod listener;
 mod material;
+mod mesh;
 mod refusals;
 mod reload;
 mod verifier;
@@ -40,6 +41,7 @@ use reload::Fingerprints;
 use verifier::{EndpointVerifier, PartnerVerifier};
 
 pub use listener::{Limits, Served, serve};
+pub use mesh::mesh_client_config;
 pub use refusals::{Refusal, Refusals};
 pub use reload::{Prepared, TrustChange, TrustNews};
 

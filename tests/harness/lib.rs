@@ -15,6 +15,7 @@ pub mod gateway;
 pub mod peers;
 #[path = "../../gateway/src/store/tests/postgres.rs"]
 pub mod postgres;
+pub mod sandbox;
 
 use ::gateway::practice::postgres as server;
 

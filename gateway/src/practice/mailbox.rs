@@ -1,0 +1,3 @@
+//! PLACEHOLDER
+mod files;
+pub use files::{MailboxFiles, PASSWORD, SHARED_KEY};
