@@ -108,6 +108,9 @@ pub enum PracticeError {
     /// A client.
     #[error("a partner's client could not be made")]
     Client(#[from] reqwest::Error),
+    /// A mailbox.
+    #[error("a mailbox could not be opened")]
+    Mesh(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A name in this file is wrong.
     #[error("{0} is not an organisation code")]
     Code(&'static str),

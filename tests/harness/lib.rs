@@ -12,6 +12,7 @@
 
 pub mod binary;
 pub mod gateway;
+pub mod mailboxes;
 pub mod peers;
 #[path = "../../gateway/src/store/tests/postgres.rs"]
 pub mod postgres;
