@@ -23,6 +23,7 @@ mod kettering;
 mod letter;
 pub mod limits;
 pub mod mapping;
+pub mod mesh;
 pub mod read_error;
 mod xml;
 

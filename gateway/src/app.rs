@@ -184,8 +184,8 @@ impl App {
                 let settings = (&self.config.tls, &self.config.delivery);
                 crate::delivery::mllp::send(parcel, &partner, settings, clock).await
             }
+            CarrierKind::Mesh => self.carriers.mesh.send(self, parcel, &partner).await,
             CarrierKind::Collect
-            | CarrierKind::Mesh
             | CarrierKind::DropFolder => {
                 Err(SendError::Transient("the partner is not pushed to at present".to_owned()))
             }

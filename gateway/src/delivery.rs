@@ -7,9 +7,10 @@
 pub mod fhir_message;
 pub mod https;
 pub mod mllp;
+pub mod mesh;
 
 use adapters::{Format, Outbound, WriteError};
-use schemas::{OrganisationCode, PersonalBytes};
+use schemas::{MessageType, OrganisationCode, PersonalBytes};
 
 use crate::queue::DeliveryId;
 use crate::vault::Opened;
@@ -21,6 +22,8 @@ pub struct Carriers {
     pub https: https::HttpsCarrier,
     /// FHIR messages.
     pub fhir: fhir_message::FhirCarrier,
+    /// Mailboxes on NHS MESH.
+    pub mesh: mesh::MeshCarrier,
 }
 
 impl Carriers {
@@ -28,6 +31,7 @@ impl Carriers {
     pub fn renew(&self) {
         self.https.renew();
         self.fhir.renew();
+        self.mesh.renew();
     }
 }
 
@@ -36,6 +40,7 @@ impl Carriers {
 pub struct Parcel {
     delivery: DeliveryId,
     recipient: OrganisationCode,
+    kind: MessageType,
     media_type: String,
     file_name: Option<String>,
     body: PersonalBytes,
@@ -66,6 +71,7 @@ impl Parcel {
         Ok(Self {
             delivery: opened.delivery(),
             recipient: opened.recipient().clone(),
+            kind: opened.record().message().kind,
             media_type: format.media_type().to_owned(),
             file_name: None,
             body: PersonalBytes::new(body),
@@ -78,6 +84,7 @@ impl Parcel {
         Some(Self {
             delivery: opened.delivery(),
             recipient: opened.recipient().clone(),
+            kind: opened.record().message().kind,
             media_type: document.media_type.clone(),
             file_name: Some(format!("document-{}", index + 1)),
             body: document.content.clone(),
@@ -92,6 +99,11 @@ impl Parcel {
     /// For whom it was opened.
     pub fn recipient(&self) -> &OrganisationCode {
         &self.recipient
+    }
+
+    /// What type of message it is, or comes from.
+    pub fn kind(&self) -> MessageType {
+        self.kind
     }
 
     /// The media type of the body.

@@ -6,6 +6,7 @@
 //! never know formats beyond their names, SQL, or keys.
 
 pub mod mllp;
+pub mod mesh;
 
 use adapters::Format;
 use schemas::PersonalBytes;

@@ -9,6 +9,7 @@
 pub mod client;
 mod endpoint;
 pub mod mllp;
+pub mod mailbox;
 pub mod people;
 pub mod postgres;
 
@@ -108,6 +109,9 @@ pub enum PracticeError {
     /// A client.
     #[error("a partner's client could not be made")]
     Client(#[from] reqwest::Error),
+    /// A mailbox.
+    #[error("a mailbox could not be opened")]
+    Mesh(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A name in this file is wrong.
     #[error("{0} is not an organisation code")]
     Code(&'static str),
@@ -231,6 +235,8 @@ impl Stage {
             carrier: CarrierKind::HttpsPush,
             endpoint: Some(format!("https://{}", self.address)),
             server_pins: [pin].into(),
+            mailbox: None,
+            workflows: adapters::mesh::Workflows::none(),
             feed: adapters::feed::Feed::default(),
             allow_tls12: false,
             require_hybrid: true,
@@ -275,6 +281,8 @@ impl Stage {
                 carrier: if pushed { CarrierKind::HttpsPush } else { CarrierKind::Collect },
                 endpoint: pushed.then(|| format!("https://{}/inbox", self.endpoint)),
                 server_pins: pushed.then(|| minted.server.pin()).into_iter().collect(),
+                mailbox: None,
+                workflows: adapters::mesh::Workflows::none(),
                 feed: adapters::feed::Feed::default(),
                 allow_tls12: false,
                 require_hybrid: false,

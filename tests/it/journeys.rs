@@ -8,5 +8,6 @@ mod fhir_messages;
 mod holds;
 mod idempotency;
 mod mllp;
+mod mesh;
 mod push;
 mod wrong_person;

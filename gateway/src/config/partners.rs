@@ -6,6 +6,7 @@ use std::path::Path;
 
 use adapters::Format;
 use adapters::feed::Feed;
+use adapters::mesh::{Mailbox, Workflows};
 use schemas::OrganisationCode;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,13 @@ pub struct Partner {
     /// The keys its endpoint answers with.
     #[serde(default)]
     pub server_pins: BTreeSet<Pin>,
+    /// Its mailbox on NHS MESH: where parcels go with `carrier = "mesh"`, and how what it sends
+    /// is known to be its own.
+    #[serde(default)]
+    pub mailbox: Option<Mailbox>,
+    /// Workflow ids that are agreed with it alone, before those of `[mesh]`.
+    #[serde(default, skip_serializing_if = "Workflows::is_empty")]
+    pub workflows: Workflows,
     /// What its feed may leave out or do differently.
     #[serde(default)]
     pub feed: Feed,
@@ -88,6 +96,11 @@ impl Partners {
         self.by_organisation.get(organisation)
     }
 
+    /// The partner with a mailbox, enabled or not.
+    pub fn by_mailbox(&self, mailbox: &Mailbox) -> Option<&Partner> {
+        self.iter().find(|partner| partner.mailbox.as_ref() == Some(mailbox))
+    }
+
     /// All of them, by code.
     pub fn iter(&self) -> impl Iterator<Item = &Partner> {
         self.by_organisation.values()
@@ -118,6 +131,13 @@ impl Partners {
                     let fix = "give each organisation a key of its own";
                     return Err(document.error(&at("pins"), &problem, fix));
                 }
+            }
+            if let Some(mailbox) = &partner.mailbox
+                && partners.by_mailbox(mailbox).is_some()
+            {
+                let problem = format!("the mailbox {mailbox} belongs to two partners");
+                let fix = "give each organisation its own mailbox, or leave one out";
+                return Err(document.error(&at("mailbox"), &problem, fix));
             }
             if partners.by_organisation.insert(organisation.clone(), partner).is_some() {
                 let problem = format!("{} is here twice", organisation.as_str());
@@ -203,7 +223,9 @@ fn fault(partner: &Partner) -> Option<(&'static str, &'static str, &'static str)
     if partner.roles.is_empty() {
         return Some(("roles", "a partner needs a role", "add one, for example \"health-trust\""));
     }
-    if partner.pins.is_empty() && partner.enabled {
+    // Whoever is reached through MESH alone need not connect here.
+    let connects = partner.carrier != CarrierKind::Mesh;
+    if partner.pins.is_empty() && partner.enabled && connects {
         let fix = "add the pin of its certificate, or set enabled = false until you have it";
         return Some(("pins", "a partner that may connect needs a pin", fix));
     }
@@ -227,7 +249,16 @@ fn fault(partner: &Partner) -> Option<(&'static str, &'static str, &'static str)
         (CarrierKind::Collect, None) => None,
         (CarrierKind::FhirMessage, _) => fhir_message_fault(partner),
         (CarrierKind::Mllp, endpoint) => mllp_fault(partner, endpoint.as_deref()),
-        (CarrierKind::Mesh | CarrierKind::DropFolder, _) => None,
+        (CarrierKind::Mesh, Some(_)) => {
+            let fix = "remove it; parcels go to its mailbox";
+            Some(("endpoint", "a partner that is reached through MESH has no endpoint", fix))
+        }
+        (CarrierKind::Mesh, None) => {
+            let fix = "add mailbox = \"...\" with its mailbox id in upper case";
+            let problem = "mesh needs the partner's mailbox";
+            partner.mailbox.is_none().then_some(("carrier", problem, fix))
+        }
+        (CarrierKind::DropFolder, _) => None,
     }
 }
 
