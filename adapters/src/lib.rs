@@ -71,6 +71,30 @@ impl Format {
         }
     }
 
+    /// How names of files in this format end.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Json | Self::Fhir => "json",
+            Self::FhirXml | Self::Xml => "xml",
+            Self::Xlsx => "xlsx",
+            Self::Hl7 => "hl7",
+        }
+    }
+
+    /// The format that a file's extension names, in any case: `json` is the canonical message and
+    /// `xml` whatever its root says; FHIR has no extension of its own.
+    pub fn from_extension(extension: &str) -> Option<Self> {
+        match extension.to_ascii_lowercase().as_str() {
+            "csv" => Some(Self::Csv),
+            "json" => Some(Self::Json),
+            "xml" => Some(Self::Xml),
+            "xlsx" => Some(Self::Xlsx),
+            "hl7" => Some(Self::Hl7),
+            _ => None,
+        }
+    }
+
     /// Whether a file of this format holds rows: many requests, each accepted or not on its own.
     pub fn is_tabular(self) -> bool {
         matches!(self, Self::Csv | Self::Xlsx)
@@ -143,6 +167,22 @@ pub enum WriteError {
     /// The writer itself failed.
     #[error("the message could not be written")]
     Failed,
+}
+
+/// The name under which a document lies beside an import file, by its place from 0 and its type:
+/// `document-1.pdf`. It says nothing about anybody; the import file says what it belongs to.
+pub fn document_file_name(index: usize, media_type: &str) -> String {
+    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let extension = match essence.as_str() {
+        "application/pdf" => "pdf",
+        "application/msword" => "doc",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => "docx",
+        "application/rtf" | "text/rtf" => "rtf",
+        "image/tiff" => "tiff",
+        "text/plain" => "txt",
+        _ => "bin",
+    };
+    format!("document-{}.{extension}", index.saturating_add(1))
 }
 
 /// Reads a submission in its format.

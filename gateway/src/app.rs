@@ -171,11 +171,16 @@ impl App {
             CarrierKind::HttpsPush => {
                 self.carriers.https.send(parcel, &partner, &self.config.delivery, tls).await
             }
+            CarrierKind::DropFolder => {
+                let attempt = self.make_id().map_err(|_none| {
+                    SendError::Transient("there was no randomness for a name".to_owned())
+                })?;
+                self.carriers.folder.send(parcel, &partner, attempt).await
+            }
             CarrierKind::Collect
             | CarrierKind::FhirMessage
             | CarrierKind::Mllp
-            | CarrierKind::Mesh
-            | CarrierKind::DropFolder => {
+            | CarrierKind::Mesh => {
                 Err(SendError::Transient("the partner is not pushed to at present".to_owned()))
             }
         }

@@ -13,6 +13,7 @@
 //! Limits: a configuration file is at most 1 MiB. Environment variables are not read at all.
 
 mod document;
+mod folders;
 mod partners;
 
 use std::net::SocketAddr;
@@ -25,6 +26,7 @@ use serde::Deserialize;
 
 use document::{Document, Step};
 
+pub use folders::Watch;
 pub use partners::{Partner, Partners, Pin};
 
 /// Everything in `ehc-gateway.toml`, with paths resolved and defaults filled in.

@@ -14,6 +14,7 @@
 //! - [`tls`], [`peer`], [`pki`]: who is calling, and practice certificates.
 //! - [`config`], [`app`], [`serving`], [`telemetry`], [`commands`]: put together and run.
 //! - [`clock`], [`entropy`], [`secret_file`]: time, randomness and secrets, from outside.
+//! - [`whole_file`]: files that are there whole or not at all.
 //! - [`practice`]: a whole made-up world for the demo, the benchmark and the tests.
 
 pub mod api;
@@ -41,3 +42,4 @@ pub mod telemetry;
 pub mod tls;
 pub mod vault;
 pub mod verification;
+pub mod whole_file;

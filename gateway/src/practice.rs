@@ -213,7 +213,9 @@ impl Stage {
             carrier: CarrierKind::HttpsPush,
             endpoint: Some(format!("https://{}", self.address)),
             server_pins: [pin].into(),
+            folder: None,
             feed: adapters::feed::Feed::default(),
+            watch: None,
             require_hybrid: true,
             enabled: true,
         })
@@ -255,7 +257,9 @@ impl Stage {
                 carrier: if pushed { CarrierKind::HttpsPush } else { CarrierKind::Collect },
                 endpoint: pushed.then(|| format!("https://{}/inbox", self.endpoint)),
                 server_pins: pushed.then(|| minted.server.pin()).into_iter().collect(),
+                folder: None,
                 feed: adapters::feed::Feed::default(),
+                watch: None,
                 require_hybrid: false,
                 enabled: true,
             });

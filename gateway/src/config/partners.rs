@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use adapters::Format;
 use adapters::feed::Feed;
@@ -14,6 +14,7 @@ use crate::queue::CarrierKind;
 
 use super::ConfigError;
 use super::document::{Document, FIX, Step};
+use super::folders::{self, Watch};
 
 /// One organisation that may connect, and how it is served.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,9 +42,15 @@ pub struct Partner {
     /// The keys its endpoint answers with.
     #[serde(default)]
     pub server_pins: BTreeSet<Pin>,
+    /// Where files are dropped for it. Relative to this file, unless it is absolute.
+    #[serde(default)]
+    pub folder: Option<PathBuf>,
     /// What its feed may leave out or do differently.
     #[serde(default)]
     pub feed: Feed,
+    /// The folder its exports are picked up from.
+    #[serde(default)]
+    pub watch: Option<Watch>,
     /// Refuse it without hybrid post-quantum key exchange.
     #[serde(default)]
     pub require_hybrid: bool,
@@ -103,9 +110,13 @@ impl Partners {
             return Err(document.error(&[], "there is no partner here", "add a [[partner]] entry"));
         }
         let mut partners = Self::default();
-        for (index, partner) in raw.partner.into_iter().enumerate() {
+        for (index, mut partner) in raw.partner.into_iter().enumerate() {
             let at = |setting| [Step::Key("partner"), Step::Index(index), Step::Key(setting)];
             if let Some((setting, problem, fix)) = fault(&partner) {
+                return Err(document.error(&at(setting), problem, fix));
+            }
+            folders::resolve(&mut partner, document.file());
+            if let Some((setting, problem, fix)) = folders::overlap(&partner, partners.iter()) {
                 return Err(document.error(&at(setting), problem, fix));
             }
             let organisation = partner.organisation.clone();
@@ -203,6 +214,9 @@ fn fault(partner: &Partner) -> Option<(&'static str, &'static str, &'static str)
     if partner.pins.is_empty() && partner.enabled {
         let fix = "add the pin of its certificate, or set enabled = false until you have it";
         return Some(("pins", "a partner that may connect needs a pin", fix));
+    }
+    if let Some(fault) = folders::fault(partner) {
+        return Some(fault);
     }
     match (partner.carrier, &partner.endpoint) {
         (CarrierKind::HttpsPush, None) => {
