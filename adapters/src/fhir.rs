@@ -55,12 +55,9 @@ pub fn write(record: &Record, outbound: &Outbound) -> Result<Vec<u8>, WriteError
 fn tree(format: Format, bytes: &[u8]) -> Result<Node, ReadError> {
     match format {
         Format::Fhir => strict::parse(bytes),
-        Format::FhirXml
-        | Format::Csv
-        | Format::Json
-        | Format::Xlsx
-        | Format::Xml
-        | Format::Hl7 => Err(crate::not_read()),
+        Format::FhirXml | Format::Csv | Format::Json | Format::Xlsx | Format::Xml | Format::Hl7 => {
+            Err(crate::not_read())
+        }
     }
 }
 
@@ -68,12 +65,9 @@ fn tree(format: Format, bytes: &[u8]) -> Result<Node, ReadError> {
 fn render(resource: &serde_json::Value, format: Format) -> Result<Vec<u8>, WriteError> {
     match format {
         Format::Fhir => serde_json::to_vec(resource).or(Err(WriteError::Failed)),
-        Format::FhirXml
-        | Format::Csv
-        | Format::Json
-        | Format::Xlsx
-        | Format::Xml
-        | Format::Hl7 => Err(WriteError::Failed),
+        Format::FhirXml | Format::Csv | Format::Json | Format::Xlsx | Format::Xml | Format::Hl7 => {
+            Err(WriteError::Failed)
+        }
     }
 }
 

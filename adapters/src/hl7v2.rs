@@ -68,7 +68,14 @@ fn is_carried(field: Field) -> bool {
     let elsewhere = [Field::AUTHOR_NAME, Field::ADVICE_DATE, Field::RECIPIENT];
     let person = [Field::LA_PERSON_ID, Field::UPN, Field::SCHOOL];
     let groups = [
-        "case", "acting.", "request.", "consent.", "advice.", "nil.", "exception.", "triage.",
+        "case",
+        "acting.",
+        "request.",
+        "consent.",
+        "advice.",
+        "nil.",
+        "exception.",
+        "triage.",
         "transition.",
     ];
     person.contains(&field)

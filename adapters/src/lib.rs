@@ -16,8 +16,8 @@ pub mod csv;
 pub mod feed;
 pub mod fhir;
 pub mod gateway_xml;
-mod html;
 pub mod hl7v2;
+mod html;
 pub mod json;
 mod kettering;
 mod letter;
@@ -76,6 +76,30 @@ impl Format {
             Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
             Self::Xml => "application/xml; charset=utf-8",
             Self::Hl7 => "application/hl7-v2",
+        }
+    }
+
+    /// How names of files in this format end.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Json | Self::Fhir => "json",
+            Self::FhirXml | Self::Xml => "xml",
+            Self::Xlsx => "xlsx",
+            Self::Hl7 => "hl7",
+        }
+    }
+
+    /// The format that a file's extension names, in any case: `json` is the canonical message and
+    /// `xml` whatever its root says; FHIR has no extension of its own.
+    pub fn from_extension(extension: &str) -> Option<Self> {
+        match extension.to_ascii_lowercase().as_str() {
+            "csv" => Some(Self::Csv),
+            "json" => Some(Self::Json),
+            "xml" => Some(Self::Xml),
+            "xlsx" => Some(Self::Xlsx),
+            "hl7" => Some(Self::Hl7),
+            _ => None,
         }
     }
 
@@ -151,6 +175,22 @@ pub enum WriteError {
     /// The writer itself failed.
     #[error("the message could not be written")]
     Failed,
+}
+
+/// The name under which a document lies beside an import file, by its place from 0 and its type:
+/// `document-1.pdf`. It says nothing about anybody; the import file says what it belongs to.
+pub fn document_file_name(index: usize, media_type: &str) -> String {
+    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let extension = match essence.as_str() {
+        "application/pdf" => "pdf",
+        "application/msword" => "doc",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => "docx",
+        "application/rtf" | "text/rtf" => "rtf",
+        "image/tiff" => "tiff",
+        "text/plain" => "txt",
+        _ => "bin",
+    };
+    format!("document-{}.{extension}", index.saturating_add(1))
 }
 
 /// Reads a submission in its format.

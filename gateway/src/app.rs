@@ -185,8 +185,13 @@ impl App {
                 crate::delivery::mllp::send(parcel, &partner, settings, clock).await
             }
             CarrierKind::Mesh => self.carriers.mesh.send(self, parcel, &partner).await,
-            CarrierKind::Collect
-            | CarrierKind::DropFolder => {
+            CarrierKind::DropFolder => {
+                let attempt = self.make_id().map_err(|_none| {
+                    SendError::Transient("there was no randomness for a name".to_owned())
+                })?;
+                self.carriers.folder.send(parcel, &partner, attempt).await
+            }
+            CarrierKind::Collect => {
                 Err(SendError::Transient("the partner is not pushed to at present".to_owned()))
             }
         }

@@ -13,6 +13,7 @@
 //! Limits: a configuration file is at most 1 MiB. Environment variables are not read at all.
 
 mod document;
+mod folders;
 mod mesh;
 mod partners;
 
@@ -26,8 +27,9 @@ use serde::Deserialize;
 
 use document::{Document, Step};
 
-pub(crate) use partners::mllp_address;
+pub use folders::Watch;
 pub use mesh::MeshSection;
+pub(crate) use partners::mllp_address;
 pub use partners::{Partner, Partners, Pin};
 
 /// Everything in `ehc-gateway.toml`, with paths resolved and defaults filled in.

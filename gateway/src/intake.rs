@@ -5,8 +5,8 @@
 //! second copy harmless, and are acknowledged at their source only after that answered. It must
 //! never know formats beyond their names, SQL, or keys.
 
-pub mod mllp;
 pub mod mesh;
+pub mod mllp;
 
 use adapters::Format;
 use schemas::PersonalBytes;

@@ -8,8 +8,8 @@
 
 pub mod client;
 mod endpoint;
-pub mod mllp;
 pub mod mailbox;
+pub mod mllp;
 pub mod people;
 pub mod postgres;
 
@@ -184,8 +184,7 @@ impl Stage {
             if partner.carrier == CarrierKind::HttpsPush {
                 partner.carrier = CarrierKind::FhirMessage;
                 partner.format = format;
-                partner.endpoint =
-                    Some(format!("https://{}/fhir/$process-message", self.endpoint));
+                partner.endpoint = Some(format!("https://{}/fhir/$process-message", self.endpoint));
             }
         }
         write(&self.plan.dir.join("partners.toml"), &partners_file(partners)?)
@@ -239,6 +238,8 @@ impl Stage {
             workflows: adapters::mesh::Workflows::none(),
             feed: adapters::feed::Feed::default(),
             allow_tls12: false,
+            folder: None,
+            watch: None,
             require_hybrid: true,
             enabled: true,
         })
@@ -285,6 +286,8 @@ impl Stage {
                 workflows: adapters::mesh::Workflows::none(),
                 feed: adapters::feed::Feed::default(),
                 allow_tls12: false,
+                folder: None,
+                watch: None,
                 require_hybrid: false,
                 enabled: true,
             });

@@ -7,7 +7,7 @@ mod extract;
 mod fhir_messages;
 mod holds;
 mod idempotency;
-mod mllp;
 mod mesh;
+mod mllp;
 mod push;
 mod wrong_person;

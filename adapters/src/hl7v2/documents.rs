@@ -40,9 +40,9 @@ pub(super) fn pieces<'a>(
             && value.raw().len() >= PIECE_MIN
             && compact(value.raw(), grammar).bytes().all(is_base64)
     };
-    let carries = row.values().any(|value| {
-        typed || marked(&value) || begins_a_file(value.raw()) || continues(&value)
-    });
+    let carries = row
+        .values()
+        .any(|value| typed || marked(&value) || begins_a_file(value.raw()) || continues(&value));
     if !carries {
         return None;
     }

@@ -59,7 +59,11 @@ impl<'a> Parts<'a> {
 }
 
 /// Reads a message that is split into segments.
-pub(super) fn draft(mut segments: Vec<Segment<'_>>, source: Source<'_>, grammar: &Grammar) -> Result<Draft, ReadError> {
+pub(super) fn draft(
+    mut segments: Vec<Segment<'_>>,
+    source: Source<'_>,
+    grammar: &Grammar,
+) -> Result<Draft, ReadError> {
     if segments.iter().skip(1).any(|segment| segment.name == "MSH") {
         return Err(shape(
             "hl7-several-messages",
@@ -154,7 +158,12 @@ fn message(parts: &Parts<'_>, kind: Kind, draft: &mut Draft) {
         && event.raw().trim() != header.field(9).component(2).raw().trim()
     {
         let next = "send the same event in MSH-9 and EVN-1";
-        parts.grammar.warn("hl7-event-differs", event.place(), "differs from MSH-9, which counts", next);
+        parts.grammar.warn(
+            "hl7-event-differs",
+            event.place(),
+            "differs from MSH-9, which counts",
+            next,
+        );
     }
     let kind_of = match kind {
         Kind::Document(event) => document(parts, event, draft),
@@ -200,7 +209,12 @@ fn document(parts: &Parts<'_>, event: Event, draft: &mut Draft) -> MessageType {
         return MessageType::AdviceResponse;
     };
     if parts.all("TXA").count() > 1 {
-        grammar.fault("hl7-several-documents", txa.place(), "is there twice", "send one document at a time");
+        grammar.fault(
+            "hl7-several-documents",
+            txa.place(),
+            "is there twice",
+            "send one document at a time",
+        );
     }
     let kind = kind_named(&txa.field(2)).unwrap_or(MessageType::AdviceResponse);
     draft.set(Canonical::TYPE, kind.as_str(), txa.field(2).place());
@@ -214,7 +228,8 @@ fn document(parts: &Parts<'_>, event: Event, draft: &mut Draft) -> MessageType {
         );
     }
     standing(txa, parts);
-    let dates = [8, 7, 6, 4].into_iter().map(|number| txa.field(number)).chain([parts.header.field(7)]);
+    let dates =
+        [8, 7, 6, 4].into_iter().map(|number| txa.field(number)).chain([parts.header.field(7)]);
     set_date(dates.filter(|field| !field.is_empty()), kind, draft);
     let authors = [9, 10, 5].into_iter().map(|number| txa.field(number));
     if kind == MessageType::AdviceResponse {
@@ -310,7 +325,12 @@ fn report(parts: &Parts<'_>, draft: &mut Draft) -> MessageType {
     let status = request.field(25);
     if status.is("X") {
         let next = "send the report that is in force, and speak to the authority";
-        parts.grammar.fault("document-cancelled", status.place(), "says that there is no report", next);
+        parts.grammar.fault(
+            "document-cancelled",
+            status.place(),
+            "says that there is no report",
+            next,
+        );
     } else if !status.is_empty() && !status.is_one_of(&["F", "C"]) {
         not_authenticated(parts, &status);
     }
@@ -322,7 +342,10 @@ fn report(parts: &Parts<'_>, draft: &mut Draft) -> MessageType {
 
 /// The type that our own coding system names.
 fn kind_named(field: &Field<'_>) -> Option<MessageType> {
-    field.component(3).is(super::OURS).then(|| MessageType::parse(field.component(1).raw().trim()))?
+    field
+        .component(3)
+        .is(super::OURS)
+        .then(|| MessageType::parse(field.component(1).raw().trim()))?
 }
 
 /// Our own number for the request, in the places where others keep the placer's.

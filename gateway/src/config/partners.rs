@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use adapters::Format;
 use adapters::feed::Feed;
@@ -15,6 +15,7 @@ use crate::queue::CarrierKind;
 
 use super::ConfigError;
 use super::document::{Document, FIX, Step};
+use super::folders::{self, Watch};
 
 /// One organisation that may connect, and how it is served.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,12 +50,18 @@ pub struct Partner {
     /// Workflow ids that are agreed with it alone, before those of `[mesh]`.
     #[serde(default, skip_serializing_if = "Workflows::is_empty")]
     pub workflows: Workflows,
-    /// What its feed may leave out or do differently.
-    #[serde(default)]
-    pub feed: Feed,
     /// Use TLS 1.2 where its MLLP endpoint knows nothing newer.
     #[serde(default)]
     pub allow_tls12: bool,
+    /// Where files are dropped for it. Relative to this file, unless it is absolute.
+    #[serde(default)]
+    pub folder: Option<PathBuf>,
+    /// What its feed may leave out or do differently.
+    #[serde(default)]
+    pub feed: Feed,
+    /// The folder its exports are picked up from.
+    #[serde(default)]
+    pub watch: Option<Watch>,
     /// Refuse it without hybrid post-quantum key exchange.
     #[serde(default)]
     pub require_hybrid: bool,
@@ -119,9 +126,13 @@ impl Partners {
             return Err(document.error(&[], "there is no partner here", "add a [[partner]] entry"));
         }
         let mut partners = Self::default();
-        for (index, partner) in raw.partner.into_iter().enumerate() {
+        for (index, mut partner) in raw.partner.into_iter().enumerate() {
             let at = |setting| [Step::Key("partner"), Step::Index(index), Step::Key(setting)];
             if let Some((setting, problem, fix)) = fault(&partner) {
+                return Err(document.error(&at(setting), problem, fix));
+            }
+            folders::resolve(&mut partner, document.file());
+            if let Some((setting, problem, fix)) = folders::overlap(&partner, partners.iter()) {
                 return Err(document.error(&at(setting), problem, fix));
             }
             let organisation = partner.organisation.clone();
@@ -232,6 +243,9 @@ fn fault(partner: &Partner) -> Option<(&'static str, &'static str, &'static str)
     if partner.allow_tls12 && (partner.carrier != CarrierKind::Mllp || partner.require_hybrid) {
         let problem = "TLS 1.2 is for MLLP alone, and has no hybrid key exchange";
         return Some(("allow_tls12", problem, "remove it; everything else is TLS 1.3"));
+    }
+    if let Some(fault) = folders::fault(partner) {
+        return Some(fault);
     }
     match (partner.carrier, &partner.endpoint) {
         (CarrierKind::HttpsPush, None) => {

@@ -365,5 +365,10 @@ async fn render(
         due_on,
         sent_at: app.clock.now(),
     };
-    Parcel::message(&opened, format, &outbound).map_err(CollectError::Format)
+    let parcel = Parcel::message(&opened, format, &outbound).map_err(CollectError::Format)?;
+    // A folder has a place for documents beside the message; everybody else asks for them.
+    match app.carrier_of(&delivery.recipient) {
+        Some(CarrierKind::DropFolder) => Ok(parcel.enclosing_documents(&opened)),
+        _ => Ok(parcel),
+    }
 }

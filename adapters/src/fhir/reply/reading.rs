@@ -30,10 +30,7 @@ pub enum Said {
 pub fn identity(format: Format, bytes: &[u8]) -> Identity {
     let Ok(root) = super::super::tree(format, bytes) else { return Identity::default() };
     let header = first_resource(&root).filter(|first| is(first, "resourceType", "MessageHeader"));
-    Identity {
-        message: header.and_then(|header| id_of(header, "id")),
-        bundle: id_of(&root, "id"),
-    }
+    Identity { message: header.and_then(|header| id_of(header, "id")), bundle: id_of(&root, "id") }
 }
 
 /// Reads a partner's answer. `about` is the `MessageHeader.id` that was sent.
