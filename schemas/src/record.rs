@@ -21,7 +21,7 @@ use crate::identifiers::{
 };
 use crate::personal::{PersonalBytes, PersonalText};
 
-pub use wire::{WireAttachment, message_schema};
+pub use wire::{WireAttachment, WireContent, WireReference, message_schema};
 
 /// A checked message. Cannot be built except by a check, printed, or serialised by accident.
 ///
