@@ -172,6 +172,12 @@ pub enum WriteError {
         /// The type of message.
         kind: schemas::MessageType,
     },
+    /// The record has documents that are kept apart, and the format can only carry them inside.
+    #[error("{format:?} has no form for a document that is kept apart because of its size")]
+    DocumentApart {
+        /// The format.
+        format: Format,
+    },
     /// The writer itself failed.
     #[error("the message could not be written")]
     Failed,
@@ -191,6 +197,19 @@ pub fn document_file_name(index: usize, media_type: &str) -> String {
         _ => "bin",
     };
     format!("document-{}.{extension}", index.saturating_add(1))
+}
+
+/// The path at the gateway from which a recipient fetches a document of a delivery, from 1.
+pub(crate) fn document_path(delivery: Uuid, number: usize) -> String {
+    format!("/v1/inbox/{delivery}/documents/{number}")
+}
+
+/// Whether a format can say where a document is instead of carrying it.
+fn refers_to_documents(format: Format) -> bool {
+    match format {
+        Format::Csv | Format::Json | Format::Fhir | Format::FhirXml => true,
+        Format::Xlsx | Format::Xml | Format::Hl7 => false,
+    }
 }
 
 /// Reads a submission in its format.
@@ -252,6 +271,9 @@ fn not_read() -> ReadError {
 
 /// Writes a record for a recipient, in the recipient's format.
 pub fn write(format: Format, record: &Record, outbound: &Outbound) -> Result<Vec<u8>, WriteError> {
+    if !(record.stored().is_empty() || refers_to_documents(format)) {
+        return Err(WriteError::DocumentApart { format });
+    }
     match format {
         Format::Csv => csv::write(record, outbound),
         Format::Json => json::write(record, outbound),
