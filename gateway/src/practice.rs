@@ -225,23 +225,11 @@ impl Stage {
     fn gateway_as_partner(&self) -> Result<Partner, PracticeError> {
         let pin = self.practice.gateway().pin();
         Ok(Partner {
-            organisation: organisation(GATEWAY)?,
-            name: "Practice gateway".to_owned(),
-            roles: [Role::Operator].into(),
-            pins: [pin].into(),
-            format: Format::Json,
-            mapping: None,
             carrier: CarrierKind::HttpsPush,
             endpoint: Some(format!("https://{}", self.address)),
             server_pins: [pin].into(),
-            mailbox: None,
-            workflows: adapters::mesh::Workflows::none(),
-            feed: adapters::feed::Feed::default(),
-            allow_tls12: false,
-            folder: None,
-            watch: None,
             require_hybrid: true,
-            enabled: true,
+            ..Partner::new(organisation(GATEWAY)?, "Practice gateway", Role::Operator, pin)
         })
     }
 
@@ -273,23 +261,12 @@ impl Stage {
             let (title, role, format) = describe(code);
             let pushed = code == Trust::Community.code();
             partners.push(Partner {
-                organisation: organisation(code)?,
-                name: title.to_owned(),
-                roles: [role].into(),
-                pins: [minted.client.pin()].into(),
                 format,
                 mapping: (code == "334").then(|| "liquidlogic-ehc-advice-request".to_owned()),
                 carrier: if pushed { CarrierKind::HttpsPush } else { CarrierKind::Collect },
                 endpoint: pushed.then(|| format!("https://{}/inbox", self.endpoint)),
                 server_pins: pushed.then(|| minted.server.pin()).into_iter().collect(),
-                mailbox: None,
-                workflows: adapters::mesh::Workflows::none(),
-                feed: adapters::feed::Feed::default(),
-                allow_tls12: false,
-                folder: None,
-                watch: None,
-                require_hybrid: false,
-                enabled: true,
+                ..Partner::new(organisation(code)?, title, role, minted.client.pin())
             });
         }
         Ok(partners)

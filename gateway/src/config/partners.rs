@@ -70,6 +70,31 @@ pub struct Partner {
     pub enabled: bool,
 }
 
+impl Partner {
+    /// A partner that collects from its inbox, and nothing else that differs from the defaults.
+    pub fn new(organisation: OrganisationCode, name: &str, role: Role, pin: Pin) -> Self {
+        Self {
+            organisation,
+            name: name.to_owned(),
+            roles: [role].into(),
+            pins: [pin].into(),
+            format: Format::Json,
+            mapping: None,
+            carrier: CarrierKind::Collect,
+            endpoint: None,
+            server_pins: BTreeSet::new(),
+            mailbox: None,
+            workflows: Workflows::none(),
+            folder: None,
+            feed: Feed::default(),
+            watch: None,
+            allow_tls12: false,
+            require_hybrid: false,
+            enabled: true,
+        }
+    }
+}
+
 /// SHA-256 of a certificate's public key (its `SubjectPublicKeyInfo`), written `sha256:<hex>`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

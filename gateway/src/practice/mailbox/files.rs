@@ -111,21 +111,9 @@ impl MailboxFiles {
 
     /// A partners file for the server: who may connect at all.
     pub(super) fn callers(&self) -> Result<String, PracticeError> {
-        let partners = self.practice.partners().map(|(name, partner)| crate::config::Partner {
-            organisation: partner.organisation.clone(),
-            name: name.to_owned(),
-            roles: [Role::Operator].into(),
-            pins: [partner.client.pin()].into(),
-            format: adapters::Format::Json,
-            mapping: None,
-            carrier: crate::queue::CarrierKind::Collect,
-            endpoint: None,
-            server_pins: std::collections::BTreeSet::new(),
-            mailbox: None,
-            workflows: adapters::mesh::Workflows::none(),
-            feed: adapters::feed::Feed::default(),
-            require_hybrid: false,
-            enabled: true,
+        let partners = self.practice.partners().map(|(name, partner)| {
+            let (organisation, pin) = (partner.organisation.clone(), partner.client.pin());
+            crate::config::Partner::new(organisation, name, Role::Operator, pin)
         });
         super::super::partners_file(partners.collect())
     }
