@@ -6,5 +6,6 @@ mod consent;
 mod extract;
 mod holds;
 mod idempotency;
+mod letters;
 mod push;
 mod wrong_person;
