@@ -7,6 +7,7 @@ mod extract;
 mod fhir_messages;
 mod holds;
 mod idempotency;
+mod letters;
 mod mesh;
 mod mllp;
 mod push;

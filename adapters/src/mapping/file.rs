@@ -73,6 +73,7 @@ pub(super) fn parse(text: &str) -> Result<Mapping, MappingError> {
         identity,
         constants,
         columns,
+        record: file.record,
         date_patterns,
         midnight_times: file.allow_midnight_times,
         null_markers: file.null_markers,
@@ -87,6 +88,7 @@ struct MappingFile {
     name: Spanned<String>,
     version: u32,
     format: Spanned<String>,
+    record: Option<String>,
     #[serde(default = "utf8")]
     encoding: Encoding,
     #[serde(default = "comma")]
@@ -138,7 +140,9 @@ struct Source<'a> {
 
 impl Source<'_> {
     fn format(&self, file: &MappingFile) -> Result<(), MappingError> {
-        if file.format.get_ref() != "csv" {
+        if (file.format.get_ref() != "csv" || file.record.is_some())
+            && (file.format.get_ref() != "xml" || file.record.is_none())
+        {
             return Err(
                 self.wrong_at(&file.format, "is not a format of mapping files; use \"csv\"")
             );
