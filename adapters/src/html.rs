@@ -93,10 +93,9 @@ fn behind_tag(tag: &str) -> &str {
     for (at, c) in tag.char_indices() {
         match quote {
             Some(open) if c == open => quote = None,
-            Some(_) => {}
             None if c == '>' => return tag.get(at + 1..).unwrap_or_default(),
             None if value && matches!(c, '"' | '\'') => quote = Some(c),
-            None => {}
+            Some(_) | None => {}
         }
         // A quotation mark opens a value only behind an equals sign.
         value = c == '=' || (value && c.is_whitespace());

@@ -99,18 +99,15 @@ fn push_normal(value: &mut String, text: &str) {
 
 /// The character that a reference between `&` and `;` stands for.
 pub(super) fn reference(name: &str) -> Result<char, Fault> {
-    let number = match name.strip_prefix('#') {
-        None => {
-            return match name {
-                "lt" => Ok('<'),
-                "gt" => Ok('>'),
-                "amp" => Ok('&'),
-                "apos" => Ok('\''),
-                "quot" => Ok('"'),
-                _ => Err(Fault::Entity),
-            };
-        }
-        Some(number) => number,
+    let Some(number) = name.strip_prefix('#') else {
+        return match name {
+            "lt" => Ok('<'),
+            "gt" => Ok('>'),
+            "amp" => Ok('&'),
+            "apos" => Ok('\''),
+            "quot" => Ok('"'),
+            _ => Err(Fault::Entity),
+        };
     };
     let code = match number.strip_prefix('x') {
         Some(hex) if hex.bytes().all(|b| b.is_ascii_hexdigit()) => u32::from_str_radix(hex, 16),
