@@ -57,7 +57,8 @@ pub(super) fn strangers<'a>(
     let mut known: BTreeSet<String> = BTreeSet::new();
     let mut ends: BTreeSet<String> = BTreeSet::new();
     let paths = mapping.fields().flat_map(|(_, from)| from.iter().map(String::as_str));
-    for path in paths.map(|path| absolute(path, record)).chain([record.to_owned()]) {
+    let filters = mapping.filters.iter().flat_map(|filter| filter.from.iter().map(String::as_str));
+    for path in paths.chain(filters).map(|path| absolute(path, record)).chain([record.to_owned()]) {
         let path = path.split("/@").next().unwrap_or_default();
         ends.insert(path.to_owned());
         for (at, _) in path.match_indices('/') {

@@ -70,7 +70,7 @@ fn a_document_type_is_accepted_and_never_loaded() {
 }
 
 #[test]
-fn limits_hold() {
+fn every_limit_is_kept() {
     let deep = "<r>".repeat(65);
     assert_eq!(refused(&deep).rule, "xml-too-deep");
     let wide = format!("<r>{}</r>", "<a/>".repeat(400_001));
