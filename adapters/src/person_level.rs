@@ -28,7 +28,7 @@ use crate::mapping::{Column, DateCell, Mapping, UnknownColumns, Verdict};
 use crate::xml::Document;
 use crate::{Item, ReadError, ReadErrorKind, Reading};
 
-use paths::{Chain, Found};
+use paths::{Around, Chain, Found};
 
 /// Reads every record of a file.
 pub(crate) fn read(
@@ -61,9 +61,11 @@ pub(crate) fn read(
     let mut seen = HashMap::new();
     let mut items = Vec::new();
     let mut dropped = Dropped::default();
+    let mut around = Around::default();
     for chain in &records {
-        let Some(flags) = judge(chain, mapping, &mut dropped) else { continue };
-        let mut reader = RecordReader { mapping, chain, draft: Draft::default() };
+        let Some(flags) = judge(chain, mapping, &mut around, &mut dropped) else { continue };
+        let mut reader =
+            RecordReader { mapping, chain, around: &mut around, draft: Draft::default() };
         reader.draft.place = chain.place();
         reader.draft.notes = flags;
         reader.constants(sender);
@@ -93,14 +95,15 @@ pub(crate) fn read(
 type Dropped<'a> = BTreeMap<&'a str, (Place, usize)>;
 
 /// Whether a record is read: none when a filter takes it out, else what filters say against it.
-fn judge<'a>(
-    chain: &Chain<'_>,
+fn judge<'a, 'x>(
+    chain: &Chain<'x>,
     mapping: &'a Mapping,
+    around: &mut Around<'x>,
     dropped: &mut Dropped<'a>,
 ) -> Option<Vec<Issue>> {
     let mut flags = Vec::new();
     for filter in &mapping.filters {
-        let found = chain.find(&filter.from);
+        let found = chain.find(around, &filter.from);
         let value = found.first();
         let text = value.map(|value| value.text.trim()).filter(|text| !mapping.is_null(text));
         let place = value.map_or_else(|| chain.place(), |value| value.place.clone());
@@ -135,12 +138,13 @@ fn required(
     mapping: &Mapping,
     document: &Document<'_>,
 ) -> Result<(), ReadError> {
+    let mut around = Around::default();
     let columns = mapping.columns.iter().filter(|column| column.required);
     let columns = columns.map(|column| (&column.from, column.field.path()));
     let filters = mapping.filters.iter().filter(|filter| filter.required);
     let filters = filters.map(|filter| (&filter.from, "a filter"));
     for (from, what) in columns.chain(filters) {
-        let found = records.iter().any(|chain| !chain.find(from).is_empty());
+        let found = records.iter().any(|chain| !chain.find(&mut around, from).is_empty());
         if !found && !records.is_empty() {
             return Err(ReadError::new(
                 ReadErrorKind::Shape,
@@ -183,13 +187,14 @@ fn unknown(
     Ok(notes)
 }
 
-struct RecordReader<'a> {
+struct RecordReader<'a, 'x> {
     mapping: &'a Mapping,
-    chain: &'a Chain<'a>,
+    chain: &'a Chain<'x>,
+    around: &'a mut Around<'x>,
     draft: Draft,
 }
 
-impl RecordReader<'_> {
+impl RecordReader<'_, '_> {
     fn constants(&mut self, sender: &str) {
         let place = self.draft.place.clone();
         for (field, value) in &self.mapping.constants {
@@ -203,11 +208,11 @@ impl RecordReader<'_> {
     }
 
     fn column(&mut self, column: &Column) {
-        let found = self.chain.find(&column.from);
+        let found = self.chain.find(self.around, &column.from);
         if found.len() > VALUES_MAX {
             return self.refuse("values-too-many", column.field, &found, TOO_MANY, TOO_MANY_NEXT);
         }
-        for value in &found {
+        for value in found.iter() {
             let text = value.text.trim();
             if value.holds_elements {
                 self.refuse(

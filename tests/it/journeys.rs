@@ -9,3 +9,4 @@ mod idempotency;
 mod letters;
 mod push;
 mod wrong_person;
+mod xml_extract;
