@@ -19,16 +19,16 @@
 
 mod paths;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use schemas::{Draft, Field, Issue, PersonalBytes, Place};
 
 use crate::limits::ROWS_MAX;
-use crate::mapping::{Column, DateCell, Mapping, UnknownColumns};
+use crate::mapping::{Column, DateCell, Mapping, UnknownColumns, Verdict};
 use crate::xml::Document;
 use crate::{Item, ReadError, ReadErrorKind, Reading};
 
-use paths::{Chain, Found};
+use paths::{Around, Chain, Found};
 
 /// Reads every record of a file.
 pub(crate) fn read(
@@ -60,9 +60,14 @@ pub(crate) fn read(
     }
     let mut seen = HashMap::new();
     let mut items = Vec::new();
+    let mut dropped = Dropped::default();
+    let mut around = Around::default();
     for chain in &records {
-        let mut reader = RecordReader { mapping, chain, draft: Draft::default() };
+        let Some(flags) = judge(chain, mapping, &mut around, &mut dropped) else { continue };
+        let mut reader =
+            RecordReader { mapping, chain, around: &mut around, draft: Draft::default() };
         reader.draft.place = chain.place();
+        reader.draft.notes = flags;
         reader.constants(sender);
         for column in &mapping.columns {
             reader.column(column);
@@ -73,7 +78,58 @@ pub(crate) fn read(
         let raw = PersonalBytes::new(raw.as_bytes().to_vec());
         items.push(Item { draft: reader.draft, raw });
     }
+    notes.extend(dropped.into_iter().map(|(why, (place, count))| {
+        let records = if count == 1 { "1 record".to_owned() } else { format!("{count} records") };
+        Issue::warning(
+            "rows-dropped",
+            None,
+            place,
+            &format!("{records} from here on left out: {why}"),
+            "nothing needs doing if that is so; the mapping's filters decide it",
+        )
+    }));
     Ok(Reading { items, notes })
+}
+
+/// By the words of a filter: where it first took a record out, and how many it took.
+type Dropped<'a> = BTreeMap<&'a str, (Place, usize)>;
+
+/// Whether a record is read: none when a filter takes it out, else what filters say against it.
+fn judge<'a, 'x>(
+    chain: &Chain<'x>,
+    mapping: &'a Mapping,
+    around: &mut Around<'x>,
+    dropped: &mut Dropped<'a>,
+) -> Option<Vec<Issue>> {
+    let mut flags = Vec::new();
+    for filter in &mapping.filters {
+        let found = chain.find(around, &filter.from);
+        let value = found.first();
+        let text = value.map(|value| value.text.trim()).filter(|text| !mapping.is_null(text));
+        let place = value.map_or_else(|| chain.place(), |value| value.place.clone());
+        match filter.verdict(text.unwrap_or_default()) {
+            Some(Verdict::Keep) => {}
+            Some(Verdict::Drop) => {
+                dropped.entry(&filter.why).or_insert((place, 0)).1 += 1;
+                return None;
+            }
+            Some(Verdict::Refuse) => flags.push(Issue::error(
+                "row-flagged",
+                None,
+                place,
+                &format!("the source marks this record: {}", filter.why),
+                "a person must decide; if it may go, correct the mark and send it again",
+            )),
+            None => flags.push(Issue::error(
+                "filter-unclear",
+                None,
+                place,
+                &format!("does not say whether this holds: {}", filter.why),
+                "correct it, or add the value to the filter in the mapping",
+            )),
+        }
+    }
+    Some(flags)
 }
 
 /// A file of records none of which has an element that the mapping requires is another file.
@@ -82,14 +138,19 @@ fn required(
     mapping: &Mapping,
     document: &Document<'_>,
 ) -> Result<(), ReadError> {
-    for column in mapping.columns.iter().filter(|column| column.required) {
-        let found = records.iter().any(|chain| !chain.find(&column.from).is_empty());
+    let mut around = Around::default();
+    let columns = mapping.columns.iter().filter(|column| column.required);
+    let columns = columns.map(|column| (&column.from, column.field.path()));
+    let filters = mapping.filters.iter().filter(|filter| filter.required);
+    let filters = filters.map(|filter| (&filter.from, "a filter"));
+    for (from, what) in columns.chain(filters) {
+        let found = records.iter().any(|chain| !chain.find(&mut around, from).is_empty());
         if !found && !records.is_empty() {
             return Err(ReadError::new(
                 ReadErrorKind::Shape,
                 "element-missing",
                 document.root.place(""),
-                &format!("no record has an element for {}, which must be known", column.field),
+                &format!("no record has an element for {what}, which must be known"),
                 "export it too, under a name of the mapping; the mapping page says which",
             ));
         }
@@ -126,13 +187,14 @@ fn unknown(
     Ok(notes)
 }
 
-struct RecordReader<'a> {
+struct RecordReader<'a, 'x> {
     mapping: &'a Mapping,
-    chain: &'a Chain<'a>,
+    chain: &'a Chain<'x>,
+    around: &'a mut Around<'x>,
     draft: Draft,
 }
 
-impl RecordReader<'_> {
+impl RecordReader<'_, '_> {
     fn constants(&mut self, sender: &str) {
         let place = self.draft.place.clone();
         for (field, value) in &self.mapping.constants {
@@ -146,11 +208,11 @@ impl RecordReader<'_> {
     }
 
     fn column(&mut self, column: &Column) {
-        let found = self.chain.find(&column.from);
+        let found = self.chain.find(self.around, &column.from);
         if found.len() > VALUES_MAX {
             return self.refuse("values-too-many", column.field, &found, TOO_MANY, TOO_MANY_NEXT);
         }
-        for value in &found {
+        for value in found.iter() {
             let text = value.text.trim();
             if value.holds_elements {
                 self.refuse(

@@ -12,3 +12,4 @@ mod mesh;
 mod mllp;
 mod push;
 mod wrong_person;
+mod xml_extract;

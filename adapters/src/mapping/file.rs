@@ -9,6 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::dates::DatePattern;
+use super::rows::{Filter, FilterTable};
 use super::{Column, Encoding, Identity, Mapping, UnknownColumns, fold};
 
 /// What is wrong with a mapping file, and on which line. The file is the operator's own and holds
@@ -74,6 +75,7 @@ pub(super) fn parse(text: &str) -> Result<Mapping, MappingError> {
         constants,
         columns,
         record: file.record,
+        filters: file.filters.into_iter().map(Filter::from).collect(),
         date_patterns,
         midnight_times: file.allow_midnight_times,
         null_markers: file.null_markers,
@@ -89,6 +91,8 @@ struct MappingFile {
     version: u32,
     format: Spanned<String>,
     record: Option<String>,
+    #[serde(default, rename = "filter")]
+    filters: Vec<FilterTable>,
     #[serde(default = "utf8")]
     encoding: Encoding,
     #[serde(default = "comma")]

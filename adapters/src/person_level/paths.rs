@@ -1,7 +1,8 @@
 //! Paths of names to elements: which elements are records, and what a path means from one of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
+use std::rc::Rc;
 
 use schemas::Place;
 
@@ -21,6 +22,11 @@ pub(super) struct Found<'a> {
     pub(super) place: Place,
     pub(super) holds_elements: bool,
 }
+
+/// What paths led to from elements around records, so that what many records share is looked for
+/// once: by path, the element it was followed from and what was found.
+#[derive(Default)]
+pub(super) struct Around<'a>(HashMap<String, (&'a Element, Rc<Vec<Found<'a>>>)>);
 
 /// Every record of a document, in order.
 pub(super) fn records<'a>(root: &'a Element, record: &'a str) -> Vec<Chain<'a>> {
@@ -57,7 +63,8 @@ pub(super) fn strangers<'a>(
     let mut known: BTreeSet<String> = BTreeSet::new();
     let mut ends: BTreeSet<String> = BTreeSet::new();
     let paths = mapping.fields().flat_map(|(_, from)| from.iter().map(String::as_str));
-    for path in paths.map(|path| absolute(path, record)).chain([record.to_owned()]) {
+    let filters = mapping.filters.iter().flat_map(|filter| filter.from.iter().map(String::as_str));
+    for path in paths.chain(filters).map(|path| absolute(path, record)).chain([record.to_owned()]) {
         let path = path.split("/@").next().unwrap_or_default();
         ends.insert(path.to_owned());
         for (at, _) in path.match_indices('/') {
@@ -108,11 +115,12 @@ impl<'a> Chain<'a> {
     }
 
     /// What stands at the first of several paths at which something does.
-    pub(super) fn find(&self, paths: &[String]) -> Vec<Found<'a>> {
-        paths.iter().map(|path| self.at(path)).find(|found| !found.is_empty()).unwrap_or_default()
+    pub(super) fn find(&self, around: &mut Around<'a>, paths: &[String]) -> Rc<Vec<Found<'a>>> {
+        let mut found = paths.iter().map(|path| self.at(around, path));
+        found.find(|found| !found.is_empty()).unwrap_or_default()
     }
 
-    fn at(&self, path: &str) -> Vec<Found<'a>> {
+    fn at(&self, around: &mut Around<'a>, path: &str) -> Rc<Vec<Found<'a>>> {
         let path = absolute(path, &self.names.join("/"));
         let path = path.as_str();
         let (elements, attribute) = match path.split_once("/@") {
@@ -122,8 +130,13 @@ impl<'a> Chain<'a> {
         let names: Vec<&str> = elements.split('/').collect();
         let along = self.along(&names);
         let Some(start) = along.checked_sub(1).and_then(|at| self.elements.get(at)) else {
-            return Vec::new();
+            return Rc::default();
         };
+        let shared = along < self.elements.len();
+        if let Some((_, found)) = around.0.get(path).filter(|(from, _)| std::ptr::eq(*from, *start))
+        {
+            return Rc::clone(found);
+        }
         let mut found = vec![*start];
         for name in names.get(along..).unwrap_or_default() {
             let children = found.into_iter().flat_map(Element::elements);
@@ -144,7 +157,11 @@ impl<'a> Chain<'a> {
                 }),
             }
         };
-        found.into_iter().filter_map(text).collect()
+        let found: Rc<Vec<Found<'a>>> = Rc::new(found.into_iter().filter_map(text).collect());
+        if shared {
+            around.0.insert(path.to_owned(), (*start, Rc::clone(&found)));
+        }
+        found
     }
 
     /// How many elements a path has in common with the record's own, from the root.

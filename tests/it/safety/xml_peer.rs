@@ -24,8 +24,15 @@ fn is_xml(bytes: &[u8]) -> bool {
 fn corpus() -> Vec<Vec<u8>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let mut files = Vec::new();
-    for corner in ["kettering/good", "cda/good", "xml/good", "kettering/bad", "cda/bad", "xml/bad"]
-    {
+    for corner in [
+        "kettering/good",
+        "cda/good",
+        "xml/good",
+        "xml-la/good",
+        "kettering/bad",
+        "cda/bad",
+        "xml/bad",
+    ] {
         let mut paths: Vec<_> = std::fs::read_dir(root.join(corner))
             .expect("the corpus is there")
             .map(|file| file.expect("it is listed").path())
@@ -75,6 +82,15 @@ fn no_document_is_read_that_another_parser_calls_malformed() {
     let output = output.expect("xmllint runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "xmllint calls malformed what we read:\n{said}");
+}
+
+#[test]
+fn the_exports_of_the_corpus_follow_the_schema_of_what_is_read() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/xml-la/good");
+    for name in ["liquidlogic-export.xml", "liquidlogic-export-empty.xml"] {
+        let text = std::fs::read_to_string(root.join(name)).expect("it is there");
+        peers::must_follow_schema("schemas/xml/liquidlogic-export-1.xsd", &text);
+    }
 }
 
 #[test]
