@@ -7,5 +7,6 @@ mod extract;
 mod holds;
 mod idempotency;
 mod mllp;
+mod mllp_peers;
 mod push;
 mod wrong_person;

@@ -3,5 +3,6 @@
 mod bad_input;
 mod leaks;
 mod matrix;
+mod mllp;
 mod tampering;
 mod villains;

@@ -27,10 +27,6 @@ enum Event {
     Addendum,
     /// T08, T10: a document in place of an earlier one.
     Correction,
-    /// T01, T03, T05, T07, T09: that there is a document, without it.
-    NoticeOnly,
-    /// T11: a document is not to be used.
-    Cancel,
 }
 
 /// The segments of one message, by what they are for.
@@ -60,10 +56,11 @@ impl<'a> Parts<'a> {
 
 /// Reads a message that is split into segments.
 pub(super) fn draft(mut segments: Vec<Segment<'_>>, source: Source<'_>, grammar: &Grammar) -> Result<Draft, ReadError> {
-    if segments.iter().skip(1).any(|segment| segment.name == "MSH") {
+    let second = segments.iter().skip(1).find(|segment| segment.name == "MSH");
+    if second.is_some() {
         return Err(shape(
             "hl7-several-messages",
-            segments.get(1),
+            second,
             "the message holds more than one MSH segment",
             "send one message at a time",
         ));
@@ -131,13 +128,31 @@ fn envelope(header: &Segment<'_>, source: Source<'_>) -> Result<Kind, ReadError>
         let next = "send P for real use; a practice gateway may allow training";
         return refuse("hl7-processing-id", 11, "is not marked as production", next);
     }
+    event_of(header)
+}
+
+/// What the event in MSH-9 says; it counts where EVN-1 differs.
+fn event_of(header: &Segment<'_>) -> Result<Kind, ReadError> {
+    let refuse = |rule: &str, number: u32, message: &str, next: &str| {
+        let place = header.field(number).place();
+        Err(ReadError::new(ReadErrorKind::Shape, rule, place, message, next))
+    };
     let event = header.field(9);
     match (event.component(1).raw().trim(), event.component(2).raw().trim()) {
         ("MDM", "T02" | "T04") => Ok(Kind::Document(Event::Original)),
         ("MDM", "T06") => Ok(Kind::Document(Event::Addendum)),
         ("MDM", "T08" | "T10") => Ok(Kind::Document(Event::Correction)),
-        ("MDM", "T01" | "T03" | "T05" | "T07" | "T09") => Ok(Kind::Document(Event::NoticeOnly)),
-        ("MDM", "T11") => Ok(Kind::Document(Event::Cancel)),
+        ("MDM", "T01" | "T03" | "T05" | "T07" | "T09") => {
+            let message = "says something of a document without bringing it, and nothing is \
+                           recorded of that";
+            let next = "send the event with its document: T02, T04, T06, T08 or T10";
+            refuse("document-not-in-message", 9, message, next)
+        }
+        ("MDM", "T11") => {
+            let message = "asks to cancel a document; what was delivered cannot be taken back";
+            let next = "send a replacement (T10) with its document, and speak to the authority";
+            refuse("document-cancelled", 9, message, next)
+        }
         ("ORU", "R01") => Ok(Kind::Report),
         _ => {
             let next = "send MDM (T02, T04, T06, T08 or T10) or ORU^R01";
@@ -156,10 +171,15 @@ fn message(parts: &Parts<'_>, kind: Kind, draft: &mut Draft) {
         let next = "send the same event in MSH-9 and EVN-1";
         parts.grammar.warn("hl7-event-differs", event.place(), "differs from MSH-9, which counts", next);
     }
-    let kind_of = match kind {
-        Kind::Document(event) => document(parts, event, draft),
-        Kind::Report => report(parts, draft),
+    let (becomes, opening) = match kind {
+        Kind::Document(event) => (document(parts, event, draft), opening(event)),
+        Kind::Report => (report(parts, draft), None),
     };
+    if becomes == MessageType::TransitionHealthPlan {
+        // It answers no request that would say whom it is for.
+        let to = header.field(6).component(1);
+        draft.set(Canonical::RECIPIENT, to.text().unwrap_or_default(), to.place());
+    }
     legs(parts, draft);
     match parts.first("PID") {
         Some(pid) => person::read(pid, parts, draft),
@@ -170,30 +190,24 @@ fn message(parts: &Parts<'_>, kind: Kind, draft: &mut Draft) {
             "say whom the document is about",
         ),
     }
-    content::read(parts, kind_of, draft);
+    content::read(parts, becomes, opening, draft);
     documents::limits(draft);
     parts.source.feed.complete(draft);
+}
+
+/// What the summary begins with, so that a reader of the advice knows what it is beside the one
+/// before: the canonical message has no field for it.
+fn opening(event: Event) -> Option<&'static str> {
+    match event {
+        Event::Addendum => Some("This adds to a document sent before; both count."),
+        Event::Correction => Some("This replaces a document sent before."),
+        Event::Original => None,
+    }
 }
 
 /// An MDM message. Gives the type it becomes.
 fn document(parts: &Parts<'_>, event: Event, draft: &mut Draft) -> MessageType {
     let grammar = parts.grammar;
-    let event_place = parts.header.field(9).place();
-    match event {
-        Event::NoticeOnly => grammar.fault(
-            "document-not-in-message",
-            event_place,
-            "says something of a document without bringing it, and nothing is recorded of that",
-            "send the event with its document: T02, T04, T06, T08 or T10",
-        ),
-        Event::Cancel => grammar.fault(
-            "document-cancelled",
-            event_place,
-            "asks to cancel a document; what was delivered cannot be taken back",
-            "send a replacement (T10) with its document, and speak to the authority",
-        ),
-        Event::Original | Event::Addendum | Event::Correction => {}
-    }
     let Some(txa) = parts.first("TXA") else {
         let place = parts.header.field(9).place();
         grammar.fault("hl7-no-document-header", place, "has no TXA segment", "send one");
