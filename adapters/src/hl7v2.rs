@@ -75,10 +75,18 @@ fn is_carried(field: Field) -> bool {
         || (!elsewhere.contains(&field) && groups.iter().any(|group| path.starts_with(group)))
 }
 
+/// What TXA-2 calls one of our types: its name, cut to the twenty characters there are.
+fn document_type(kind: schemas::MessageType) -> &'static str {
+    let name = kind.as_str();
+    name.get(..DOCUMENT_TYPE_CHARS).unwrap_or(name)
+}
+
+/// The length of TXA-2 in version 2.5.
+const DOCUMENT_TYPE_CHARS: usize = 20;
 /// Our own coding system (HL7 v2.5, table 0396: local codes begin with 99).
 const OURS: &str = "99EHC";
 /// Rows we write for people to read, and pass over when they come back.
-const OTHER_ROWS: [&str; 3] = ["reference", "due_on", "from"];
+const OTHER_ROWS: [&str; 4] = ["title", "reference", "due_on", "from"];
 
 #[cfg(test)]
 mod tests;

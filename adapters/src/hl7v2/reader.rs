@@ -334,9 +334,10 @@ fn report(parts: &Parts<'_>, draft: &mut Draft) -> MessageType {
     kind
 }
 
-/// The type that our own coding system names.
+/// The type of ours that a document type names; no trust's own types have such names.
 fn kind_named(field: &Field<'_>) -> Option<MessageType> {
-    field.component(3).is(super::OURS).then(|| MessageType::parse(field.component(1).raw().trim()))?
+    let name = field.component(1).raw().trim();
+    MessageType::ALL.into_iter().find(|kind| super::document_type(*kind) == name)
 }
 
 /// Our own number for the request, in the places where others keep the placer's.
