@@ -47,9 +47,9 @@ pub fn read(bytes: &[u8], source: Source<'_>) -> Result<Reading, ReadError> {
         ));
     }
     let text = text::decode(bytes, source.feed)?;
-    let grammar = er7::Grammar::of(&text.text, text.charset)?;
+    let grammar = er7::Grammar::of(&text.content, text.charset)?;
     text.notes.into_iter().for_each(|note| grammar.note(note));
-    let segments = er7::segments(&text.text, &grammar)?;
+    let segments = er7::segments(&text.content, &grammar)?;
     let mut draft = reader::draft(segments, source, &grammar)?;
     draft.notes.extend(grammar.into_notes());
     let item = Item { draft, raw: PersonalBytes::new(bytes.to_vec()) };
@@ -68,7 +68,14 @@ fn is_carried(field: Field) -> bool {
     let elsewhere = [Field::AUTHOR_NAME, Field::ADVICE_DATE, Field::RECIPIENT];
     let person = [Field::LA_PERSON_ID, Field::UPN, Field::SCHOOL];
     let groups = [
-        "case", "acting.", "request.", "consent.", "advice.", "nil.", "exception.", "triage.",
+        "case",
+        "acting.",
+        "request.",
+        "consent.",
+        "advice.",
+        "nil.",
+        "exception.",
+        "triage.",
         "transition.",
     ];
     person.contains(&field)

@@ -316,8 +316,7 @@ pub enum ConnectError {
 /// The protocol versions that are offered.
 fn versions(allow_tls12: bool) -> &'static [&'static SupportedProtocolVersion] {
     const NEW: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
-    const BOTH: &[&SupportedProtocolVersion] =
-        &[&rustls::version::TLS13, &rustls::version::TLS12];
+    const BOTH: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
     if allow_tls12 { BOTH } else { NEW }
 }
 

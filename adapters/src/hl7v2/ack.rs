@@ -184,9 +184,11 @@ impl Header {
         let encoding = &self.encoding;
         let mut text = format!(
             "MSH{f}{encoding}{f}{application}{f}{facility}{f}{to_application}{f}{to_facility}{f}\
-             {time}{f}{f}{kind}{f}{control_id}{f}{processing}{f}{version}\r"
+             {time}{f}{f}{kind}{f}{control_id}{f}{processing}{f}{version}\r\
+             MSA{f}{}{f}{}\r",
+            code.as_str(),
+            self.control_id,
         );
-        text.push_str(&format!("MSA{f}{}{f}{}\r", code.as_str(), self.control_id));
         let errors = issues.iter().filter(|issue| issue.is_error()).take(ERRORS_MAX);
         for issue in errors.filter(|_| code.outcome() != Outcome::Taken) {
             text.push_str(&self.error(issue));
@@ -219,7 +221,8 @@ impl Header {
             let pad = c.to_string().repeat(3_usize.saturating_sub(location.matches(c).count()));
             return format!("ERR{f}{location}{pad}{number}{sub}{}\r", self.safe(&issue.rule));
         }
-        let (rule, words) = (self.safe(&issue.rule), self.safe(&format!("{}; {}", issue.message, issue.next)));
+        let (rule, words) =
+            (self.safe(&issue.rule), self.safe(&format!("{}; {}", issue.message, issue.next)));
         format!(
             "ERR{f}{f}{location}{f}{number}{c}{meaning}{c}HL70357{f}E{f}{rule}{c}{words}{c}99EHC\r"
         )
@@ -228,7 +231,9 @@ impl Header {
     /// Our own words between the sender's separators.
     fn safe(&self, text: &str) -> String {
         let separators: Vec<char> = self.encoding.chars().chain([self.field]).collect();
-        let plain = text.chars().map(|ch| if separators.contains(&ch) || ch.is_control() { ' ' } else { ch });
+        let plain = text
+            .chars()
+            .map(|ch| if separators.contains(&ch) || ch.is_control() { ' ' } else { ch });
         plain.take(FIELD_CHARS_MAX).collect()
     }
 
@@ -281,8 +286,12 @@ fn condition(issue: &Issue) -> (u16, &'static str) {
         "hl7-no-person" | "hl7-no-document-header" | "hl7-no-report" | "hl7-segment" => {
             (100, "Segment sequence error")
         }
-        "hl7-base64" | "date-impossible" | "identifier-length" | "identifier-characters"
-        | "identifier-check-digit" | "too-long" => (102, "Data type error"),
+        "hl7-base64"
+        | "date-impossible"
+        | "identifier-length"
+        | "identifier-characters"
+        | "identifier-check-digit"
+        | "too-long" => (102, "Data type error"),
         "code-unknown" => (103, "Table value not found"),
         "hl7-event" => (200, "Unsupported message type"),
         "document-cancelled" | "document-not-in-message" => (201, "Unsupported event code"),

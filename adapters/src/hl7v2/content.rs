@@ -39,12 +39,7 @@ impl<'a> Row<'a, '_> {
 
 /// Reads every row. What is left over as words becomes the summary of the advice, after its
 /// opening.
-pub(super) fn read(
-    parts: &Parts<'_>,
-    kind: MessageType,
-    opening: Option<&str>,
-    draft: &mut Draft,
-) {
+pub(super) fn read(parts: &Parts<'_>, kind: MessageType, opening: Option<&str>, draft: &mut Draft) {
     let mut words: Vec<String> = opening.into_iter().map(str::to_owned).collect();
     let mut words_at = opening.map(|_| parts.header.field(9).place());
     let mut pieces: Vec<Piece<'_>> = Vec::new();
@@ -100,11 +95,14 @@ fn rows<'a, 'b>(parts: &'b Parts<'a>) -> Vec<Row<'a, 'b>> {
                     code: segment.field(3),
                     comments: Vec::new(),
                 };
-                groups.last_mut().map(|group| group.push(row)).unwrap_or_default();
+                if let Some(group) = groups.last_mut() {
+                    group.push(row);
+                }
             }
             "NTE" => {
-                let row = groups.last_mut().and_then(|group| group.last_mut());
-                row.into_iter().for_each(|row| row.comments.push(segment.field(3)));
+                if let Some(row) = groups.last_mut().and_then(|group| group.last_mut()) {
+                    row.comments.push(segment.field(3));
+                }
             }
             _ => {}
         }

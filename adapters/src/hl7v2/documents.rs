@@ -42,9 +42,9 @@ pub(super) fn pieces<'a>(
             && value.raw().len() >= PIECE_MIN
             && compact(value.raw(), grammar).bytes().all(is_base64)
     };
-    let carries = row.values().any(|value| {
-        typed || marked(&value) || begins_a_file(value.raw()) || continues(&value)
-    });
+    let carries = row
+        .values()
+        .any(|value| typed || marked(&value) || begins_a_file(value.raw()) || continues(&value));
     if !carries {
         return None;
     }
@@ -155,7 +155,9 @@ fn decode(pieces: &[Piece<'_>], grammar: &Grammar) -> Result<Vec<u8>, Fault> {
         });
     }
     let jumps = pieces.windows(2).any(|pair| match pair {
-        [before, after] => before.number.zip(after.number).is_some_and(|(b, a)| a > b.saturating_add(1)),
+        [before, after] => {
+            before.number.zip(after.number).is_some_and(|(b, a)| a > b.saturating_add(1))
+        }
         _ => false,
     });
     if jumps {

@@ -179,13 +179,8 @@ fn set(draft: &mut Draft, canonical: Canonical, field: &Field<'_>) {
 }
 
 /// Who assigns NHS numbers, as CX.4 names it: by name, and by the OIDs of verified and unverified.
-const AUTHORITIES: [&str; 5] = [
-    "NHS",
-    "NHSNBR",
-    "NHSNMBR",
-    "2.16.840.1.113883.2.1.4.1",
-    "2.16.840.1.113883.2.1.3.2.4.18.23",
-];
+const AUTHORITIES: [&str; 5] =
+    ["NHS", "NHSNBR", "NHSNMBR", "2.16.840.1.113883.2.1.4.1", "2.16.840.1.113883.2.1.3.2.4.18.23"];
 /// What CX.5 calls an NHS number.
 const TYPES: [&str; 3] = ["NH", "NHS", "NHSNMBR"];
 /// The registers of professions, as an identifier's issuer or type names them.

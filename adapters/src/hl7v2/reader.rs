@@ -55,7 +55,11 @@ impl<'a> Parts<'a> {
 }
 
 /// Reads a message that is split into segments.
-pub(super) fn draft(mut segments: Vec<Segment<'_>>, source: Source<'_>, grammar: &Grammar) -> Result<Draft, ReadError> {
+pub(super) fn draft(
+    mut segments: Vec<Segment<'_>>,
+    source: Source<'_>,
+    grammar: &Grammar,
+) -> Result<Draft, ReadError> {
     let second = segments.iter().skip(1).find(|segment| segment.name == "MSH");
     if second.is_some() {
         return Err(shape(
@@ -169,7 +173,12 @@ fn message(parts: &Parts<'_>, kind: Kind, draft: &mut Draft) {
         && event.raw().trim() != header.field(9).component(2).raw().trim()
     {
         let next = "send the same event in MSH-9 and EVN-1";
-        parts.grammar.warn("hl7-event-differs", event.place(), "differs from MSH-9, which counts", next);
+        parts.grammar.warn(
+            "hl7-event-differs",
+            event.place(),
+            "differs from MSH-9, which counts",
+            next,
+        );
     }
     let (becomes, opening) = match kind {
         Kind::Document(event) => (document(parts, event, draft), opening(event)),
@@ -214,7 +223,12 @@ fn document(parts: &Parts<'_>, event: Event, draft: &mut Draft) -> MessageType {
         return MessageType::AdviceResponse;
     };
     if parts.all("TXA").count() > 1 {
-        grammar.fault("hl7-several-documents", txa.place(), "is there twice", "send one document at a time");
+        grammar.fault(
+            "hl7-several-documents",
+            txa.place(),
+            "is there twice",
+            "send one document at a time",
+        );
     }
     let kind = kind_named(&txa.field(2)).unwrap_or(MessageType::AdviceResponse);
     draft.set(Canonical::TYPE, kind.as_str(), txa.field(2).place());
@@ -228,7 +242,8 @@ fn document(parts: &Parts<'_>, event: Event, draft: &mut Draft) -> MessageType {
         );
     }
     standing(txa, parts);
-    let dates = [8, 7, 6, 4].into_iter().map(|number| txa.field(number)).chain([parts.header.field(7)]);
+    let dates =
+        [8, 7, 6, 4].into_iter().map(|number| txa.field(number)).chain([parts.header.field(7)]);
     set_date(dates.filter(|field| !field.is_empty()), kind, draft);
     let authors = [9, 10, 5].into_iter().map(|number| txa.field(number));
     if kind == MessageType::AdviceResponse {
@@ -314,17 +329,21 @@ fn report(parts: &Parts<'_>, draft: &mut Draft) -> MessageType {
         let mark = request.field(22).text().filter(|_| corrected);
         mark.map_or_else(|| id.clone(), |mark| format!("{id}:{mark}"))
     });
-    match id {
-        Some(id) => draft.set(Canonical::ID, id, filler.place()),
-        None => {
-            let control = parts.header.field(10);
-            draft.set(Canonical::ID, control.text().unwrap_or_default(), control.place());
-        }
+    if let Some(id) = id {
+        draft.set(Canonical::ID, id, filler.place());
+    } else {
+        let control = parts.header.field(10);
+        draft.set(Canonical::ID, control.text().unwrap_or_default(), control.place());
     }
     let status = request.field(25);
     if status.is("X") {
         let next = "send the report that is in force, and speak to the authority";
-        parts.grammar.fault("document-cancelled", status.place(), "says that there is no report", next);
+        parts.grammar.fault(
+            "document-cancelled",
+            status.place(),
+            "says that there is no report",
+            next,
+        );
     } else if !status.is_empty() && !status.is_one_of(&["F", "C"]) {
         not_authenticated(parts, &status);
     }

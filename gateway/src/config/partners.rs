@@ -226,12 +226,7 @@ fn fault(partner: &Partner) -> Option<(&'static str, &'static str, &'static str)
         }
         (CarrierKind::Collect, None) => None,
         (CarrierKind::Mllp, endpoint) => mllp_fault(partner, endpoint.as_deref()),
-        (
-            CarrierKind::FhirMessage
-            | CarrierKind::Mesh
-            | CarrierKind::DropFolder,
-            _,
-        ) => None,
+        (CarrierKind::FhirMessage | CarrierKind::Mesh | CarrierKind::DropFolder, _) => None,
     }
 }
 

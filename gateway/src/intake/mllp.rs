@@ -105,7 +105,11 @@ async fn answer(app: &Arc<App>, peer: &Peer, frame: Frame) -> Vec<Vec<u8>> {
     };
     let header = Header::of(&bytes);
     let verdict = if too_large {
-        refused("hl7-too-large", "is larger than one message may be", "send large documents another way")
+        refused(
+            "hl7-too-large",
+            "is larger than one message may be",
+            "send large documents another way",
+        )
     } else if bytes.iter().all(u8::is_ascii_whitespace) {
         refused("hl7-no-header", "is an empty frame", "send one message in each frame")
     } else {
@@ -162,8 +166,7 @@ async fn take(app: &Arc<App>, peer: &Peer, header: Option<&Header>, bytes: Bytes
     };
     let (taking, actor) = (Arc::clone(app), peer.actor());
     // To its end whatever becomes of the connection: a retry then finds the answer.
-    let taken =
-        tokio::spawn(async move { super::take(&taking, &partner, actor, arrival).await });
+    let taken = tokio::spawn(async move { super::take(&taking, &partner, actor, arrival).await });
     match tokio::time::timeout(app.config.gateway.request_timeout(), taken).await {
         Ok(Ok(Ok(answer))) => judged(&answer),
         Ok(Ok(Err(error))) => could_not(&error, organisation),
@@ -175,7 +178,11 @@ async fn take(app: &Arc<App>, peer: &Peer, header: Option<&Header>, bytes: Bytes
 /// What the pipeline's answer means for the sender.
 fn judged(answer: &Answer) -> Verdict {
     if answer.status < 300 {
-        return Verdict { outcome: Outcome::Taken, status: Some(answer.status), issues: Vec::new() };
+        return Verdict {
+            outcome: Outcome::Taken,
+            status: Some(answer.status),
+            issues: Vec::new(),
+        };
     }
     // The stored answer, so that a retry is told the same.
     let said: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();

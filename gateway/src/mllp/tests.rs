@@ -20,7 +20,8 @@ fn message(text: &str) -> Frame {
 
 #[test]
 fn frames_are_found_whatever_pieces_they_come_in() {
-    let stream = b"\r\nnoise\x0bMSH|one\r\x1c\r\x0bMSH|two\x1c\r\n\x0bMSH|three\r\x1c\x0bMSH|four\x1c";
+    let stream =
+        b"\r\nnoise\x0bMSH|one\r\x1c\r\x0bMSH|two\x1c\r\n\x0bMSH|three\r\x1c\x0bMSH|four\x1c";
     let expected =
         vec![message("MSH|one\r"), message("MSH|two"), message("MSH|three\r"), message("MSH|four")];
     for pieces in 1..stream.len() {

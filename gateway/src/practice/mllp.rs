@@ -224,8 +224,7 @@ impl Stage {
         let shutdown = CancellationToken::new();
         let (kept, clock) = (Arc::clone(&inbox), Arc::clone(&self.plan.clock));
         let converse = move |connection| take(Arc::clone(&kept), Arc::clone(&clock), connection);
-        let serving =
-            serve_streams(listener, Arc::new(server), limits, shutdown.clone(), converse);
+        let serving = serve_streams(listener, Arc::new(server), limits, shutdown.clone(), converse);
         let task = tokio::spawn(serving);
         let pin = self.practice.partner(name)?.server.pin();
         Ok(MllpEndpoint { address, pin, inbox, shutdown, task })

@@ -74,7 +74,8 @@ pub async fn serve(
 ) -> Served {
     let stop = shutdown.clone();
     let door = Door { tls, streams: false, limits, shutdown };
-    let converse = move |connection: Connection| converse(app.clone(), connection, limits, stop.clone());
+    let converse =
+        move |connection: Connection| converse(app.clone(), connection, limits, stop.clone());
     door.keep(listener, converse).await
 }
 
@@ -154,7 +155,8 @@ impl Door {
             let converse = converse.clone();
             tracker.spawn(async move {
                 let admitted = async move {
-                    if let Some((connection, _place)) = door.admit(socket, handshake, places).await {
+                    if let Some((connection, _place)) = door.admit(socket, handshake, places).await
+                    {
                         converse(connection).await;
                     }
                 };

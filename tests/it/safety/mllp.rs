@@ -86,7 +86,9 @@ fn a_stream_that_makes_no_sense_hurts_neither_the_next_frame_nor_another_partner
         stream.extend(framed(CANARY));
         stream.extend(framed(""));
         stream.extend(b"\x0bMSH|^~\\&|cut short");
-        stream.extend(framed(&format!("MSH|^~\\&|TIE|RXT|||||ADT^A01|{CANARY}1|P|2.4\rPID|{CANARY}\r")));
+        stream.extend(framed(&format!(
+            "MSH|^~\\&|TIE|RXT|||||ADT^A01|{CANARY}1|P|2.4\rPID|{CANARY}\r"
+        )));
         stream.extend(framed(&good));
         let garbage = [0x0b, 0xff, 0x00, 0x1b, 0x1c].repeat(50);
         let noisy = other.send_raw(&garbage, 50);

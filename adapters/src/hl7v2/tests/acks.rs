@@ -88,7 +88,9 @@ fn an_answer_is_matched_by_the_control_id_it_is_about() {
     assert_eq!(read("MSH|^~\\&|||||||ACK|9|P|2.5\nMSA|AE|C-1|sorry"), Some((Code::Ae, true)));
     assert_eq!(read("MSH|^~\\&|||||||ACK|9|P|2.5\rMSA|CA|C-2\r"), Some((Code::Ca, false)));
     assert_eq!(read("MSH|^~\\&|||||||ACK|9|P|2.5\rMSA|AA\r"), Some((Code::Aa, false)));
-    for garbage in ["", "AA", "MSH|^~\\&|||||||ACK|9|P|2.5\r", "MSA|AA|C-1\r", "MSH|^~\\&\rMSA|XX|C-1"] {
+    for garbage in
+        ["", "AA", "MSH|^~\\&|||||||ACK|9|P|2.5\r", "MSA|AA|C-1\r", "MSH|^~\\&\rMSA|XX|C-1"]
+    {
         assert_eq!(read(garbage), None, "{garbage}");
     }
 }

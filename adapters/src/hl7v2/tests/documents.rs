@@ -10,7 +10,7 @@ fn message(rows: &[String]) -> Vec<u8> {
          PID|1||9990000018^^^NHS^NH||Practice^Avery||20150304|F\r\
          TXA|1|LET|AP|202602260900|||||G4^Practice^Sam|||D-1||||a.pdf|AU||AV\r",
     );
-    rows.iter().for_each(|row| text.push_str(row));
+    text.push_str(&rows.concat());
     text.into_bytes()
 }
 
