@@ -20,11 +20,13 @@
 
 mod author;
 mod bundle;
+pub mod capability;
 mod dates;
 mod document;
 mod element;
 mod patient;
 mod reader;
+pub mod reply;
 mod resources;
 mod systems;
 mod task;
@@ -32,9 +34,9 @@ mod writer;
 
 use schemas::{PersonalBytes, Record};
 
-use crate::json::strict;
+use crate::json::strict::{self, Node};
 use crate::read_error::ReadError;
-use crate::{Item, Outbound, Reading, WriteError};
+use crate::{Format, Item, Outbound, Reading, WriteError};
 
 /// Reads one FHIR R4 Bundle.
 pub fn read(bytes: &[u8]) -> Result<Reading, ReadError> {
@@ -46,8 +48,27 @@ pub fn read(bytes: &[u8]) -> Result<Reading, ReadError> {
 
 /// Writes a record as a FHIR R4 message Bundle for one recipient.
 pub fn write(record: &Record, outbound: &Outbound) -> Result<Vec<u8>, WriteError> {
-    let bundle = writer::bundle(record, outbound);
-    serde_json::to_vec(&bundle).or(Err(WriteError::Failed))
+    render(&writer::bundle(record, outbound), Format::Fhir)
+}
+
+/// The tree of a resource in a FHIR format.
+fn tree(format: Format, bytes: &[u8]) -> Result<Node, ReadError> {
+    match format {
+        Format::Fhir => strict::parse(bytes),
+        Format::FhirXml | Format::Csv | Format::Json | Format::Xlsx | Format::Xml | Format::Hl7 => {
+            Err(crate::not_read())
+        }
+    }
+}
+
+/// A resource as bytes in a FHIR format.
+fn render(resource: &serde_json::Value, format: Format) -> Result<Vec<u8>, WriteError> {
+    match format {
+        Format::Fhir => serde_json::to_vec(resource).or(Err(WriteError::Failed)),
+        Format::FhirXml | Format::Csv | Format::Json | Format::Xlsx | Format::Xml | Format::Hl7 => {
+            Err(WriteError::Failed)
+        }
+    }
 }
 
 #[cfg(test)]

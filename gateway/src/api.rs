@@ -11,6 +11,7 @@ mod audit;
 mod board;
 mod consents;
 mod cursor;
+mod fhir;
 mod health;
 mod holds;
 mod inbox;
@@ -77,6 +78,8 @@ pub enum RouteId {
     Keys,
     WhoAmI,
     Describe,
+    Capability,
+    ProcessMessage,
 }
 
 const EVERYONE: &[Role] =
@@ -90,7 +93,7 @@ const JOURNEY_READERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role::
 
 /// Every route of the partner API.
 #[rustfmt::skip]
-pub const ROUTES: [Route; 19] = [
+pub const ROUTES: [Route; 21] = [
     Route { id: RouteId::Submit, method: "POST", path: "/v1/messages", summary: "Submit one message (JSON, FHIR) or a batch (CSV); answered with a signed receipt.", roles: PARTNERS, person: false },
     Route { id: RouteId::Rehearse, method: "POST", path: "/v1/messages/dry-run", summary: "Say what submitting this would do; nothing is stored.", roles: PARTNERS, person: false },
     Route { id: RouteId::Journey, method: "GET", path: "/v1/records/{record}/journey", summary: "What happened to a record, step by step.", roles: JOURNEY_READERS, person: true },
@@ -110,6 +113,8 @@ pub const ROUTES: [Route; 19] = [
     Route { id: RouteId::Keys, method: "GET", path: "/v1/audit/keys", summary: "The public keys that receipts and checkpoints are verified with.", roles: EVERYONE, person: false },
     Route { id: RouteId::WhoAmI, method: "GET", path: "/v1/whoami", summary: "How the gateway sees the caller: organisation, roles, certificate, key exchange.", roles: EVERYONE, person: false },
     Route { id: RouteId::Describe, method: "GET", path: "/v1/openapi.json", summary: "This description.", roles: EVERYONE, person: false },
+    Route { id: RouteId::Capability, method: "GET", path: "/fhir/metadata", summary: "The CapabilityStatement: what this gateway does as a FHIR R4 endpoint.", roles: EVERYONE, person: false },
+    Route { id: RouteId::ProcessMessage, method: "POST", path: "/fhir/$process-message", summary: "Submit one FHIR message Bundle; answered with a response message and a signed receipt.", roles: PARTNERS, person: false },
 ];
 
 /// Who calls, as every handler sees it.
@@ -170,6 +175,8 @@ fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
         RouteId::Keys => routing::get(audit::keys),
         RouteId::WhoAmI => routing::get(health::who_am_i),
         RouteId::Describe => routing::get(openapi::describe),
+        RouteId::Capability => routing::get(fhir::capability),
+        RouteId::ProcessMessage => routing::post(fhir::process_message),
     }
 }
 
@@ -254,6 +261,7 @@ async fn outermost(
         "POST" => "POST",
         _ => "other",
     };
+    let exchange = fhir::Exchange::of(&request);
     let peer = request.extensions().get::<Peer>().cloned();
     let organisation = peer.as_ref().map(|peer| peer.organisation().to_string());
     if let Some(peer) = &peer {
@@ -281,12 +289,16 @@ async fn outermost(
         }
         Err(problem) => problem.into_response(),
     };
-    let mut response = match response.extensions().get::<Problem>().cloned() {
-        Some(problem) => problem.render(&reference),
-        None => response,
+    let mut response = match (response.extensions().get::<Problem>().cloned(), &exchange) {
+        (Some(problem), Some(exchange)) => exchange.render(&problem, &reference),
+        (Some(problem), None) => problem.render(&reference),
+        (None, _) => response,
     };
     if let Ok(value) = HeaderValue::from_str(&reference) {
         response.headers_mut().insert("x-request-id", value);
+    }
+    if let Some(exchange) = exchange {
+        exchange.echo(&mut response);
     }
     response.headers_mut().insert("cache-control", HeaderValue::from_static("no-store"));
     let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);

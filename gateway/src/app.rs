@@ -23,6 +23,7 @@ use crate::authority::routing::Routing;
 use crate::authority::rules::RuleBook;
 use crate::clock::Clock;
 use crate::config::{Config, Partner};
+use crate::delivery::fhir_message::Attempt;
 use crate::delivery::{Carriers, Parcel, SendError};
 use crate::entropy::{Entropy, EntropyError};
 use crate::peer::Peers;
@@ -171,15 +172,26 @@ impl App {
             CarrierKind::HttpsPush => {
                 self.carriers.https.send(parcel, &partner, &self.config.delivery, tls).await
             }
+            CarrierKind::FhirMessage => {
+                let request = self.make_id();
+                let request = request.or(Err(SendError::Transient("no randomness".to_owned())))?;
+                let (gateway, settings) = (&self.config.gateway, &self.config.delivery);
+                let attempt = Attempt { gateway, settings, request };
+                self.carriers.fhir.send(parcel, &partner, attempt, tls).await
+            }
             CarrierKind::Mllp => {
                 let clock = Arc::clone(&self.clock);
                 let settings = (&self.config.tls, &self.config.delivery);
                 crate::delivery::mllp::send(parcel, &partner, settings, clock).await
             }
-            CarrierKind::Collect
-            | CarrierKind::FhirMessage
-            | CarrierKind::Mesh
-            | CarrierKind::DropFolder => {
+            CarrierKind::Mesh => self.carriers.mesh.send(self, parcel, &partner).await,
+            CarrierKind::DropFolder => {
+                let attempt = self.make_id().map_err(|_none| {
+                    SendError::Transient("there was no randomness for a name".to_owned())
+                })?;
+                self.carriers.folder.send(parcel, &partner, attempt).await
+            }
+            CarrierKind::Collect => {
                 Err(SendError::Transient("the partner is not pushed to at present".to_owned()))
             }
         }

@@ -13,6 +13,8 @@
 //! Limits: a configuration file is at most 1 MiB. Environment variables are not read at all.
 
 mod document;
+mod folders;
+mod mesh;
 mod partners;
 
 use std::net::SocketAddr;
@@ -25,6 +27,8 @@ use serde::Deserialize;
 
 use document::{Document, Step};
 
+pub use folders::Watch;
+pub use mesh::MeshSection;
 pub(crate) use partners::mllp_address;
 pub use partners::{Partner, Partners, Pin};
 
@@ -43,6 +47,8 @@ pub struct Config {
     pub files: FilesSection,
     /// How deliveries are attempted.
     pub delivery: DeliverySection,
+    /// This gateway's own mailbox on NHS MESH, when it has one.
+    pub mesh: Option<MeshSection>,
     /// What is written about the gateway's own work.
     pub log: LogSection,
     /// Where HL7 v2 comes in, if it does.
@@ -273,6 +279,12 @@ impl Config {
         for (setting, path) in optional {
             named.extend(path.iter().map(|path| ("files", setting, path.as_path(), false)));
         }
+        if let Some(mesh) = &self.mesh {
+            named.extend(
+                mesh.files()
+                    .map(|(setting, path, secret)| ("mesh", setting, path.as_path(), secret)),
+            );
+        }
         if let StoreSection::Postgres { url_file } = &self.store {
             named.push(("store", "url_file", url_file, true));
         }
@@ -305,6 +317,7 @@ impl Config {
             keys: raw.keys,
             files: raw.files,
             delivery: raw.delivery,
+            mesh: raw.mesh,
             log: raw.log,
             mllp: raw.mllp,
             document,
@@ -349,6 +362,9 @@ impl Config {
             let fix = format!("use more than {attempt} seconds (both timeouts together)");
             return wrong("delivery", "lease_seconds", problem, &fix);
         }
+        if let Some((setting, problem, fix)) = self.mesh.as_ref().and_then(MeshSection::fault) {
+            return wrong("mesh", setting, problem, fix);
+        }
         Ok(())
     }
 
@@ -376,6 +392,7 @@ impl Config {
             .into_iter()
             .chain(self.tls.revocation_lists.iter_mut())
             .chain(optional.into_iter().flatten())
+            .chain(self.mesh.iter_mut().flat_map(MeshSection::paths))
             .for_each(|path| *path = folder.join(&path));
     }
 }
@@ -411,6 +428,8 @@ struct Raw {
     files: FilesSection,
     #[serde(default)]
     delivery: DeliverySection,
+    #[serde(default)]
+    mesh: Option<MeshSection>,
     #[serde(default)]
     log: LogSection,
     #[serde(default)]

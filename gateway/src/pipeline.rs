@@ -9,6 +9,7 @@
 //! What each step does lives in its own module; this file only says them in order. It must never
 //! know HTTP, SQL, keys or certificates.
 
+mod acknowledged;
 mod admission;
 mod answer;
 mod consent;

@@ -8,6 +8,7 @@
 
 pub mod client;
 mod endpoint;
+pub mod mailbox;
 pub mod mllp;
 pub mod people;
 pub mod postgres;
@@ -108,6 +109,9 @@ pub enum PracticeError {
     /// A client.
     #[error("a partner's client could not be made")]
     Client(#[from] reqwest::Error),
+    /// A mailbox.
+    #[error("a mailbox could not be opened")]
+    Mesh(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A name in this file is wrong.
     #[error("{0} is not an organisation code")]
     Code(&'static str),
@@ -172,6 +176,20 @@ impl Stage {
         self.caller_from(code, &self.plan.dir.join("pki/partners").join(name))
     }
 
+    /// Has the community trust reached by FHIR messages to its own `$process-message` instead of
+    /// by a plain push, in this format; from the next start of the gateway on.
+    pub fn send_fhir_messages(&self, format: Format) -> Result<(), PracticeError> {
+        let mut partners = self.partners()?;
+        for partner in &mut partners {
+            if partner.carrier == CarrierKind::HttpsPush {
+                partner.carrier = CarrierKind::FhirMessage;
+                partner.format = format;
+                partner.endpoint = Some(format!("https://{}/fhir/$process-message", self.endpoint));
+            }
+        }
+        write(&self.plan.dir.join("partners.toml"), &partners_file(partners)?)
+    }
+
     /// Callers with one fault each, by the fault's name.
     pub fn villains(&self) -> Vec<(String, Caller)> {
         let folder = self.plan.dir.join("pki/villains");
@@ -207,19 +225,11 @@ impl Stage {
     fn gateway_as_partner(&self) -> Result<Partner, PracticeError> {
         let pin = self.practice.gateway().pin();
         Ok(Partner {
-            organisation: organisation(GATEWAY)?,
-            name: "Practice gateway".to_owned(),
-            roles: [Role::Operator].into(),
-            pins: [pin].into(),
-            format: Format::Json,
-            mapping: None,
             carrier: CarrierKind::HttpsPush,
             endpoint: Some(format!("https://{}", self.address)),
             server_pins: [pin].into(),
-            feed: adapters::feed::Feed::default(),
-            allow_tls12: false,
             require_hybrid: true,
-            enabled: true,
+            ..Partner::new(organisation(GATEWAY)?, "Practice gateway", Role::Operator, pin)
         })
     }
 
@@ -241,32 +251,25 @@ impl Stage {
         write(&self.config, &config)?;
         write(&dir.join("agreements.toml"), AGREEMENTS)?;
         write(&dir.join("routing.toml"), ROUTING)?;
-        write(&dir.join("partners.toml"), &self.partners_text()?)
+        write(&dir.join("partners.toml"), &partners_file(self.partners()?)?)
     }
 
-    fn partners_text(&self) -> Result<String, PracticeError> {
+    fn partners(&self) -> Result<Vec<Partner>, PracticeError> {
         let mut partners = Vec::new();
         for (name, code) in MEMBERS {
             let minted = self.practice.partner(name)?;
             let (title, role, format) = describe(code);
             let pushed = code == Trust::Community.code();
             partners.push(Partner {
-                organisation: organisation(code)?,
-                name: title.to_owned(),
-                roles: [role].into(),
-                pins: [minted.client.pin()].into(),
                 format,
                 mapping: (code == "334").then(|| "liquidlogic-ehc-advice-request".to_owned()),
                 carrier: if pushed { CarrierKind::HttpsPush } else { CarrierKind::Collect },
                 endpoint: pushed.then(|| format!("https://{}/inbox", self.endpoint)),
                 server_pins: pushed.then(|| minted.server.pin()).into_iter().collect(),
-                feed: adapters::feed::Feed::default(),
-                allow_tls12: false,
-                require_hybrid: false,
-                enabled: true,
+                ..Partner::new(organisation(code)?, title, role, minted.client.pin())
             });
         }
-        partners_file(partners)
+        Ok(partners)
     }
 }
 

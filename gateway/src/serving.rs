@@ -96,6 +96,7 @@ pub async fn start(
         None => None,
     };
     tasks.spawn(worker::run(Arc::clone(&app), stop.clone()));
+    tasks.spawn(crate::intake::mesh::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(watch_trust(Arc::clone(&app), Arc::clone(&tls), stop.clone()));
     tasks.spawn(write_down_refusals(Arc::clone(&app), tls, stop.clone()));
     tasks.close();

@@ -73,6 +73,12 @@ impl Metrics {
         self.recorder.register_counter(&key, &METADATA).increment(1);
     }
 
+    /// A message in our MESH mailbox was dealt with, in this way.
+    pub fn mesh(&self, outcome: &'static str) {
+        let key = Key::from_parts("ehc_mesh_messages_total", vec![Label::new("outcome", outcome)]);
+        self.recorder.register_counter(&key, &METADATA).increment(1);
+    }
+
     /// Connections were refused in the handshake.
     pub fn refused_connections(&self, reason: &str, count: u64) {
         let labels = vec![Label::new("reason", reason.to_owned())];

@@ -18,6 +18,7 @@
 
 mod listener;
 mod material;
+mod mesh;
 mod refusals;
 mod reload;
 mod verifier;
@@ -45,6 +46,7 @@ use reload::Fingerprints;
 use verifier::{EndpointVerifier, PartnerVerifier};
 
 pub use listener::{Connection, Limits, NoLonger, Served, serve, serve_streams};
+pub use mesh::mesh_client_config;
 pub use refusals::{Refusal, Refusals};
 pub use reload::{Prepared, TrustChange, TrustNews};
 

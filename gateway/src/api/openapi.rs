@@ -80,7 +80,8 @@ fn operation(route: &Route) -> Value {
     }
     let once = route.method == "POST"
         && route.id != RouteId::Rehearse
-        && route.id != RouteId::FindConsents;
+        && route.id != RouteId::FindConsents
+        && route.id != RouteId::ProcessMessage;
     if once {
         parameters.push(header_parameter("Idempotency-Key", true));
     }
@@ -88,7 +89,16 @@ fn operation(route: &Route) -> Value {
         parameters.push(header_parameter("EHC-Acting-User", true));
         parameters.push(header_parameter("EHC-Acting-Role", false));
     }
-    let headers = if once { answer_headers() } else { json!({}) };
+    if route.id == RouteId::ProcessMessage {
+        parameters.extend(super::fhir::HEADERS.map(|name| header_parameter(name, false)));
+    }
+    let keeps = once || route.id == RouteId::ProcessMessage;
+    let headers = if keeps { answer_headers() } else { json!({}) };
+    let (fault, schema) = if route.path.starts_with("/fhir/") {
+        ("application/fhir+json", json!({ "type": "object" }))
+    } else {
+        ("application/problem+json", json!({ "$ref": "#/components/schemas/Problem" }))
+    };
     let mut operation = json!({
         "operationId": format!("{:?}", route.id),
         "summary": route.summary,
@@ -99,7 +109,7 @@ fn operation(route: &Route) -> Value {
             "201": { "description": "Stored, and answered with a signed receipt.", "headers": headers },
             "default": {
                 "description": "A problem; `code` names it.",
-                "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
+                "content": { fault: { "schema": schema } },
             },
         },
     });
@@ -145,7 +155,9 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::Checkpoint
         | RouteId::Keys
         | RouteId::WhoAmI
-        | RouteId::Describe => &[],
+        | RouteId::Describe
+        | RouteId::Capability
+        | RouteId::ProcessMessage => &[],
     }
 }
 
@@ -156,6 +168,9 @@ fn request_body(id: RouteId) -> Option<Value> {
     let content = match id {
         RouteId::Submit | RouteId::Rehearse | RouteId::RecordConsent => json!({
             "application/json": message, "application/fhir+json": object, "text/csv": text,
+        }),
+        RouteId::ProcessMessage => json!({
+            "application/fhir+json": object, "application/fhir+xml": text,
         }),
         RouteId::Acknowledge => json!({ "application/json": { "schema": {
             "type": "object",
@@ -188,7 +203,8 @@ fn request_body(id: RouteId) -> Option<Value> {
         | RouteId::Consistency
         | RouteId::Keys
         | RouteId::WhoAmI
-        | RouteId::Describe => return None,
+        | RouteId::Describe
+        | RouteId::Capability => return None,
     };
     Some(json!({ "required": true, "content": content }))
 }

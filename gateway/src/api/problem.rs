@@ -146,6 +146,16 @@ impl Kind {
     pub fn status(self) -> u16 {
         self.row().1
     }
+
+    /// The kind with this code.
+    pub(super) fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
+    }
+
+    /// Who has to act.
+    pub(super) fn blame(self) -> Blame {
+        self.row().3
+    }
 }
 
 /// A problem on its way out.
@@ -165,6 +175,16 @@ impl Problem {
     /// What kind it is.
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// What is wrong and what to do next.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// What was found in the message, if it got so far.
+    pub fn issues(&self) -> &[Issue] {
+        &self.issues
     }
 
     /// The response, with the reference that the log line has too.

@@ -164,7 +164,11 @@ impl<'a> Batch<'a> {
             Err(issues) => return Ok(Err(issues)),
         };
         let entry = self.consent_entry(record.message().consent.as_ref());
-        self.decide(record, &facts, attachment, destinations, entry, (place, warnings)).await
+        let said = self.acknowledged(&record).await?;
+        let row = self.decide(record, &facts, attachment, destinations, entry, (place, warnings));
+        let row = row.await?;
+        self.changes.extend(said.filter(|_| row.is_ok()));
+        Ok(row)
     }
 
     /// Authorises, seals and writes down one record.

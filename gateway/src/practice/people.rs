@@ -234,6 +234,7 @@ pub fn advice_fhir(sender: &str, id: &str, leg: &str, child: &Child, on: Date) -
     let [header, task, patient, document, author] = FHIR_IDS;
     json!({
         "resourceType": "Bundle",
+        "id": id,
         "type": "message",
         "identifier": { "system": "urn:ehc-gateway:message-id", "value": id },
         "timestamp": format!("{on}T10:00:00Z"),
