@@ -69,6 +69,18 @@ pub fn must_follow_schema(schema: &str, document: &str) {
     assert!(output.status.success(), "the document does not follow the schema: {said}");
 }
 
+/// A script of `tests/peers` to be run by the Python with the peers, unless there is none here.
+pub fn script(name: &str) -> Option<Command> {
+    let Some(python) = python() else {
+        assert!(!required("EHC_REQUIRE_PEERS"), "the Python peers must be installed in CI");
+        eprintln!("the Python peers were not found: {name} did not run");
+        return None;
+    };
+    let mut command = Command::new(python);
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(name));
+    Some(command)
+}
+
 /// A program on the search path, unless CI requires it and it is missing.
 pub fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;

@@ -10,6 +10,7 @@ mod idempotency;
 mod letters;
 mod mesh;
 mod mllp;
+mod mllp_peers;
 mod push;
 mod wrong_person;
 mod xml_extract;
