@@ -212,11 +212,18 @@ async fn send(
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer {
-    let mut state = lock(&state);
-    let mailbox = state.admit(&mailbox, &text(&headers, "authorization"), peer.organisation())?;
-    let header = |name: &str| text(&headers, name);
-    let id = state.post(mailbox, Posted { header: &header, body: body.to_vec() })?;
-    if state.mood == Mood::LoseFirstAnswers {
+    let (id, mood) = {
+        let mut state = lock(&state);
+        let token = text(&headers, "authorization");
+        let mailbox = state.admit(&mailbox, &token, peer.organisation())?;
+        let header = |name: &str| text(&headers, name);
+        let id = state.post(mailbox, Posted { header: &header, body: body.to_vec() })?;
+        (id, state.mood)
+    };
+    if mood == Mood::HoldFirstAnswers {
+        std::future::pending::<()>().await;
+    }
+    if mood == Mood::LoseFirstAnswers {
         return Err(Refused((502, None)));
     }
     Ok(mesh_json(StatusCode::ACCEPTED, &json!({ "message_id": id.as_str() })))
