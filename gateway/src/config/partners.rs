@@ -239,7 +239,6 @@ fn fault(partner: &Partner) -> Option<(&'static str, &'static str, &'static str)
             let fix = "remove it, or set carrier = \"https-push\"";
             Some(("endpoint", "a partner that collects has no endpoint", fix))
         }
-        (CarrierKind::Collect, None) => None,
         (CarrierKind::Mesh, Some(_)) => {
             let fix = "remove it; parcels go to its mailbox";
             Some(("endpoint", "a partner that is reached through MESH has no endpoint", fix))
@@ -249,7 +248,8 @@ fn fault(partner: &Partner) -> Option<(&'static str, &'static str, &'static str)
             let problem = "mesh needs the partner's mailbox";
             partner.mailbox.is_none().then_some(("carrier", problem, fix))
         }
-        (CarrierKind::FhirMessage | CarrierKind::Mllp | CarrierKind::DropFolder, _) => None,
+        (CarrierKind::Collect, None)
+        | (CarrierKind::FhirMessage | CarrierKind::Mllp | CarrierKind::DropFolder, _) => None,
     }
 }
 

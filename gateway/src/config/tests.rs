@@ -235,7 +235,7 @@ fn the_example_of_a_mailbox_is_a_configuration() {
 fn a_mistake_about_the_mailbox_says_where_and_what_to_do() {
     for (from, to, fix) in [
         ("\"X26ABC1\"", "\"x26abc1\"", "write its id in upper-case letters"),
-        ("https://msg", "http://msg", "write https://host"),
+        ("= \"https://msg", "= \"http://msg", "write https://host"),
         (".nhs.uk\"", ".nhs.uk/messageexchange\"", "paths are added by the gateway"),
         ("poll_seconds = 300", "poll_seconds = 60", "use 300 or more"),
         ("poll_seconds = 300", "poll_seconds = 100000", "use 86400 or less"),
@@ -255,7 +255,7 @@ fn a_mistake_about_the_mailbox_says_where_and_what_to_do() {
         assert!(complaint.contains(fix), "{complaint}");
         assert!(complaint.starts_with("/etc/ehc/ehc-gateway.toml:"), "{complaint}");
     }
-    let local = with_mesh("https://msg.intspineservices.nhs.uk", "https://localhost:8701");
+    let local = with_mesh("= \"https://msg.intspineservices.nhs.uk", "= \"https://localhost:8701");
     assert!(local.is_ok(), "a server on this machine");
 }
 

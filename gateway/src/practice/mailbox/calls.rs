@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use adapters::mesh::{ACCEPT, ROOT};
+use adapters::mesh::{ACCEPT, MeshMessageId, ROOT};
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Path, Query, State as Shared};
 use axum::http::{HeaderMap, Response, StatusCode};
@@ -102,7 +102,7 @@ async fn list(
     let mailbox = state.admit(&mailbox, &text(&headers, "authorization"), peer.organisation())?;
     let all = state.waiting(&mailbox, asked.workflow_filter.as_deref());
     let (from, page) = (asked.continue_from.unwrap_or(0), state.page());
-    let ids: Vec<&str> = all.iter().skip(from).take(page).map(|id| id.as_str()).collect();
+    let ids: Vec<&str> = all.iter().skip(from).take(page).map(MeshMessageId::as_str).collect();
     let own = format!("{ROOT}/{mailbox}/inbox");
     let mut links = json!({ "self": &own });
     if from + page < all.len()
