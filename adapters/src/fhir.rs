@@ -80,11 +80,9 @@ fn tree(format: Format, bytes: &[u8]) -> Result<Node, ReadError> {
     match format {
         Format::Fhir => strict::parse(bytes),
         Format::FhirXml => markup::parse(bytes),
-        Format::Csv
-        | Format::Json
-        | Format::Xlsx
-        | Format::Xml
-        | Format::Hl7 => Err(crate::not_read()),
+        Format::Csv | Format::Json | Format::Xlsx | Format::Xml | Format::Hl7 => {
+            Err(crate::not_read())
+        }
     }
 }
 
@@ -93,11 +91,9 @@ fn render(resource: &serde_json::Value, format: Format) -> Result<Vec<u8>, Write
     match format {
         Format::Fhir => serde_json::to_vec(resource).or(Err(WriteError::Failed)),
         Format::FhirXml => markup::write(resource),
-        Format::Csv
-        | Format::Json
-        | Format::Xlsx
-        | Format::Xml
-        | Format::Hl7 => Err(WriteError::Failed),
+        Format::Csv | Format::Json | Format::Xlsx | Format::Xml | Format::Hl7 => {
+            Err(WriteError::Failed)
+        }
     }
 }
 

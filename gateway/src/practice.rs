@@ -177,8 +177,7 @@ impl Stage {
             if partner.carrier == CarrierKind::HttpsPush {
                 partner.carrier = CarrierKind::FhirMessage;
                 partner.format = format;
-                partner.endpoint =
-                    Some(format!("https://{}/fhir/$process-message", self.endpoint));
+                partner.endpoint = Some(format!("https://{}/fhir/$process-message", self.endpoint));
             }
         }
         write(&self.plan.dir.join("partners.toml"), &partners_file(partners)?)

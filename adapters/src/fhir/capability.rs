@@ -56,7 +56,8 @@ fn supported(kind: MessageType) -> [Value; 2] {
     ["sender", "receiver"].map(|mode| json!({"mode": mode, "definition": definition}))
 }
 
-const PROCESS_MESSAGE: &str = "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message";
+const PROCESS_MESSAGE: &str =
+    "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message";
 /// When what the statement says last changed.
 const CHANGED_ON: &str = "2026-11-27";
 /// How messages are told apart, and what an answer means.

@@ -23,7 +23,9 @@ pub(super) fn read(
     };
     let content = CONTENT.into_iter().any(|kind| bundle.all(kind).next().is_some());
     let response = header.get("response");
-    if let Some(response) = response.filter(|_| !content && code(systems::EVENT).is_none_or(is_answered)) {
+    if let Some(response) =
+        response.filter(|_| !content && code(systems::EVENT).is_none_or(is_answered))
+    {
         return Some(set(draft, MessageType::Acknowledgement, &response));
     }
     if let Some(code) = code(systems::EVENT) {

@@ -294,7 +294,9 @@ fn well_shaped(headers: &HeaderMap) -> Result<(), Problem> {
     let wrong = |detail: &str| Err(Problem::new(Kind::InvalidParameter, detail));
     for name in ["x-request-id", "x-correlation-id"] {
         if headers.get(name).is_some_and(|value| !is_uuid(value)) {
-            return wrong("X-Request-Id and X-Correlation-Id are UUIDs. Send them so, or not at all.");
+            return wrong(
+                "X-Request-Id and X-Correlation-Id are UUIDs. Send them so, or not at all.",
+            );
         }
     }
     let members = |name: &str| headers.get(name).map(decoded);

@@ -103,11 +103,7 @@ fn addressed(request: RequestBuilder, parcel: &Parcel, attempt: Attempt<'_>) -> 
 }
 
 /// What an answer means for the delivery. Its words are never repeated.
-async fn understood(
-    mut response: Response,
-    sent_as: Format,
-    about: &str,
-) -> Result<(), SendError> {
+async fn understood(mut response: Response, sent_as: Format, about: &str) -> Result<(), SendError> {
     let status = response.status();
     let media_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
     let named = media_type.and_then(Format::from_media_type);

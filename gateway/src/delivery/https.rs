@@ -106,7 +106,9 @@ pub(super) fn fault(error: &reqwest::Error) -> SendError {
     }
     let timed_out = error.is_timeout();
     let what = "the connection broke before an answer";
-    SendError::Unknown(if timed_out { "no answer within the time allowed" } else { what }.to_owned())
+    SendError::Unknown(
+        if timed_out { "no answer within the time allowed" } else { what }.to_owned(),
+    )
 }
 
 /// What a status means for the delivery.

@@ -95,7 +95,11 @@ fn a_request_goes_out_by_fhir_message_and_advice_and_acknowledgement_come_back()
         assert_eq!(again.text(), reply.text());
         let board = gateway.board(gateway.la()).await;
         assert_eq!(board[0]["state"], "answered");
-        assert_eq!(gateway.inbox(gateway.la()).await.len(), 2, "the acknowledgement and the advice");
+        assert_eq!(
+            gateway.inbox(gateway.la()).await.len(),
+            2,
+            "the acknowledgement and the advice"
+        );
         gateway.end().await;
     });
 }

@@ -80,7 +80,10 @@ fn primitives_lists_of_one_extensions_and_narrative_have_their_places() {
     assert_eq!((active.spot.line, active.spot.column), (7, 11), "the place of the value");
     let mut again = plain(&parse(&write(&expected).expect("it is written")).expect("it is read"));
     let div = again["text"]["div"].as_str().expect("narrative");
-    assert!(div.starts_with("<div xmlns=\"http://www.w3.org/1999/xhtml\">A &amp; <b>B</b>"), "{div}");
+    assert!(
+        div.starts_with("<div xmlns=\"http://www.w3.org/1999/xhtml\">A &amp; <b>B</b>"),
+        "{div}"
+    );
     again["text"] = expected["text"].clone();
     assert_eq!(again, expected);
 }
@@ -90,9 +93,24 @@ fn what_fhir_xml_does_not_have_is_refused_with_its_place() {
     for (xml, rule, line, column) in [
         ("<Patient/>", "fhir-xml-namespace", 1, 1),
         ("<Patient xmlns='http://hl7.org/fhir'>\n text</Patient>", "fhir-xml-text", 1, 1),
-        ("<Patient xmlns='http://hl7.org/fhir'>\n<x xmlns=''/></Patient>", "fhir-xml-namespace", 2, 1),
-        ("<Patient xmlns='http://hl7.org/fhir'><id valeu='1'/></Patient>", "fhir-xml-attribute", 1, 42),
-        ("<Bundle xmlns='http://hl7.org/fhir'><entry><resource/></entry></Bundle>", "fhir-xml-resource", 1, 44),
+        (
+            "<Patient xmlns='http://hl7.org/fhir'>\n<x xmlns=''/></Patient>",
+            "fhir-xml-namespace",
+            2,
+            1,
+        ),
+        (
+            "<Patient xmlns='http://hl7.org/fhir'><id valeu='1'/></Patient>",
+            "fhir-xml-attribute",
+            1,
+            42,
+        ),
+        (
+            "<Bundle xmlns='http://hl7.org/fhir'><entry><resource/></entry></Bundle>",
+            "fhir-xml-resource",
+            1,
+            44,
+        ),
     ] {
         let Err(error) = parse(xml.as_bytes()) else { panic!("{xml} is read") };
         assert_eq!(error.rule, rule, "{xml}");
