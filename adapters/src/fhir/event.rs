@@ -24,7 +24,7 @@ pub(super) fn read(
     let content = CONTENT.into_iter().any(|kind| bundle.all(kind).next().is_some());
     let response = header.get("response");
     if let Some(response) =
-        response.filter(|_| !content && code(systems::EVENT).is_none_or(is_answered))
+        response.filter(|_| !content && code(systems::EVENT).as_ref().is_none_or(is_answered))
     {
         return Some(set(draft, MessageType::Acknowledgement, &response));
     }
@@ -50,7 +50,7 @@ pub(super) fn read(
 
 /// Whether a message of this event, sent back with a `response`, says that it was taken or not:
 /// acknowledgements and errors say so themselves.
-fn is_answered(code: Element<'_>) -> bool {
+fn is_answered(code: &Element<'_>) -> bool {
     let kind = code.text().and_then(MessageType::parse);
     kind.is_some_and(|kind| !matches!(kind, MessageType::Acknowledgement | MessageType::Error))
 }

@@ -157,7 +157,7 @@ impl Answering<'_> {
         let status = kind.map_or(200, Kind::status);
         let body = self.message(id, about, (code, &outcome), said.receipt.as_deref())?;
         let media_type = self.dialect.media_type(self.format).to_owned();
-        Ok(records::answered(Answer { body, media_type, status, ..answer }))
+        Ok(records::answered(Answer { status, media_type, body, ..answer }))
     }
 
     /// What kept the pipeline from answering, as a response message: nothing is known of it later.
