@@ -220,10 +220,10 @@ pub fn read(format: Format, bytes: &[u8], source: Source<'_>) -> Result<Reading,
             csv::read(bytes, source.mapping.ok_or_else(no_mapping)?, source.organisation)
         }
         Format::Json => json::read(bytes),
-        Format::Fhir => fhir::read(bytes),
+        Format::Fhir | Format::FhirXml => fhir::read_as(format, bytes, source.feed),
         Format::Xml => read_xml(bytes, source),
         Format::Hl7 => hl7v2::read(bytes, source),
-        Format::FhirXml | Format::Xlsx => Err(not_read()),
+        Format::Xlsx => Err(not_read()),
     }
 }
 
@@ -289,9 +289,10 @@ pub fn write(format: Format, record: &Record, outbound: &Outbound) -> Result<Vec
         Format::Csv => csv::write(record, outbound),
         Format::Json => json::write(record, outbound),
         Format::Fhir => fhir::write(record, outbound),
+        Format::FhirXml => fhir::write_xml(record, outbound),
         Format::Xml => gateway_xml::write(record, outbound),
         Format::Hl7 => hl7v2::write(record, outbound),
-        Format::FhirXml | Format::Xlsx => {
+        Format::Xlsx => {
             Err(WriteError::NoForm { format, kind: record.message().kind })
         }
     }

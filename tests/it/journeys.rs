@@ -4,6 +4,7 @@ mod advice;
 mod clock;
 mod consent;
 mod extract;
+mod fhir_forms;
 mod fhir_messages;
 mod holds;
 mod idempotency;
