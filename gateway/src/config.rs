@@ -13,6 +13,7 @@
 //! Limits: a configuration file is at most 1 MiB. Environment variables are not read at all.
 
 mod document;
+mod documents;
 mod partners;
 
 use std::net::SocketAddr;
@@ -25,6 +26,7 @@ use serde::Deserialize;
 
 use document::{Document, Step};
 
+pub use documents::{DocumentsSection, KeepingSection, S3Section, ScannerAddress};
 pub use partners::{Partner, Partners, Pin};
 
 /// Everything in `ehc-gateway.toml`, with paths resolved and defaults filled in.
@@ -42,6 +44,8 @@ pub struct Config {
     pub files: FilesSection,
     /// How deliveries are attempted.
     pub delivery: DeliverySection,
+    /// Where large documents are kept, and which are accepted.
+    pub documents: DocumentsSection,
     /// What is written about the gateway's own work.
     pub log: LogSection,
     document: Document,
@@ -256,6 +260,7 @@ impl Config {
         if let StoreSection::Postgres { url_file } = &self.store {
             named.push(("store", "url_file", url_file, true));
         }
+        named.extend(self.documents.secret().map(|path| ("documents", "s3", path, true)));
         named
             .into_iter()
             .filter_map(|(section, setting, path, secret)| {
@@ -280,6 +285,7 @@ impl Config {
         let raw: Raw = document.parse()?;
         let mut config = Self {
             store: raw.store.checked(&raw.gateway.data_dir, &document)?,
+            documents: raw.documents.checked(&raw.gateway.data_dir, &document)?,
             gateway: raw.gateway,
             tls: raw.tls,
             keys: raw.keys,
@@ -346,6 +352,7 @@ impl Config {
             .into_iter()
             .chain(self.tls.revocation_lists.iter_mut())
             .chain(optional.into_iter().flatten())
+            .chain(self.documents.paths())
             .for_each(|path| *path = folder.join(&path));
     }
 }
@@ -381,6 +388,8 @@ struct Raw {
     files: FilesSection,
     #[serde(default)]
     delivery: DeliverySection,
+    #[serde(default)]
+    documents: documents::RawDocuments,
     #[serde(default)]
     log: LogSection,
 }

@@ -11,7 +11,9 @@
 
 mod admission;
 mod answer;
+mod arriving;
 mod consent;
+mod documents;
 mod outcome;
 mod sending;
 
@@ -28,8 +30,10 @@ use crate::store::{Change, NewQuarantine, StoreError, Write};
 use crate::vault::{BlobKind, VaultError};
 use admission::Mode;
 
+pub use arriving::NOT_SCANNED;
+pub use documents::{Apart, CollectedDocument, Leaving, Stopped, collect_document};
 pub use outcome::{Answer, Preview};
-pub use sending::{CollectError, Collected, Part, collect, dispatch};
+pub use sending::{CollectError, Collected, collect, dispatch};
 
 /// Who sends: an authenticated organisation, and for the log, how it was authenticated.
 #[derive(Debug, Clone)]
@@ -113,6 +117,7 @@ pub async fn receive(app: &App, sender: &Sender, raw: RawMessage) -> Result<Answ
     };
     let submission = SubmissionId(app.make_id()?);
     let mut batch = admission::Batch::new(app, sender, submission, Mode::Commit);
+    batch.format = (!raw.format.is_tabular()).then_some(raw.format);
     for item in reading.items {
         batch.take(item).await?;
     }
