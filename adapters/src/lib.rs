@@ -14,10 +14,12 @@ use uuid::Uuid;
 pub mod csv;
 pub mod feed;
 pub mod fhir;
+mod import_row;
 pub mod json;
 pub mod limits;
 pub mod mapping;
 pub mod read_error;
+pub mod workbook;
 
 pub use read_error::{ReadError, ReadErrorKind};
 
@@ -164,6 +166,12 @@ pub enum WriteError {
         /// The type of message.
         kind: schemas::MessageType,
     },
+    /// A text is longer than the format can hold in one place; it is never cut.
+    #[error("a text is longer than {format:?} can hold in one place")]
+    TooLong {
+        /// The format.
+        format: Format,
+    },
     /// The writer itself failed.
     #[error("the message could not be written")]
     Failed,
@@ -223,7 +231,8 @@ pub fn write(format: Format, record: &Record, outbound: &Outbound) -> Result<Vec
         Format::Csv => csv::write(record, outbound),
         Format::Json => json::write(record, outbound),
         Format::Fhir => fhir::write(record, outbound),
-        Format::FhirXml | Format::Xlsx | Format::Xml | Format::Hl7 => {
+        Format::Xlsx => workbook::write(record, outbound),
+        Format::FhirXml | Format::Xml | Format::Hl7 => {
             Err(WriteError::NoForm { format, kind: record.message().kind })
         }
     }
