@@ -118,7 +118,7 @@ pub enum EventKind {
 pub struct Actor {
     /// The organisation, or `gateway` for the gateway itself.
     pub organisation: String,
-    /// How it authenticated: `mutual-tls`, `local` or `gateway`.
+    /// How it authenticated: `mutual-tls`, `local`, `folder` or `gateway`.
     pub method: String,
     /// The SHA-256 fingerprint of the certificate's public key, in hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -146,6 +146,12 @@ impl Actor {
     /// An operator at the machine's own command line.
     pub fn local() -> Self {
         Self { method: "local".to_owned(), ..Self::gateway() }
+    }
+
+    /// Whoever may write to the folder that the operator gave an organisation.
+    pub fn folder(organisation: &OrganisationCode) -> Self {
+        let organisation = organisation.to_string();
+        Self { organisation, method: "folder".to_owned(), ..Self::gateway() }
     }
 }
 

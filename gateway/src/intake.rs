@@ -5,6 +5,10 @@
 //! second copy harmless, and are acknowledged at their source only after that answered. It must
 //! never know formats beyond their names, SQL, or keys.
 
+pub mod acknowledgements;
+pub mod folder;
+pub mod report;
+
 use adapters::Format;
 use schemas::PersonalBytes;
 

@@ -16,6 +16,7 @@ use crate::audit::{Actor, Event, EventKind};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::entropy::Entropy;
+use crate::intake;
 use crate::queue::worker;
 use crate::store::{Change, Write};
 use crate::tls::{self, Limits, ServerTls, TrustChange, TrustNews};
@@ -85,6 +86,15 @@ pub async fn start(
     tasks.spawn(worker::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(watch_trust(Arc::clone(&app), Arc::clone(&tls), stop.clone()));
     tasks.spawn(write_down_refusals(Arc::clone(&app), tls, stop.clone()));
+    for partner in app.peers.partners().iter() {
+        let who = partner.organisation.clone();
+        if partner.watch.is_some() {
+            tasks.spawn(intake::folder::run(Arc::clone(&app), who.clone(), stop.clone()));
+        }
+        if partner.folder.is_some() {
+            tasks.spawn(intake::acknowledgements::run(Arc::clone(&app), who, stop.clone()));
+        }
+    }
     tasks.close();
     tracing::info!(%address, %admin, engine = app.store.engine_name(), "serving on {address}");
     Ok(Running { app, address, admin, stop, tasks })
