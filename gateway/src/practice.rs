@@ -8,6 +8,7 @@
 
 pub mod client;
 mod endpoint;
+pub mod folders;
 pub mod people;
 pub mod postgres;
 

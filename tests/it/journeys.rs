@@ -4,6 +4,7 @@ mod advice;
 mod clock;
 mod consent;
 mod extract;
+mod folders;
 mod holds;
 mod idempotency;
 mod push;
