@@ -136,7 +136,8 @@ pub enum EventKind {
 pub struct Actor {
     /// The organisation, or `gateway` for the gateway itself.
     pub organisation: String,
-    /// How it authenticated: `mutual-tls`, `mesh` (by its mailbox, to MESH), `local` or `gateway`.
+    /// How it authenticated: `mutual-tls`, `mesh` (by its mailbox, to MESH), `folder`,
+    /// `local` or `gateway`.
     pub method: String,
     /// The SHA-256 fingerprint of the certificate's public key, in hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -164,6 +165,12 @@ impl Actor {
     /// An operator at the machine's own command line.
     pub fn local() -> Self {
         Self { method: "local".to_owned(), ..Self::gateway() }
+    }
+
+    /// Whoever may write to the folder that the operator gave an organisation.
+    pub fn folder(organisation: &OrganisationCode) -> Self {
+        let organisation = organisation.to_string();
+        Self { organisation, method: "folder".to_owned(), ..Self::gateway() }
     }
 }
 
