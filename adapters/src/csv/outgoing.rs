@@ -15,7 +15,7 @@ use schemas::record::{
 };
 use schemas::{Body, OrganisationCode, PersonalText, Record, ServiceCode};
 
-use super::cells::needs_guard;
+use crate::table::needs_guard;
 use crate::{Outbound, WriteError};
 
 /// The columns, in order. New ones are added at the end only: importers may count.
