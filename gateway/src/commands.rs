@@ -7,6 +7,7 @@ mod audit_verify;
 mod bench;
 mod demo;
 mod import;
+mod mapping;
 mod pki;
 mod serve;
 mod show;
@@ -53,6 +54,9 @@ enum Command {
     /// About the configuration.
     #[command(subcommand)]
     Config(show::ConfigCommand),
+    /// About mappings of tabular files: look at a file through one, or propose one.
+    #[command(subcommand)]
+    Mapping(mapping::MappingCommand),
     /// Measure this machine: durable accepts against the bare durable insert rate.
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -127,6 +131,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Record(command) => show::record(&command, json).await,
         Command::Audit(command) => audit_verify::audit(&command, json).await,
         Command::Config(command) => show::config(&command, json),
+        Command::Mapping(command) => mapping::mapping(&command, json),
         Command::Bench(command) => bench::bench(&command, json).await,
         Command::Openapi => {
             print_line(&format!("{:#}", crate::api::openapi_document()));

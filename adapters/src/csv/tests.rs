@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::civil::date;
 use proptest::prelude::*;
+use schemas::Field;
 
 use super::*;
 
