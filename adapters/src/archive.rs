@@ -202,7 +202,8 @@ impl Entry {
         };
         let mut crc = Crc::new();
         crc.update(&content);
-        let proved = content.len() == self.unpacked && usize::try_from(crc.sum()) == Ok(self.checksum);
+        let proved =
+            content.len() == self.unpacked && usize::try_from(crc.sum()) == Ok(self.checksum);
         if proved { Ok(content) } else { Err(ArchiveFault::Broken) }
     }
 

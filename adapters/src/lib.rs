@@ -12,18 +12,25 @@ use schemas::{Draft, Issue, LegId, OrganisationCode, PersonalBytes, Record, Serv
 use uuid::Uuid;
 
 pub mod archive;
+mod cda;
 pub mod csv;
 pub mod drift;
 pub mod feed;
 pub mod fhir;
+pub mod gateway_xml;
+mod html;
 pub mod json;
+mod kettering;
+mod letter;
 pub mod limits;
 pub mod manifest;
 pub mod mapping;
+mod person_level;
 pub mod read_error;
 pub mod set;
 mod table;
 pub mod xlsx;
+mod xml;
 
 pub use read_error::{ReadError, ReadErrorKind};
 
@@ -160,11 +167,45 @@ pub fn read(format: Format, bytes: &[u8], source: Source<'_>) -> Result<Reading,
         }
         Format::Json => json::read(bytes),
         Format::Fhir => fhir::read(bytes),
+        Format::Xml => read_xml(bytes, source),
         Format::Xlsx => {
             xlsx::read(bytes, source.mapping.ok_or_else(no_mapping)?, source.organisation)
         }
-        Format::FhirXml | Format::Xml | Format::Hl7 => Err(not_read()),
+        Format::FhirXml | Format::Hl7 => Err(not_read()),
     }
+}
+
+/// Reads XML by what its root element says it is.
+fn read_xml(bytes: &[u8], source: Source<'_>) -> Result<Reading, ReadError> {
+    let document = xml::read(bytes, source.feed.allows(feed::Leniency::GuessedEncoding))?;
+    let root = &document.root;
+    if root.is(None, kettering::ROOT) {
+        return kettering::read(&document, bytes, source);
+    }
+    if root.is(Some(gateway_xml::NAMESPACE), gateway_xml::ROOT) {
+        return Ok(gateway_xml::read(&document, bytes));
+    }
+    if cda::is_root(root) {
+        return cda::read(&document, bytes, source);
+    }
+    if let Some((mapping, record)) = source.mapping.and_then(|m| Some((m, m.record.as_deref()?)))
+        && record.split('/').next() == Some(root.name.as_str())
+    {
+        let mut reading = person_level::read(&document, mapping, record, source.organisation)?;
+        for item in &mut reading.items {
+            source.feed.complete(&mut item.draft);
+        }
+        return Ok(reading);
+    }
+    Err(ReadError::new(
+        ReadErrorKind::Shape,
+        "xml-root-unknown",
+        root.place(""),
+        "the root element is not one that is read",
+        "send ReportMsg (Kettering), ClinicalDocument (urn:hl7-org:v3) alone or in its SOAP or \
+         ITK DistributionEnvelope, message (urn:ehc-gateway:message:1), or a file whose root is \
+         the first name in the `record` of your mapping",
+    ))
 }
 
 fn no_mapping() -> ReadError {
@@ -193,7 +234,8 @@ pub fn write(format: Format, record: &Record, outbound: &Outbound) -> Result<Vec
         Format::Csv => csv::write(record, outbound),
         Format::Json => json::write(record, outbound),
         Format::Fhir => fhir::write(record, outbound),
-        Format::FhirXml | Format::Xlsx | Format::Xml | Format::Hl7 => {
+        Format::Xml => gateway_xml::write(record, outbound),
+        Format::FhirXml | Format::Xlsx | Format::Hl7 => {
             Err(WriteError::NoForm { format, kind: record.message().kind })
         }
     }

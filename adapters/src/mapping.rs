@@ -49,6 +49,8 @@ pub struct Mapping {
     pub(crate) identity: Option<Identity>,
     pub(crate) constants: Vec<(Field, String)>,
     pub(crate) columns: Vec<Column>,
+    /// The path of the element that is one record, in files of XML.
+    pub(crate) record: Option<String>,
     /// The columns that say something about the row itself.
     pub(crate) filters: Vec<Filter>,
     /// The columns that join the files of a set.
@@ -117,6 +119,8 @@ pub enum FileKind {
     Xlsx,
     /// A set of separated texts, one for each [`Entity`], with a manifest.
     Set,
+    /// XML with one element for each record.
+    Xml,
 }
 
 impl FileKind {
@@ -126,6 +130,7 @@ impl FileKind {
             "csv" => Some(Self::Csv),
             "xlsx" => Some(Self::Xlsx),
             "set" => Some(Self::Set),
+            "xml" => Some(Self::Xml),
             _ => None,
         }
     }
@@ -420,7 +425,7 @@ const FOLDED: &str = "-_\u{2010}\u{2011}\u{2012}\u{2013}\u{2014}\u{2212}'\u{2018
 
 const MIDNIGHTS: [&str; 5] = [" 00:00:00.000", " 00:00:00", " 00:00", "T00:00:00.000", "T00:00:00"];
 
-const BUILT_IN: [(&str, &str); 12] = [
+const BUILT_IN: [(&str, &str); 14] = [
     (
         "liquidlogic-ehc-advice-request",
         include_str!("../mappings/liquidlogic-ehc-advice-request.toml"),
@@ -436,6 +441,11 @@ const BUILT_IN: [(&str, &str); 12] = [
     ("emis-advice", include_str!("../mappings/emis-advice.toml")),
     ("pipe-advice", include_str!("../mappings/pipe-advice.toml")),
     ("headerless-advice", include_str!("../mappings/headerless-advice.toml")),
+    (
+        "liquidlogic-xml-advice-request",
+        include_str!("../mappings/liquidlogic-xml-advice-request.toml"),
+    ),
+    ("sen2-person-level", include_str!("../mappings/sen2-person-level.toml")),
 ];
 
 #[cfg(test)]

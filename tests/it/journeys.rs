@@ -6,5 +6,7 @@ mod consent;
 mod extract;
 mod holds;
 mod idempotency;
+mod letters;
 mod push;
 mod wrong_person;
+mod xml_extract;

@@ -5,3 +5,4 @@ mod leaks;
 mod matrix;
 mod tampering;
 mod villains;
+mod xml_peer;

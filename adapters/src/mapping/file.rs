@@ -68,6 +68,7 @@ struct MappingFile {
     name: Spanned<String>,
     version: u32,
     format: Spanned<Kinds>,
+    record: Option<String>,
     #[serde(default = "utf8")]
     encoding: Encoding,
     #[serde(default = "comma")]
@@ -191,6 +192,7 @@ impl Source<'_> {
             identity,
             constants,
             columns,
+            record: file.record,
             filters,
             keys: Vec::new(),
             entities: BTreeMap::new(),
@@ -234,8 +236,12 @@ impl Source<'_> {
         };
         let wrong = |problem| Err(self.wrong("format", line, problem));
         let set = kinds.contains(&FileKind::Set);
-        if kinds.is_empty() || (set && kinds.len() > 1) {
-            return wrong("is \"csv\", \"xlsx\", \"set\", or [\"csv\", \"xlsx\"]");
+        let xml = kinds.contains(&FileKind::Xml);
+        if kinds.is_empty() || ((set || xml) && kinds.len() > 1) {
+            return wrong("is \"csv\", \"xlsx\", \"set\", \"xml\", or [\"csv\", \"xlsx\"]");
+        }
+        if xml != file.record.is_some() {
+            return wrong("goes with `record`, the path of one record's element, only for \"xml\"");
         }
         if set == file.entities.is_empty() || set != file.columns.is_empty() {
             return wrong("goes with [columns], or, for a set of files, with [entities.NAME]");

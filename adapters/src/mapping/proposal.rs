@@ -76,9 +76,8 @@ fn from_rows<'a>(
     let recognised = header.iter().zip(1..).filter_map(|((guess, _), column)| {
         guess.as_ref().map(|guess| (guess.column.field, column, guess.alike))
     });
-    let unknown = header.iter().zip(1..).filter(|((guess, name), _)| {
-        guess.is_none() && !name.is_empty()
-    });
+    let unknown =
+        header.iter().zip(1..).filter(|((guess, name), _)| guess.is_none() && !name.is_empty());
     Ok(Proposal {
         text,
         recognised: recognised.collect(),
@@ -105,7 +104,15 @@ fn known_columns() -> Vec<Column> {
     for field in Field::ALL {
         let from = vec![field.path().to_owned()];
         let date = DATE_FIELDS.contains(&field);
-        columns.push(Column { field, from, at: None, required: false, codes: None, split: None, date });
+        columns.push(Column {
+            field,
+            from,
+            at: None,
+            required: false,
+            codes: None,
+            split: None,
+            date,
+        });
     }
     columns
 }
@@ -124,9 +131,9 @@ fn guesses(texts: &[String], known: &[Column]) -> Vec<(Option<Guess>, String)> {
                 best.unwrap_or_default()
             };
             let free = known.iter().filter(|column| !taken.contains(&column.field));
-            let best = free.max_by_key(likeness).filter(|column| {
-                likeness(column) >= if alike { ALIKE } else { 1_000 }
-            });
+            let best = free
+                .max_by_key(likeness)
+                .filter(|column| likeness(column) >= if alike { ALIKE } else { 1_000 });
             if let Some(column) = best {
                 taken.insert(column.field);
                 *found = Some(Guess { column: column.clone(), alike });
@@ -184,7 +191,8 @@ fn written<'a>(
     );
     if dialect.kind == "csv" {
         let _ = writeln!(out, "encoding = \"{}\" # ? as the bytes look", dialect.encoding);
-        let _ = writeln!(out, "delimiter = {} # ? as the first line looks", quoted(dialect.delimiter));
+        let _ =
+            writeln!(out, "delimiter = {} # ? as the first line looks", quoted(dialect.delimiter));
     }
     let mut formats: Vec<&str> = Vec::new();
     for (index, (guess, _)) in header.iter().enumerate() {
@@ -204,9 +212,13 @@ fn written<'a>(
         formats.join(", ")
     );
     out.push_str("allow_midnight_times = true # ? dates end with 00:00:00\n");
-    out.push_str("null_markers = [\"NULL\", \"N/A\", \".\"] # ? what the source writes for nothing\n");
+    out.push_str(
+        "null_markers = [\"NULL\", \"N/A\", \".\"] # ? what the source writes for nothing\n",
+    );
     out.push_str("unknown_columns = \"warn\"\n");
-    out.push_str("refuse_file_above_percent = 50 # ? more rows than this unreadable: no row is taken\n");
+    out.push_str(
+        "refuse_file_above_percent = 50 # ? more rows than this unreadable: no row is taken\n",
+    );
     if above > 0 {
         let _ = writeln!(out, "header_within = {} # ? rows above the header", above + 1);
     }
@@ -215,7 +227,10 @@ fn written<'a>(
         .filter(|(guess, name)| guess.is_none() && !name.is_empty())
         .map(|(_, name)| quoted(name))
         .collect();
-    let _ = writeln!(out, "# ? Nobody knows what these columns mean: move those that matter to [columns].");
+    let _ = writeln!(
+        out,
+        "# ? Nobody knows what these columns mean: move those that matter to [columns]."
+    );
     let _ = writeln!(out, "ignored_columns = [{}]\n", unique(ignored).join(", "));
     out.push_str("[constants]\n\"type\" = \"advice.request\" # ? what each row is\n\n[columns]\n");
     for (guess, name) in header {
@@ -339,14 +354,7 @@ const ALWAYS: [Field; 6] = [
 ];
 /// Forms of dates, the commonest first.
 const DATE_FORMS: [&str; 9] = [
-    "%d/%m/%Y",
-    "%Y-%m-%d",
-    "%d-%m-%Y",
-    "%d.%m.%Y",
-    "%d-%b-%Y",
-    "%d %b %Y",
-    "%Y-%b-%d",
-    "%Y%m%d",
+    "%d/%m/%Y", "%Y-%m-%d", "%d-%m-%Y", "%d.%m.%Y", "%d-%b-%Y", "%d %b %Y", "%Y-%b-%d", "%Y%m%d",
     "%m/%d/%Y",
 ];
 /// How like a known header another must be, in thousandths.

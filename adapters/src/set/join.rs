@@ -3,9 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use schemas::{
-    Draft, DraftAttachment, Field, Issue, PersonalBytes, PersonalText, Place,
-};
+use schemas::{Draft, DraftAttachment, Field, Issue, PersonalBytes, PersonalText, Place};
 
 use super::people::{People, take};
 use super::rows::{EntityRow, EntityRows};
@@ -57,8 +55,7 @@ impl<'a> Joiner<'a> {
             let mut draft = self.draft(row);
             if let Some(id) = draft.first(Field::ID) {
                 let place = id.place.clone();
-                let first =
-                    seen.entry(id.text.expose().to_owned()).or_insert_with(|| row.at.row());
+                let first = seen.entry(id.text.expose().to_owned()).or_insert_with(|| row.at.row());
                 if *first != row.at.row() {
                     draft.notes.push(Issue::error(
                         "row-duplicate",
@@ -212,8 +209,7 @@ impl<'a> Joiner<'a> {
     /// Documents that no request names.
     fn unindexed(&self) -> Option<Issue> {
         let rows = self.index.values().flatten();
-        let named: HashSet<&str> =
-            rows.filter_map(|row| row.key(KeyRole::DocumentName)).collect();
+        let named: HashSet<&str> = rows.filter_map(|row| row.key(KeyRole::DocumentName)).collect();
         let count = self
             .documents
             .iter()

@@ -196,7 +196,8 @@ impl RowReader<'_> {
         match self.mapping.date(text) {
             DateCell::Date(date, midnight_dropped) => {
                 if midnight_dropped {
-                    let message = "has a midnight time, which was dropped here and in the rows below";
+                    let message =
+                        "has a midnight time, which was dropped here and in the rows below";
                     self.once("midnight-time", field, place, message);
                 }
                 return self.draft.set(field, date, place.clone());

@@ -310,7 +310,9 @@ fn shown(text: &str, whole: bool) -> String {
 
 fn refused(error: &ReadError, json: bool) -> Outcome {
     if json {
-        print_line(&json!({ "code": "malformed-message", "issues": [error.to_issue()] }).to_string());
+        print_line(
+            &json!({ "code": "malformed-message", "issues": [error.to_issue()] }).to_string(),
+        );
     }
     eprintln_line(&format!("error: {error}"));
     Outcome::InputRefused
