@@ -365,3 +365,6 @@ const HEADER_WITHIN: usize = 10;
 const SAMPLE_ROWS: usize = 50;
 /// A longer header is prose, or a cell.
 const HEADER_BYTES_MAX: usize = 120;
+
+#[cfg(test)]
+mod tests;
