@@ -24,6 +24,7 @@ mod letter;
 pub mod limits;
 pub mod mapping;
 pub mod mesh;
+mod person_level;
 pub mod read_error;
 mod xml;
 
@@ -219,10 +220,10 @@ pub fn read(format: Format, bytes: &[u8], source: Source<'_>) -> Result<Reading,
             csv::read(bytes, source.mapping.ok_or_else(no_mapping)?, source.organisation)
         }
         Format::Json => json::read(bytes),
-        Format::Fhir => fhir::read(bytes),
+        Format::Fhir | Format::FhirXml => fhir::read_as(format, bytes, source.feed),
         Format::Xml => read_xml(bytes, source),
         Format::Hl7 => hl7v2::read(bytes, source),
-        Format::FhirXml | Format::Xlsx => Err(not_read()),
+        Format::Xlsx => Err(not_read()),
     }
 }
 
@@ -239,13 +240,23 @@ fn read_xml(bytes: &[u8], source: Source<'_>) -> Result<Reading, ReadError> {
     if cda::is_root(root) {
         return cda::read(&document, bytes, source);
     }
+    if let Some((mapping, record)) = source.mapping.and_then(|m| Some((m, m.record.as_deref()?)))
+        && record.split('/').next() == Some(root.name.as_str())
+    {
+        let mut reading = person_level::read(&document, mapping, record, source.organisation)?;
+        for item in &mut reading.items {
+            source.feed.complete(&mut item.draft);
+        }
+        return Ok(reading);
+    }
     Err(ReadError::new(
         ReadErrorKind::Shape,
         "xml-root-unknown",
         root.place(""),
         "the root element is not one that is read",
         "send ReportMsg (Kettering), ClinicalDocument (urn:hl7-org:v3) alone or in its SOAP or \
-         ITK DistributionEnvelope, or a person-level file that your mapping names",
+         ITK DistributionEnvelope, message (urn:ehc-gateway:message:1), or a file whose root is \
+         the first name in the `record` of your mapping",
     ))
 }
 
@@ -278,9 +289,10 @@ pub fn write(format: Format, record: &Record, outbound: &Outbound) -> Result<Vec
         Format::Csv => csv::write(record, outbound),
         Format::Json => json::write(record, outbound),
         Format::Fhir => fhir::write(record, outbound),
+        Format::FhirXml => fhir::write_xml(record, outbound),
         Format::Xml => gateway_xml::write(record, outbound),
         Format::Hl7 => hl7v2::write(record, outbound),
-        Format::FhirXml | Format::Xlsx => {
+        Format::Xlsx => {
             Err(WriteError::NoForm { format, kind: record.message().kind })
         }
     }

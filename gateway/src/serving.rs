@@ -15,6 +15,7 @@ use crate::app::{App, AppError};
 use crate::audit::{Actor, Event, EventKind};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::documents::caretaker;
 use crate::entropy::Entropy;
 use crate::intake::mllp;
 use crate::queue::worker;
@@ -97,6 +98,7 @@ pub async fn start(
     };
     tasks.spawn(worker::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(crate::intake::mesh::run(Arc::clone(&app), stop.clone()));
+    tasks.spawn(caretaker::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(watch_trust(Arc::clone(&app), Arc::clone(&tls), stop.clone()));
     tasks.spawn(write_down_refusals(Arc::clone(&app), tls, stop.clone()));
     tasks.close();

@@ -6,3 +6,4 @@ mod matrix;
 mod mllp;
 mod tampering;
 mod villains;
+mod xml_peer;

@@ -2,6 +2,9 @@
 
 Usage: check.py WHAT [ARGUMENT ...] < input
   fhir                 standard input is a FHIR R4 resource; fhir.resources must take it
+  fhirxml              the same as FHIR XML
+  fhir3                the same as FHIR STU3, JSON
+  fhir3xml             the same as FHIR STU3, XML
   receipt JWKS         standard input is a compact JWS; jwcrypto must verify it with the key set
   openapi              standard input is an OpenAPI 3.1 description; it must be valid
   hl7                  standard input is an HL7 v2 message; hl7apy must take it in strict mode
@@ -21,8 +24,41 @@ import sys
 def fhir(text):
     from fhir.resources.R4B import get_fhir_model_class
 
-    resource = json.loads(text)
-    made = get_fhir_model_class(resource["resourceType"]).model_validate(resource)
+    return taken(json.loads(text), get_fhir_model_class)
+
+
+def fhir3(text):
+    from fhir.resources.STU3 import get_fhir_model_class
+
+    return taken(json.loads(text), get_fhir_model_class)
+
+
+def fhirxml(text):
+    from fhir.resources.R4B import get_fhir_model_class
+
+    return taken_xml(text, get_fhir_model_class)
+
+
+def fhir3xml(text):
+    from fhir.resources.STU3 import get_fhir_model_class
+
+    return taken_xml(text, get_fhir_model_class)
+
+
+def taken(resource, find):
+    return told(find(resource["resourceType"]).model_validate(resource))
+
+
+def taken_xml(text, find):
+    from xml.etree import ElementTree
+
+    name = ElementTree.fromstring(text.encode()).tag.split("}")[1]
+    made = find(name).model_validate_xml(text.encode())
+    # What the peer read from XML must be what the standard's JSON can say, too.
+    return told(find(name).model_validate(json.loads(made.model_dump_json())))
+
+
+def told(made):
     entries = getattr(made, "entry", None) or []
     return " ".join([made.__class__.__name__] + [e.resource.__class__.__name__ for e in entries])
 
@@ -121,6 +157,9 @@ def main():
         "checkpoint": checkpoint,
         "hl7": hl7,
         "hl7-build": hl7_build,
+        "fhirxml": fhirxml,
+        "fhir3": fhir3,
+        "fhir3xml": fhir3xml,
     }
     check = checks.get(sys.argv[1] if len(sys.argv) > 1 else "")
     if check is None:

@@ -36,8 +36,9 @@ pub(super) fn advice(bundle: &Bundle<'_>, draft: &mut Draft) {
     element::set_date(draft, Field::LAST_SEEN, period.and_then(|period| period.get("end")));
 }
 
-/// Reads every document in the Bundle, each once.
-pub(super) fn attachments(bundle: &Bundle<'_>, draft: &mut Draft) {
+/// Reads every document in the Bundle, each once. `binary` is the element of a Binary that holds
+/// its bytes: `data`, and in STU3 `content`.
+pub(super) fn attachments(bundle: &Bundle<'_>, binary: &'static str, draft: &mut Draft) {
     for entry in bundle.all("DocumentReference") {
         status(&entry.resource, "status", &["current"]);
         status(&entry.resource, "docStatus", &["final", "amended"]);
@@ -48,7 +49,7 @@ pub(super) fn attachments(bundle: &Bundle<'_>, draft: &mut Draft) {
         }
     }
     for entry in bundle.all("Binary") {
-        document(&entry.resource, entry.resource.get("data"), draft);
+        document(&entry.resource, entry.resource.get(binary), draft);
     }
     if draft.attachments.len() + draft.references.len() > limits::DOCUMENTS_MAX {
         draft.attachments.truncate(limits::DOCUMENTS_MAX);

@@ -9,12 +9,17 @@
 //! The codes are those of `BaRS` (`https://fhir.nhs.uk/Codesystem/http-error-codes`): a prefix for
 //! whose move it is, and what happened. Limits: [`ANSWER_BYTES_MAX`] of a partner's answer.
 //!
+//! An ITK3 document (STU3) is answered in STU3, with the response codes of ITK beside ours: taken,
+//! a duplicate, a payload that is invalid, a sender who may not, a patient who is or is not known.
+//!
 //! Not supported: reading what a partner's outcome says (its words may hold personal details, and
 //! its code alone decides what happens next).
 
 mod codes;
 mod reading;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use schemas::{Issue, OrganisationCode, Place};
 use serde_json::{Map, Value, json};
@@ -24,6 +29,16 @@ use super::systems;
 use crate::{Format, WriteError};
 
 pub use reading::{Identity, Said, identity, read};
+
+/// The version and conventions a message came in, and its answer is written in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// FHIR R4.
+    #[default]
+    R4,
+    /// ITK3: FHIR STU3.
+    Itk3,
+}
 
 /// Whose move it is after a fault; the prefix of its code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +88,10 @@ pub struct Outcome {
     pub issues: Vec<Issue>,
     /// A reference to quote when asking about it.
     pub reference: Option<String>,
+    /// Whether the message was taken before and nothing new was done.
+    pub repeated: bool,
+    /// What it is written in.
+    pub dialect: Dialect,
 }
 
 /// `MessageHeader.response.code`.
@@ -136,6 +155,10 @@ impl Outcome {
                 "details": {"text": "Nothing is wrong with the message."},
             }));
         }
+        if self.dialect == Dialect::Itk3 {
+            codes::add_itk(self, &mut issues);
+            return json!({"resourceType": "OperationOutcome", "issue": issues});
+        }
         json!({
             "resourceType": "OperationOutcome",
             "meta": {"profile": [systems::profile("OperationOutcome")]},
@@ -190,51 +213,60 @@ impl Reply<'_> {
     }
 
     fn bundle(&self) -> Value {
-        let address = |code: &OrganisationCode| format!("{}:{code}", systems::ORGANISATION);
+        let itk3 = self.outcome.dialect == Dialect::Itk3;
         let urn = |number| format!("urn:uuid:{}", self.part(number));
+        let mut outcome = self.outcome.resource();
+        put(&mut outcome, "id", json!(self.part(1).to_string()));
+        let mut entries = vec![json!({"fullUrl": urn(1), "resource": outcome})];
+        let mut header = self.header();
+        if let Some(receipt) = self.receipt {
+            let mut binary = json!({
+                "resourceType": "Binary",
+                "id": self.part(2).to_string(),
+                "contentType": RECEIPT_TYPE,
+            });
+            let data = json!(STANDARD.encode(receipt));
+            put(&mut binary, if itk3 { "content" } else { "data" }, data);
+            entries.push(json!({"fullUrl": urn(2), "resource": binary}));
+            put(&mut header, "focus", json!([{"reference": urn(2)}]));
+        }
+        entries.insert(0, json!({"fullUrl": urn(0), "resource": header}));
+        let mut bundle = json!({
+            "resourceType": "Bundle",
+            "id": self.id.to_string(),
+            "type": "message",
+            "entry": entries,
+        });
+        if !itk3 {
+            put(&mut bundle, "meta", json!({"profile": [systems::profile("Bundle")]}));
+            put(&mut bundle, "timestamp", json!(self.at.to_string()));
+        }
+        bundle
+    }
+
+    fn header(&self) -> Value {
+        let address = |code: &OrganisationCode| format!("{}:{code}", systems::ORGANISATION);
+        let event = json!({"system": systems::EVENT, "code": TRANSPORT});
         let mut header = json!({
             "resourceType": "MessageHeader",
             "id": self.part(0).to_string(),
-            "meta": {"profile": [systems::profile("MessageHeader")]},
-            "eventCoding": {"system": systems::EVENT, "code": TRANSPORT},
             "destination": [{"name": self.to.name, "endpoint": address(self.to.code)}],
             "sender": {"identifier": organisation(self.from.code), "display": self.from.name},
             "source": {"name": self.from.name, "endpoint": address(self.from.code)},
             "response": {
                 "identifier": self.about,
                 "code": self.code.as_str(),
-                "details": {"reference": urn(1)},
+                "details": {"reference": format!("urn:uuid:{}", self.part(1))},
             },
         });
-        let mut outcome = self.outcome.resource();
-        if let Some(members) = outcome.as_object_mut() {
-            members.insert("id".to_owned(), json!(self.part(1).to_string()));
+        if self.outcome.dialect == Dialect::Itk3 {
+            put(&mut header, "event", event);
+            put(&mut header, "timestamp", json!(self.at.to_string()));
+        } else {
+            put(&mut header, "meta", json!({"profile": [systems::profile("MessageHeader")]}));
+            put(&mut header, "eventCoding", event);
         }
-        let mut entries = vec![json!({"fullUrl": urn(1), "resource": outcome})];
-        if let Some(receipt) = self.receipt {
-            use base64::Engine;
-            let data = base64::engine::general_purpose::STANDARD.encode(receipt);
-            let id = self.part(2).to_string();
-            let binary = json!({
-                "resourceType": "Binary",
-                "id": id,
-                "contentType": RECEIPT_TYPE,
-                "data": data,
-            });
-            entries.push(json!({"fullUrl": urn(2), "resource": binary}));
-            if let Some(members) = header.as_object_mut() {
-                members.insert("focus".to_owned(), json!([{"reference": urn(2)}]));
-            }
-        }
-        entries.insert(0, json!({"fullUrl": urn(0), "resource": header}));
-        json!({
-            "resourceType": "Bundle",
-            "id": self.id.to_string(),
-            "meta": {"profile": [systems::profile("Bundle")]},
-            "type": "message",
-            "timestamp": self.at.to_string(),
-            "entry": entries,
-        })
+        header
     }
 
     /// The id of a part of the answer, from the answer's own.
@@ -255,6 +287,23 @@ impl ReplyCode {
             Self::TransientError => "transient-error",
             Self::FatalError => "fatal-error",
         }
+    }
+}
+
+impl Dialect {
+    /// The media type of an answer in this dialect and format.
+    pub fn media_type(self, format: Format) -> &'static str {
+        match (self, format) {
+            (Self::Itk3, Format::FhirXml) => "application/fhir+xml; fhirVersion=3.0",
+            (Self::Itk3, _) => "application/fhir+json; fhirVersion=3.0",
+            (Self::R4, _) => format.media_type(),
+        }
+    }
+}
+
+fn put(resource: &mut Value, name: &str, value: Value) {
+    if let Some(members) = resource.as_object_mut() {
+        members.insert(name.to_owned(), value);
     }
 }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use adapters::Format;
 use adapters::fhir::capability::Capability;
 use adapters::fhir::reply::{
-    self, Cause, Fault, Identity, Named, Outcome, Party, Reply, ReplyCode,
+    self, Cause, Dialect, Fault, Identity, Named, Outcome, Party, Reply, ReplyCode,
 };
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -32,7 +32,7 @@ use super::problem::{Blame, Kind, Problem};
 use super::{Caller, records};
 use crate::app::App;
 use crate::pipeline::Answer;
-use crate::receipt::RowOutcome;
+use crate::receipt::{RowOutcome, RowResult};
 
 /// The headers that are read here, all optional.
 pub(super) const HEADERS: [&str; 7] = [
@@ -71,7 +71,8 @@ impl Exchange {
 
     /// A problem as an `OperationOutcome`.
     pub(super) fn render(&self, problem: &Problem, reference: &str) -> Response {
-        let outcome = outcome_of(problem, Some(format!("reference {reference}")));
+        let reference = Some(format!("reference {reference}"));
+        let outcome = Outcome { reference, ..outcome_of(problem) };
         let body = outcome.write(self.format).unwrap_or_default();
         let mut response = written(problem.kind().status(), self.format, body);
         if matches!(problem.kind(), Kind::TemporarilyUnavailable | Kind::RequestInProgress) {
@@ -119,7 +120,8 @@ pub(super) async fn process_message(
     let identity = reply::identity(raw.format, raw.bytes.expose());
     raw.key = key(&identity, &headers, raw.bytes.expose());
     let about = about(&identity, &headers);
-    let answering = Answering { app: &app, caller: &caller, format };
+    let dialect = identity.dialect;
+    let answering = Answering { app: &app, caller: &caller, format, dialect };
     match records::received(&app, &caller, raw).await {
         Ok(answer) => answering.answer(about, answer),
         Err(problem) => answering.fault(about, &problem),
@@ -131,6 +133,7 @@ struct Answering<'a> {
     app: &'a App,
     caller: &'a Caller,
     format: Format,
+    dialect: Dialect,
 }
 
 impl Answering<'_> {
@@ -138,25 +141,29 @@ impl Answering<'_> {
     fn answer(&self, about: Option<String>, answer: Answer) -> Result<Response, Problem> {
         let said: Stored = serde_json::from_slice(&answer.body).or(Err(cannot_write()))?;
         let kind = said.code.as_deref().and_then(Kind::parse);
+        let unchanged = |row: &RowOutcome| row.outcome == RowResult::Unchanged;
+        let repeated = !said.rows.is_empty() && said.rows.iter().all(unchanged);
         let issues = said.issues.into_iter().chain(said.notes);
         let issues = issues.chain(said.rows.into_iter().flat_map(|row| row.issues)).collect();
         let outcome = Outcome {
             fault: kind.map(|kind| fault(kind, said.detail.unwrap_or_default())),
             issues,
             reference: Some(format!("submission {}", answer.submission)),
+            repeated,
+            dialect: self.dialect,
         };
         let code = kind.map_or(ReplyCode::Ok, code_of);
         let id = answer.submission.0;
         let status = kind.map_or(200, Kind::status);
         let body = self.message(id, about, (code, &outcome), said.receipt.as_deref())?;
-        let media_type = self.format.media_type().to_owned();
-        Ok(records::answered(Answer { body, media_type, status, ..answer }))
+        let media_type = self.dialect.media_type(self.format).to_owned();
+        Ok(records::answered(Answer { status, media_type, body, ..answer }))
     }
 
     /// What kept the pipeline from answering, as a response message: nothing is known of it later.
     fn fault(&self, about: Option<String>, problem: &Problem) -> Result<Response, Problem> {
         let id = self.app.make_id().or(Err(cannot_write()))?;
-        let outcome = outcome_of(problem, None);
+        let outcome = Outcome { dialect: self.dialect, ..outcome_of(problem) };
         let code = code_of(problem.kind());
         let body = self.message(id, about, (code, &outcome), None)?;
         Ok(written(problem.kind().status(), self.format, body))
@@ -216,15 +223,17 @@ fn code_of(kind: Kind) -> ReplyCode {
         | Kind::NoLongerAvailable
         | Kind::UnknownMapping
         | Kind::InvalidParameter
+        | Kind::UploadOffset
+        | Kind::RangeNotSatisfiable
         | Kind::AlreadyDecided => ReplyCode::FatalError,
     }
 }
 
-fn outcome_of(problem: &Problem, reference: Option<String>) -> Outcome {
+fn outcome_of(problem: &Problem) -> Outcome {
     Outcome {
         fault: Some(fault(problem.kind(), problem.detail().to_owned())),
         issues: problem.issues().to_vec(),
-        reference,
+        ..Outcome::default()
     }
 }
 
@@ -240,12 +249,14 @@ fn fault(kind: Kind, words: String) -> Fault {
         | Kind::UnsupportedMediaType
         | Kind::IdempotencyKeyMissing
         | Kind::UnknownMapping
+        | Kind::RangeNotSatisfiable
         | Kind::InvalidParameter => Cause::BadRequest,
         Kind::MessageRefused => Cause::UnprocessableEntity,
         Kind::NotAcceptable => Cause::NotAcceptable,
-        Kind::IdempotencyKeyReused | Kind::RequestInProgress | Kind::AlreadyDecided => {
-            Cause::Conflict
-        }
+        Kind::IdempotencyKeyReused
+        | Kind::RequestInProgress
+        | Kind::UploadOffset
+        | Kind::AlreadyDecided => Cause::Conflict,
         Kind::NotPermitted => Cause::Forbidden,
         Kind::NotFound | Kind::NoLongerAvailable => Cause::NotFound,
         Kind::TemporarilyUnavailable => Cause::Unavailable,

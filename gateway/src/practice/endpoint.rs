@@ -173,18 +173,15 @@ fn keep(inbox: &Mutex<Inbox>, key: &str, body: &[u8]) -> Behaviour {
     inbox.behaviour
 }
 
-/// A trust's own `$process-message`, written without the gateway's code for answers.
+/// A trust's own `$process-message`, written without the gateway's code for answers. It reads of
+/// a message what an answer needs, and answers in JSON whatever came.
 async fn take_message(State(inbox): State<Arc<Mutex<Inbox>>>, body: Bytes) -> Response {
-    let message: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let header = message.pointer("/entry/0/resource").unwrap_or(&Value::Null);
-    let id = header.get("id").and_then(Value::as_str).unwrap_or_default();
-    if header.get("resourceType").and_then(Value::as_str) != Some("MessageHeader") || id.is_empty()
-    {
+    let Some((id, event)) = called(&body) else {
         let issue = json!([{ "severity": "fatal", "code": "structure" }]);
         let outcome = json!({ "resourceType": "OperationOutcome", "issue": issue });
         return fhir(StatusCode::BAD_REQUEST, &outcome);
-    }
-    let event = header.get("eventCoding").unwrap_or(&Value::Null);
+    };
+    let (id, event) = (id.as_str(), &json!({ "system": EVENTS, "code": event }));
     let said = |about: &str, code: &str| response(event, about, code);
     match keep(&inbox, id, &body) {
         Behaviour::Take => fhir(StatusCode::OK, &said(id, "ok")),
@@ -199,6 +196,27 @@ async fn take_message(State(inbox): State<Arc<Mutex<Inbox>>>, body: Bytes) -> Re
         Behaviour::AnswerNonsense => (StatusCode::OK, "thank you").into_response(),
     }
 }
+
+/// The id of a message's header and the code of its event, from JSON or XML.
+fn called(body: &[u8]) -> Option<(String, String)> {
+    let text = std::str::from_utf8(body).ok()?;
+    if text.starts_with('<') {
+        let header = text.split_once("<MessageHeader>")?.1;
+        let value = |after: &str| {
+            let (_, rest) = header.split_once(after)?;
+            rest.split('"').next().map(str::to_owned)
+        };
+        return Some((value("<id value=\"")?, value("<code value=\"")?));
+    }
+    let message: Value = serde_json::from_str(text).ok()?;
+    let header = message.pointer("/entry/0/resource")?;
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+    text(header.get("resourceType")).filter(|kind| kind == "MessageHeader")?;
+    Some((text(header.get("id"))?, text(header.pointer("/eventCoding/code"))?))
+}
+
+/// The code system of the events that messages between gateway and trust have.
+const EVENTS: &str = "urn:ehc-gateway:message-event";
 
 fn response(event: &Value, about: &str, code: &str) -> Value {
     let severity = if code == "ok" { "information" } else { "error" };

@@ -1,6 +1,6 @@
 //! What a message calls itself, and what a partner's answer to one of ours says.
 
-use super::ReplyCode;
+use super::{Dialect, ReplyCode};
 use crate::Format;
 use crate::json::strict::Node;
 
@@ -11,6 +11,8 @@ pub struct Identity {
     pub message: Option<String>,
     /// `Bundle.id`.
     pub bundle: Option<String>,
+    /// What it is written in.
+    pub dialect: Dialect,
 }
 
 /// What a partner's answer says about the message it was sent.
@@ -30,7 +32,11 @@ pub enum Said {
 pub fn identity(format: Format, bytes: &[u8]) -> Identity {
     let Ok(root) = super::super::tree(format, bytes) else { return Identity::default() };
     let header = first_resource(&root).filter(|first| is(first, "resourceType", "MessageHeader"));
-    Identity { message: header.and_then(|header| id_of(header, "id")), bundle: id_of(&root, "id") }
+    Identity {
+        message: header.and_then(|header| id_of(header, "id")),
+        bundle: id_of(&root, "id"),
+        dialect: if super::super::itk3::is(&root) { Dialect::Itk3 } else { Dialect::R4 },
+    }
 }
 
 /// Reads a partner's answer. `about` is the `MessageHeader.id` that was sent.

@@ -30,7 +30,8 @@ fn refused() -> Outcome {
         rule: "message-refused".to_owned(),
         words: "It was not accepted.".to_owned(),
     };
-    Outcome { fault: Some(fault), issues: vec![issue], reference: Some("reference 7".to_owned()) }
+    let reference = Some("reference 7".to_owned());
+    Outcome { fault: Some(fault), issues: vec![issue], reference, ..Outcome::default() }
 }
 
 #[test]
@@ -113,4 +114,32 @@ fn an_id_outside_the_grammar_is_not_an_identity() {
         assert_eq!(identity(Format::Fhir, message(id).as_bytes()), Identity::default());
     }
     assert_eq!(identity(Format::Fhir, b"no"), Identity::default());
+}
+
+#[test]
+fn a_document_of_itk_is_answered_in_its_own_codes_and_version() {
+    let first = |outcome: &Outcome| -> Vec<String> {
+        let bundle: Value =
+            serde_json::from_slice(&written(ReplyCode::Ok, outcome, Some("a.b.c"))).expect("JSON");
+        let header = &bundle["entry"][0]["resource"];
+        assert_eq!(header["event"]["code"], "ack.transport");
+        assert!(header.get("eventCoding").is_none() && bundle.get("timestamp").is_none());
+        assert!(bundle["entry"][2]["resource"]["content"].is_string());
+        let codings = &bundle["entry"][1]["resource"]["issue"][0]["details"]["coding"];
+        let codings = codings.as_array().cloned().unwrap_or_default();
+        codings.iter().map(|c| c["code"].as_str().expect("a code").to_owned()).collect()
+    };
+    let taken = Outcome { dialect: Dialect::Itk3, ..Outcome::default() };
+    assert_eq!(first(&taken), ["20013", "30001"]);
+    assert_eq!(first(&Outcome { repeated: true, ..taken.clone() }), ["20007"]);
+    let bad = Outcome { dialect: Dialect::Itk3, ..refused() };
+    assert_eq!(first(&bad), ["20009", "SEND_UNPROCESSABLE_ENTITY", "missing"]);
+    for (rule, code) in [("leg-not-found", "30002"), ("sender-not-you", "20012")] {
+        let mut bad = bad.clone();
+        rule.clone_into(&mut bad.issues[0].rule);
+        assert_eq!(first(&bad)[0], code);
+    }
+    let mut later = bad.clone();
+    later.fault.as_mut().expect("a fault").cause = Cause::Unavailable;
+    assert_eq!(first(&later), ["SEND_UNAVAILABLE", "missing"], "nothing is claimed");
 }
