@@ -31,3 +31,7 @@ pub const XML_ATTRIBUTES_MAX: usize = 64;
 pub const XML_TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The longest name in XML, in bytes: longer ones are damage.
 pub const XML_NAME_BYTES_MAX: usize = 256;
+/// The most segments of one HL7 v2 message: the largest document in rows of 30 KB needs 500.
+pub const HL7_SEGMENTS_MAX: usize = 5_000;
+/// The most fields of one HL7 v2 segment: the longest in the standard has 50, and Z segments grow.
+pub const HL7_FIELDS_MAX: usize = 256;

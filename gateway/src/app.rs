@@ -179,10 +179,19 @@ impl App {
                 let attempt = Attempt { gateway, settings, request };
                 self.carriers.fhir.send(parcel, &partner, attempt, tls).await
             }
-            CarrierKind::Collect
-            | CarrierKind::Mllp
-            | CarrierKind::Mesh
-            | CarrierKind::DropFolder => {
+            CarrierKind::Mllp => {
+                let clock = Arc::clone(&self.clock);
+                let settings = (&self.config.tls, &self.config.delivery);
+                crate::delivery::mllp::send(parcel, &partner, settings, clock).await
+            }
+            CarrierKind::Mesh => self.carriers.mesh.send(self, parcel, &partner).await,
+            CarrierKind::DropFolder => {
+                let attempt = self.make_id().map_err(|_none| {
+                    SendError::Transient("there was no randomness for a name".to_owned())
+                })?;
+                self.carriers.folder.send(parcel, &partner, attempt).await
+            }
+            CarrierKind::Collect => {
                 Err(SendError::Transient("the partner is not pushed to at present".to_owned()))
             }
         }

@@ -118,7 +118,7 @@ pub enum EventKind {
 pub struct Actor {
     /// The organisation, or `gateway` for the gateway itself.
     pub organisation: String,
-    /// How it authenticated: `mutual-tls`, `local` or `gateway`.
+    /// How it authenticated: `mutual-tls`, `mesh` (by its mailbox, to MESH), `local` or `gateway`.
     pub method: String,
     /// The SHA-256 fingerprint of the certificate's public key, in hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none", default)]

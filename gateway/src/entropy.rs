@@ -79,6 +79,16 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     hash
 }
 
+/// HMAC-SHA256 under a key that others share with us, for the tokens that NHS MESH asks for.
+pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key);
+    let mut mac = [0u8; 32];
+    for (byte, signed) in mac.iter_mut().zip(ring::hmac::sign(&key, message).as_ref()) {
+        *byte = *signed;
+    }
+    mac
+}
+
 /// Bytes as lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {

@@ -13,7 +13,9 @@
 //! - [`api`]: the partner API, from one table of routes.
 //! - [`tls`], [`peer`], [`pki`]: who is calling, and practice certificates.
 //! - [`config`], [`app`], [`serving`], [`telemetry`], [`commands`]: put together and run.
+//! - [`mllp`]: how HL7 v2 messages are framed on a connection.
 //! - [`clock`], [`entropy`], [`secret_file`]: time, randomness and secrets, from outside.
+//! - [`whole_file`]: files that are there whole or not at all.
 //! - [`practice`]: a whole made-up world for the demo, the benchmark and the tests.
 
 pub mod api;
@@ -28,6 +30,7 @@ pub mod delivery;
 pub mod entropy;
 pub mod intake;
 pub mod journey;
+pub mod mllp;
 pub mod peer;
 pub mod pipeline;
 pub mod pki;
@@ -41,3 +44,4 @@ pub mod telemetry;
 pub mod tls;
 pub mod vault;
 pub mod verification;
+pub mod whole_file;

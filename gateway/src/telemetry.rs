@@ -63,6 +63,22 @@ impl Metrics {
         self.recorder.register_counter(&key, &METADATA).increment(1);
     }
 
+    /// A message over MLLP was answered: with an acknowledgement of this code, or with none.
+    pub fn mllp_message(&self, organisation: &OrganisationCode, answer: &'static str) {
+        let labels = vec![
+            Label::new("organisation", organisation.to_string()),
+            Label::new("answer", answer),
+        ];
+        let key = Key::from_parts("ehc_mllp_messages_total", labels);
+        self.recorder.register_counter(&key, &METADATA).increment(1);
+    }
+
+    /// A message in our MESH mailbox was dealt with, in this way.
+    pub fn mesh(&self, outcome: &'static str) {
+        let key = Key::from_parts("ehc_mesh_messages_total", vec![Label::new("outcome", outcome)]);
+        self.recorder.register_counter(&key, &METADATA).increment(1);
+    }
+
     /// Connections were refused in the handshake.
     pub fn refused_connections(&self, reason: &str, count: u64) {
         let labels = vec![Label::new("reason", reason.to_owned())];
@@ -107,6 +123,11 @@ impl Metrics {
             text("ehc_submissions_total"),
             None,
             about("Submissions answered, by organisation and status."),
+        );
+        self.recorder.describe_counter(
+            text("ehc_mllp_messages_total"),
+            None,
+            about("HL7 v2 messages answered over MLLP, by organisation and acknowledgement."),
         );
         self.recorder.describe_gauge(text("ehc_deliveries"), None, about("Deliveries by state."));
         self.recorder.describe_gauge(

@@ -20,11 +20,7 @@ pub enum Verdict {
 
 /// Asks the Python peers about some text; see `tests/peers/check.py`.
 pub fn ask(what: &[&str], text: &str) -> Verdict {
-    let Some(python) = python() else {
-        assert!(!required("EHC_REQUIRE_PEERS"), "the Python peers must be installed in CI");
-        eprintln!("the Python peers were not found: {} was not checked by a peer", what[0]);
-        return Verdict::Absent;
-    };
+    let Some(python) = python_for(what[0]) else { return Verdict::Absent };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/check.py");
     let mut child = Command::new(python)
         .arg(script)
@@ -57,6 +53,16 @@ pub fn program(name: &str) -> Option<PathBuf> {
     let found = std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file());
     assert!(found.is_some() || !required("EHC_REQUIRE_PEERS"), "{name} must be installed in CI");
     found
+}
+
+/// The Python that has the peers; `None`, plainly said, when this machine has none.
+pub fn python_for(what: &str) -> Option<PathBuf> {
+    let python = python();
+    if python.is_none() {
+        assert!(!required("EHC_REQUIRE_PEERS"), "the Python peers must be installed in CI");
+        eprintln!("the Python peers were not found: {what} was not checked by a peer");
+    }
+    python
 }
 
 fn python() -> Option<PathBuf> {

@@ -8,5 +8,7 @@ mod fhir_forms;
 mod fhir_messages;
 mod holds;
 mod idempotency;
+mod mesh;
+mod mllp;
 mod push;
 mod wrong_person;

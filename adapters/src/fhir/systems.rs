@@ -37,6 +37,8 @@ pub(super) const DETAIL: &str = "urn:ehc-gateway:detail";
 pub(super) const EXTENSION_SCHOOL: &str = "urn:ehc-gateway:extension:school";
 pub(super) const EXTENSION_GIVEN_BY: &str = "urn:ehc-gateway:extension:given-by";
 pub(super) const EXTENSION_ABOUT: &str = "urn:ehc-gateway:extension:about";
+/// SHA-256 of a document, in hexadecimal: R4's own `hash` is SHA-1.
+pub(super) const EXTENSION_SHA256: &str = "urn:ehc-gateway:extension:sha256";
 pub(super) const DATA_ABSENT: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
 pub(super) const VERIFICATION: [&str; 3] = [
     "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-NHSNumberVerificationStatus",

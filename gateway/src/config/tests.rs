@@ -191,6 +191,55 @@ fn a_mistake_about_a_partner_says_what_to_do() {
     }
 }
 
+/// The example with the trust as a partner that has folders, and these settings about them.
+fn with_folders(settings: &str) -> Result<Partners, ConfigError> {
+    let (first, _) = PARTNERS.rsplit_once("[[partner]]").expect("two partners");
+    let pin = "2".repeat(64);
+    parse_partners(&format!(
+        "{first}[[partner]]\norganisation = \"RRK\"\nname = \"A\"\nroles = [\"health-trust\"]\n\
+         pins = [\"sha256:{pin}\"]\nformat = \"xlsx\"\n{settings}"
+    ))
+}
+
+#[test]
+fn folders_start_at_the_partners_file_and_are_nobody_elses() {
+    let settings =
+        "carrier = \"drop-folder\"\nfolder = \"out\"\n[partner.watch]\nfolder = \"/in\"\n";
+    let partners = with_folders(settings).expect("folders");
+    let trust = OrganisationCode::parse("RRK").expect("a code");
+    let trust = partners.by_organisation(&trust).expect("a partner");
+    assert_eq!(trust.folder.as_deref(), Some(Path::new("/etc/ehc/out")));
+    let watch = trust.watch.as_ref().expect("watched");
+    assert_eq!((watch.folder.as_path(), watch.settle_seconds.get()), (Path::new("/in"), 5));
+    for (settings, fix) in [
+        ("carrier = \"drop-folder\"", "add folder ="),
+        ("carrier = \"collect\"\nfolder = \"out\"", "set carrier = \"drop-folder\""),
+        ("carrier = \"drop-folder\"\nfolder = \"\"", "write its path"),
+        ("carrier = \"drop-folder\"\nfolder = \"out\"\nendpoint = \"https://a/\"", "remove it"),
+        (
+            "carrier = \"drop-folder\"\nfolder = \"o\"\n[partner.watch]\nfolder = \"o/in\"",
+            "its own",
+        ),
+        ("carrier = \"collect\"\n[partner.watch]\nfolder = \"i\"\nmarker = \"../x\"", "letters"),
+        ("carrier = \"collect\"\n[partner.watch]\nfolder = \"i\"\nmarker = \"csv\"", "letters"),
+        (
+            "carrier = \"collect\"\n[partner.watch]\nfolder = \"i\"\nsetle_seconds = 1",
+            "did you mean",
+        ),
+    ] {
+        let complaint = with_folders(settings).expect_err("refused").to_string();
+        assert!(complaint.contains(fix), "{complaint}");
+    }
+    let two = format!(
+        "carrier = \"drop-folder\"\nfolder = \"out/a\"\n[[partner]]\norganisation = \"RXT\"\n\
+         name = \"B\"\nroles = [\"health-trust\"]\npins = [\"sha256:{}\"]\nformat = \"csv\"\n\
+         carrier = \"drop-folder\"\nfolder = \"out\"\n",
+        "5".repeat(64)
+    );
+    let complaint = with_folders(&two).expect_err("refused").to_string();
+    assert!(complaint.contains("exchanged already"), "{complaint}");
+}
+
 #[test]
 fn the_canonical_text_depends_on_content_alone() {
     let partners = parse_partners(PARTNERS).expect("the example parses");

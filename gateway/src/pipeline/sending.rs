@@ -121,6 +121,13 @@ pub async fn dispatch(app: &App, lease: Lease) -> Result<(), CollectError> {
     if current.state != DeliveryState::Queued {
         return Ok(());
     }
+    if !delivery.carrier.tells_copies_apart() && may_have_arrived(app, &delivery).await? {
+        let reason = "an earlier attempt ended without an outcome".to_owned();
+        let event = delivery_event(EventKind::DeliveryUnknown, &delivery, &stored, &actor)
+            .with("outcome", &reason);
+        let stopped = Settlement::Stopped(DeliveryState::Unknown, reason);
+        return settle(app, &lease, event, stopped).await;
+    }
     let ruling = decide(app, &delivery, &stored).await?;
     let (release, note) = match ruling {
         Ruling::Granted(release, note) => (release, note),
@@ -169,6 +176,27 @@ pub async fn dispatch(app: &App, lease: Lease) -> Result<(), CollectError> {
     }
 }
 
+/// Whether an earlier attempt began and nobody wrote down how it ended: the log says so. A worker
+/// that died between the two may have sent it.
+async fn may_have_arrived(app: &App, delivery: &Delivery) -> Result<bool, CollectError> {
+    if delivery.attempts == 0 {
+        return Ok(false);
+    }
+    let entries = app.store.journey(delivery.record).await?;
+    let kinds = entries.iter().rev().filter(|entry| entry.event.delivery == Some(delivery.id));
+    let last = kinds.map(|entry| entry.event.kind).find(|kind| {
+        matches!(
+            kind,
+            EventKind::DeliveryAttempted
+                | EventKind::DeliveryDeferred
+                | EventKind::DeliveryDelivered
+                | EventKind::DeliveryFailed
+                | EventKind::DeliveryUnknown
+        )
+    });
+    Ok(last == Some(EventKind::DeliveryAttempted))
+}
+
 /// What the result of an attempt means (design, section 10).
 fn settlement(
     app: &App,
@@ -179,11 +207,14 @@ fn settlement(
     let attempt = delivery.attempts + 1;
     match sent {
         Ok(()) => (EventKind::DeliveryDelivered, Settlement::Delivered(now), "taken".to_owned()),
-        Err(SendError::Transient(reason) | SendError::Unknown(reason))
-            if attempt < app.config.delivery.attempts_max.get() =>
+        Err(ref error @ (SendError::Transient(ref reason) | SendError::Unknown(ref reason)))
+            if attempt < app.config.delivery.attempts_max.get()
+                && (delivery.carrier.tells_copies_apart()
+                    || matches!(error, SendError::Transient(_))) =>
         {
-            // Unknown means it may have arrived. The recipient tells a second copy by the
-            // delivery id, so asking again by sending again is safe (ADR 0006).
+            let reason = reason.clone();
+            // Unknown means it may have arrived. A recipient that tells a second copy by the
+            // delivery id is asked again by sending again (ADR 0006); of the others a person is.
             let jitter = app.random_u16().unwrap_or(0);
             let wait = crate::queue::backoff(attempt, jitter);
             let next = now.checked_add(wait).unwrap_or(now);
@@ -334,5 +365,10 @@ async fn render(
         due_on,
         sent_at: app.clock.now(),
     };
-    Parcel::message(&opened, format, &outbound).map_err(CollectError::Format)
+    let parcel = Parcel::message(&opened, format, &outbound).map_err(CollectError::Format)?;
+    // A folder has a place for documents beside the message; everybody else asks for them.
+    match app.carrier_of(&delivery.recipient) {
+        Some(CarrierKind::DropFolder) => Ok(parcel.enclosing_documents(&opened)),
+        _ => Ok(parcel),
+    }
 }

@@ -93,6 +93,9 @@ pub enum Write {
     /// Fails when the delivery is held or withdrawn: a recipient may well have what we believe
     /// failed, or do not know the fate of.
     Acknowledged(DeliveryId, DeliveryState, Option<String>, Timestamp),
+    /// What was handed over, or may have been, did not reach the recipient after all: whoever
+    /// carried it says so. Fails when the recipient has acknowledged it, or it is not on its way.
+    Undelivered(DeliveryId, String),
     /// A leg's state changes, with the dates that come with it. Fails when it is no longer in the
     /// state that was read.
     LegChanged {

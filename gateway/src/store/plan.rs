@@ -174,6 +174,7 @@ impl Plan {
             | Write::Collected(..)
             | Write::Stop(..)
             | Write::Acknowledged(..)
+            | Write::Undelivered(..)
             | Write::LegChanged { .. }
             | Write::LegWithheld(_)
             | Write::LegRestarted(_)

@@ -78,6 +78,10 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
             let rule = "what is held or withdrawn is not acknowledged";
             one(tx, &ACKNOWLEDGED, values![id.0, state, reason.clone(), *at], rule).await
         }
+        Write::Undelivered(id, reason) => {
+            let rule = "only what was handed over, and not acknowledged, comes back";
+            one(tx, &UNDELIVERED, values![id.0, reason.as_str()], rule).await
+        }
         Write::LegChanged { leg, from, state, answered_on, expected_on } => {
             let values =
                 values![leg.0, name_of(*state), *answered_on, *expected_on, name_of(*from)];
@@ -235,6 +239,9 @@ statements! {
             lease_expires_at = null
         where id = $1
             and state in ('queued', 'delivered', 'accepted', 'rejected', 'unknown', 'failed')";
+    UNDELIVERED = "writes::update" on "deliveries":
+        "update deliveries set state = 'failed', reason = $2
+        where id = $1 and state in ('delivered', 'unknown')";
     LEG_CHANGED = "writes::update" on "legs":
         "update legs set state = $2, answered_on = coalesce($3, answered_on),
             expected_on = coalesce($4, expected_on)

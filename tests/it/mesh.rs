@@ -1,0 +1,3 @@
+//! NHS MESH: our client against NHS England's own sandbox, and against a stricter double of ours.
+
+mod sandbox;
