@@ -42,7 +42,9 @@ pub(crate) fn write(record: &Record, outbound: &Outbound) -> Result<Vec<u8>, Wri
         match canonical.get(name) {
             Some(Value::Array(documents)) if name == "attachments" => {
                 writer.start("documents", &[]);
-                documents.iter().for_each(|document| element(&mut writer, "document", document));
+                for document in documents {
+                    element(&mut writer, "document", document);
+                }
                 writer.end();
             }
             Some(value) => element(&mut writer, name, value),
@@ -61,6 +63,7 @@ fn element(writer: &mut Writer, name: &str, value: &Value) {
         Value::Number(number) => writer.leaf(name, &[], &number.to_string()),
         Value::String(text) => writer.leaf(name, &[], text),
         Value::Array(values) => values.iter().for_each(|value| element(writer, name, value)),
+        Value::Object(members) if members.is_empty() => writer.empty(name, &[]),
         Value::Object(members) => {
             writer.start(name, &[]);
             members.iter().for_each(|(name, value)| element(writer, name, value));

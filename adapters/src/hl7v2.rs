@@ -47,9 +47,9 @@ pub fn read(bytes: &[u8], source: Source<'_>) -> Result<Reading, ReadError> {
         ));
     }
     let text = text::decode(bytes, source.feed)?;
-    let grammar = er7::Grammar::of(&text.text, text.charset)?;
+    let grammar = er7::Grammar::of(&text.content, text.charset)?;
     text.notes.into_iter().for_each(|note| grammar.note(note));
-    let segments = er7::segments(&text.text, &grammar)?;
+    let segments = er7::segments(&text.content, &grammar)?;
     let mut draft = reader::draft(segments, source, &grammar)?;
     draft.notes.extend(grammar.into_notes());
     let item = Item { draft, raw: PersonalBytes::new(bytes.to_vec()) };
@@ -82,10 +82,18 @@ fn is_carried(field: Field) -> bool {
         || (!elsewhere.contains(&field) && groups.iter().any(|group| path.starts_with(group)))
 }
 
+/// What TXA-2 calls one of our types: its name, cut to the twenty characters there are.
+fn document_type(kind: schemas::MessageType) -> &'static str {
+    let name = kind.as_str();
+    name.get(..DOCUMENT_TYPE_CHARS).unwrap_or(name)
+}
+
+/// The length of TXA-2 in version 2.5.
+const DOCUMENT_TYPE_CHARS: usize = 20;
 /// Our own coding system (HL7 v2.5, table 0396: local codes begin with 99).
 const OURS: &str = "99EHC";
 /// Rows we write for people to read, and pass over when they come back.
-const OTHER_ROWS: [&str; 3] = ["reference", "due_on", "from"];
+const OTHER_ROWS: [&str; 4] = ["title", "reference", "due_on", "from"];
 
 #[cfg(test)]
 mod tests;

@@ -93,10 +93,9 @@ fn behind_tag(tag: &str) -> &str {
     for (at, c) in tag.char_indices() {
         match quote {
             Some(open) if c == open => quote = None,
-            Some(_) => {}
             None if c == '>' => return tag.get(at + 1..).unwrap_or_default(),
             None if value && matches!(c, '"' | '\'') => quote = Some(c),
-            None => {}
+            Some(_) | None => {}
         }
         // A quotation mark opens a value only behind an equals sign.
         value = c == '=' || (value && c.is_whitespace());
@@ -220,10 +219,9 @@ impl Words {
 
 /// The characters of the entity at the start of a text behind `&`, and what follows it.
 fn entity(after: &str) -> Option<(String, &str)> {
-    let (name, rest) = after.split_once(';')?;
-    if name.len() > 8 {
-        return None;
-    }
+    // Looked for near the sign only: a letter of ampersands must not take for ever.
+    let end = after.bytes().take(ENTITY_BYTES_MAX).position(|byte| byte == b';')?;
+    let (name, rest) = (after.get(..end)?, after.get(end + 1..)?);
     if let Some(number) = name.strip_prefix('#') {
         let code = match number.strip_prefix(['x', 'X']) {
             Some(hex) => u32::from_str_radix(hex, 16).ok()?,
@@ -242,6 +240,9 @@ fn entity(after: &str) -> Option<(String, &str)> {
     let known = ENTITIES.iter().find(|(known, _)| *known == name);
     known.map(|(_, character)| ((*character).to_owned(), rest))
 }
+
+/// The longest reference to a character, with room: `&#x10FFFF;`.
+const ENTITY_BYTES_MAX: usize = 12;
 
 /// Elements whose content is not shown.
 const SILENT: [&str; 9] =

@@ -77,8 +77,10 @@ struct Letter<'a> {
 impl<'a> Letter<'a> {
     /// A letter that is not live must never become anybody's advice.
     fn status(&mut self) {
-        let place = self.root.place("ReportMsg/@MsgStatus");
-        match self.root.attribute("MsgStatus").map(str::trim) {
+        let attribute = self.root.attribute_named("MsgStatus");
+        let path = "ReportMsg/@MsgStatus";
+        let place = attribute.map_or_else(|| self.root.place(path), |status| status.place(path));
+        match attribute.map(|attribute| attribute.value.trim()) {
             Some("Live") => {}
             Some("Test") => self.draft.notes.push(Issue::error(
                 "kettering-test",

@@ -24,6 +24,7 @@ mod letter;
 pub mod limits;
 pub mod mapping;
 pub mod mesh;
+mod person_level;
 pub mod read_error;
 mod xml;
 
@@ -239,13 +240,23 @@ fn read_xml(bytes: &[u8], source: Source<'_>) -> Result<Reading, ReadError> {
     if cda::is_root(root) {
         return cda::read(&document, bytes, source);
     }
+    if let Some((mapping, record)) = source.mapping.and_then(|m| Some((m, m.record.as_deref()?)))
+        && record.split('/').next() == Some(root.name.as_str())
+    {
+        let mut reading = person_level::read(&document, mapping, record, source.organisation)?;
+        for item in &mut reading.items {
+            source.feed.complete(&mut item.draft);
+        }
+        return Ok(reading);
+    }
     Err(ReadError::new(
         ReadErrorKind::Shape,
         "xml-root-unknown",
         root.place(""),
         "the root element is not one that is read",
         "send ReportMsg (Kettering), ClinicalDocument (urn:hl7-org:v3) alone or in its SOAP or \
-         ITK DistributionEnvelope, or a person-level file that your mapping names",
+         ITK DistributionEnvelope, message (urn:ehc-gateway:message:1), or a file whose root is \
+         the first name in the `record` of your mapping",
     ))
 }
 

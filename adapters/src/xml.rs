@@ -130,10 +130,14 @@ impl Element {
 
     /// The value of an attribute without a prefix.
     pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
+        self.attribute_named(name).map(|attribute| attribute.value.as_str())
+    }
+
+    /// An attribute without a prefix.
+    pub(crate) fn attribute_named(&self, name: &str) -> Option<&Attribute> {
         self.attributes
             .iter()
             .find(|attribute| attribute.namespace.is_none() && attribute.name == name)
-            .map(|attribute| attribute.value.as_str())
     }
 
     /// The text that stands directly in the element, as it stands.

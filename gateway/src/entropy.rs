@@ -103,3 +103,6 @@ pub fn hex(bytes: &[u8]) -> String {
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&sha256(bytes))
 }
+
+#[cfg(test)]
+mod tests;

@@ -114,10 +114,12 @@ pub async fn receive(app: &App, sender: &Sender, raw: RawMessage) -> Result<Answ
     };
     let submission = SubmissionId(app.make_id()?);
     let mut batch = admission::Batch::new(app, sender, submission, Mode::Commit);
+    // XML is one message, or an extract whose records stand each on its own like rows.
+    let several = raw.format == adapters::Format::Xml && reading.items.len() != 1;
+    let one_message = !raw.format.is_tabular() && !several;
     for item in reading.items {
         batch.take(item).await?;
     }
-    let one_message = !raw.format.is_tabular();
     let (change, rows, guards) = batch.finish(app).await?;
     let answer = outcome::answer(app, submission, &raw, (rows, reading.notes, one_message))?;
     let original = app.vault.seal_blob(

@@ -47,6 +47,40 @@ pub fn must_take(what: &[&str], text: &str) {
     }
 }
 
+/// Asserts that xmllint, where there is one, finds that a document follows an XML Schema of ours.
+pub fn must_follow_schema(schema: &str, document: &str) {
+    let Some(xmllint) = program("xmllint") else {
+        eprintln!("xmllint was not found: nothing was compared with {schema}");
+        return;
+    };
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(schema);
+    let mut child = Command::new(xmllint)
+        .args(["--noout", "--nonet", "--schema"])
+        .arg(schema)
+        .arg("-")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the peer starts");
+    child.stdin.take().expect("its input").write_all(document.as_bytes()).expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "the document does not follow the schema: {said}");
+}
+
+/// A script of `tests/peers` to be run by the Python with the peers, unless there is none here.
+pub fn script(name: &str) -> Option<Command> {
+    let Some(python) = python() else {
+        assert!(!required("EHC_REQUIRE_PEERS"), "the Python peers must be installed in CI");
+        eprintln!("the Python peers were not found: {name} did not run");
+        return None;
+    };
+    let mut command = Command::new(python);
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(name));
+    Some(command)
+}
+
 /// A program on the search path, unless CI requires it and it is missing.
 pub fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;

@@ -184,9 +184,11 @@ impl Header {
         let encoding = &self.encoding;
         let mut text = format!(
             "MSH{f}{encoding}{f}{application}{f}{facility}{f}{to_application}{f}{to_facility}{f}\
-             {time}{f}{f}{kind}{f}{control_id}{f}{processing}{f}{version}\r"
+             {time}{f}{f}{kind}{f}{control_id}{f}{processing}{f}{version}\r\
+             MSA{f}{}{f}{}\r",
+            code.as_str(),
+            self.control_id,
         );
-        text.push_str(&format!("MSA{f}{}{f}{}\r", code.as_str(), self.control_id));
         let errors = issues.iter().filter(|issue| issue.is_error()).take(ERRORS_MAX);
         for issue in errors.filter(|_| code.outcome() != Outcome::Taken) {
             text.push_str(&self.error(issue));

@@ -22,7 +22,8 @@ impl<'a> Row<'a, '_> {
         self.code.component(3).is(super::OURS)
     }
 
-    fn set_id(&self) -> Option<u32> {
+    /// OBX-1.
+    pub(super) fn number(&self) -> Option<u32> {
         self.segment.field(1).raw().trim().parse().ok()
     }
 
@@ -36,10 +37,11 @@ impl<'a> Row<'a, '_> {
     }
 }
 
-/// Reads every row. What is left over as words becomes the summary of the advice.
-pub(super) fn read(parts: &Parts<'_>, kind: MessageType, draft: &mut Draft) {
-    let mut words: Vec<String> = Vec::new();
-    let mut words_at = None;
+/// Reads every row. What is left over as words becomes the summary of the advice, after its
+/// opening.
+pub(super) fn read(parts: &Parts<'_>, kind: MessageType, opening: Option<&str>, draft: &mut Draft) {
+    let mut words: Vec<String> = opening.into_iter().map(str::to_owned).collect();
+    let mut words_at = opening.map(|_| parts.header.field(9).place());
     let mut pieces: Vec<Piece<'_>> = Vec::new();
     for row in rows(parts) {
         if !counts(&row, parts) {
@@ -93,17 +95,20 @@ fn rows<'a, 'b>(parts: &'b Parts<'a>) -> Vec<Row<'a, 'b>> {
                     code: segment.field(3),
                     comments: Vec::new(),
                 };
-                groups.last_mut().map(|group| group.push(row)).unwrap_or_default();
+                if let Some(group) = groups.last_mut() {
+                    group.push(row);
+                }
             }
             "NTE" => {
-                let row = groups.last_mut().and_then(|group| group.last_mut());
-                row.into_iter().for_each(|row| row.comments.push(segment.field(3)));
+                if let Some(row) = groups.last_mut().and_then(|group| group.last_mut()) {
+                    row.comments.push(segment.field(3));
+                }
             }
             _ => {}
         }
     }
     for group in &mut groups {
-        let numbers: Vec<Option<u32>> = group.iter().map(Row::set_id).collect();
+        let numbers: Vec<Option<u32>> = group.iter().map(Row::number).collect();
         let mut sorted = numbers.clone();
         sorted.sort_unstable();
         let unique = sorted.windows(2).all(|pair| pair.first() != pair.last());
@@ -113,7 +118,7 @@ fn rows<'a, 'b>(parts: &'b Parts<'a>) -> Vec<Row<'a, 'b>> {
                 let place = row.segment.field(1).place();
                 parts.grammar.warn("hl7-rows-out-of-order", place, "rows are not in order", next);
             }
-            group.sort_by_key(Row::set_id);
+            group.sort_by_key(Row::number);
         }
     }
     groups.into_iter().flatten().collect()

@@ -20,6 +20,8 @@ pub(super) struct Piece<'a> {
     plain: bool,
     code: &'a str,
     sub_id: &'a str,
+    /// OBX-1.
+    number: Option<u32>,
     title: Option<String>,
     declared: String,
     place: Place,
@@ -67,6 +69,7 @@ fn piece<'a>(row: &Row<'a, '_>, value: &Field<'a>, grammar: &Grammar) -> Piece<'
         plain,
         code: row.code.raw(),
         sub_id: row.segment.field(4).raw(),
+        number: row.number(),
         title: row.code.component(2).text().filter(|_| row.is_ours()),
         declared: declared.join("/").to_ascii_lowercase(),
         place: data.place(),
@@ -149,6 +152,19 @@ fn decode(pieces: &[Piece<'_>], grammar: &Grammar) -> Result<Vec<u8>, Fault> {
             rule: "document-empty",
             message: "a document has no content",
             next: "send the document, base64-encoded",
+        });
+    }
+    let jumps = pieces.windows(2).any(|pair| match pair {
+        [before, after] => {
+            before.number.zip(after.number).is_some_and(|(b, a)| a > b.saturating_add(1))
+        }
+        _ => false,
+    });
+    if jumps {
+        return Err(Fault {
+            rule: "hl7-piece-missing",
+            message: "a row of the document is missing: OBX-1 leaves a number out",
+            next: "send every piece, with OBX-1 counted on",
         });
     }
     let not_base64 = Fault {

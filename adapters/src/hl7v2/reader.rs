@@ -27,10 +27,6 @@ enum Event {
     Addendum,
     /// T08, T10: a document in place of an earlier one.
     Correction,
-    /// T01, T03, T05, T07, T09: that there is a document, without it.
-    NoticeOnly,
-    /// T11: a document is not to be used.
-    Cancel,
 }
 
 /// The segments of one message, by what they are for.
@@ -64,10 +60,11 @@ pub(super) fn draft(
     source: Source<'_>,
     grammar: &Grammar,
 ) -> Result<Draft, ReadError> {
-    if segments.iter().skip(1).any(|segment| segment.name == "MSH") {
+    let second = segments.iter().skip(1).find(|segment| segment.name == "MSH");
+    if second.is_some() {
         return Err(shape(
             "hl7-several-messages",
-            segments.get(1),
+            second,
             "the message holds more than one MSH segment",
             "send one message at a time",
         ));
@@ -135,13 +132,31 @@ fn envelope(header: &Segment<'_>, source: Source<'_>) -> Result<Kind, ReadError>
         let next = "send P for real use; a practice gateway may allow training";
         return refuse("hl7-processing-id", 11, "is not marked as production", next);
     }
+    event_of(header)
+}
+
+/// What the event in MSH-9 says; it counts where EVN-1 differs.
+fn event_of(header: &Segment<'_>) -> Result<Kind, ReadError> {
+    let refuse = |rule: &str, number: u32, message: &str, next: &str| {
+        let place = header.field(number).place();
+        Err(ReadError::new(ReadErrorKind::Shape, rule, place, message, next))
+    };
     let event = header.field(9);
     match (event.component(1).raw().trim(), event.component(2).raw().trim()) {
         ("MDM", "T02" | "T04") => Ok(Kind::Document(Event::Original)),
         ("MDM", "T06") => Ok(Kind::Document(Event::Addendum)),
         ("MDM", "T08" | "T10") => Ok(Kind::Document(Event::Correction)),
-        ("MDM", "T01" | "T03" | "T05" | "T07" | "T09") => Ok(Kind::Document(Event::NoticeOnly)),
-        ("MDM", "T11") => Ok(Kind::Document(Event::Cancel)),
+        ("MDM", "T01" | "T03" | "T05" | "T07" | "T09") => {
+            let message = "says something of a document without bringing it, and nothing is \
+                           recorded of that";
+            let next = "send the event with its document: T02, T04, T06, T08 or T10";
+            refuse("document-not-in-message", 9, message, next)
+        }
+        ("MDM", "T11") => {
+            let message = "asks to cancel a document; what was delivered cannot be taken back";
+            let next = "send a replacement (T10) with its document, and speak to the authority";
+            refuse("document-cancelled", 9, message, next)
+        }
         ("ORU", "R01") => Ok(Kind::Report),
         _ => {
             let next = "send MDM (T02, T04, T06, T08 or T10) or ORU^R01";
@@ -165,10 +180,15 @@ fn message(parts: &Parts<'_>, kind: Kind, draft: &mut Draft) {
             next,
         );
     }
-    let kind_of = match kind {
-        Kind::Document(event) => document(parts, event, draft),
-        Kind::Report => report(parts, draft),
+    let (becomes, opening) = match kind {
+        Kind::Document(event) => (document(parts, event, draft), opening(event)),
+        Kind::Report => (report(parts, draft), None),
     };
+    if becomes == MessageType::TransitionHealthPlan {
+        // It answers no request that would say whom it is for.
+        let to = header.field(6).component(1);
+        draft.set(Canonical::RECIPIENT, to.text().unwrap_or_default(), to.place());
+    }
     legs(parts, draft);
     match parts.first("PID") {
         Some(pid) => person::read(pid, parts, draft),
@@ -179,30 +199,24 @@ fn message(parts: &Parts<'_>, kind: Kind, draft: &mut Draft) {
             "say whom the document is about",
         ),
     }
-    content::read(parts, kind_of, draft);
+    content::read(parts, becomes, opening, draft);
     documents::limits(draft);
     parts.source.feed.complete(draft);
+}
+
+/// What the summary begins with, so that a reader of the advice knows what it is beside the one
+/// before: the canonical message has no field for it.
+fn opening(event: Event) -> Option<&'static str> {
+    match event {
+        Event::Addendum => Some("This adds to a document sent before; both count."),
+        Event::Correction => Some("This replaces a document sent before."),
+        Event::Original => None,
+    }
 }
 
 /// An MDM message. Gives the type it becomes.
 fn document(parts: &Parts<'_>, event: Event, draft: &mut Draft) -> MessageType {
     let grammar = parts.grammar;
-    let event_place = parts.header.field(9).place();
-    match event {
-        Event::NoticeOnly => grammar.fault(
-            "document-not-in-message",
-            event_place,
-            "says something of a document without bringing it, and nothing is recorded of that",
-            "send the event with its document: T02, T04, T06, T08 or T10",
-        ),
-        Event::Cancel => grammar.fault(
-            "document-cancelled",
-            event_place,
-            "asks to cancel a document; what was delivered cannot be taken back",
-            "send a replacement (T10) with its document, and speak to the authority",
-        ),
-        Event::Original | Event::Addendum | Event::Correction => {}
-    }
     let Some(txa) = parts.first("TXA") else {
         let place = parts.header.field(9).place();
         grammar.fault("hl7-no-document-header", place, "has no TXA segment", "send one");
@@ -315,12 +329,11 @@ fn report(parts: &Parts<'_>, draft: &mut Draft) -> MessageType {
         let mark = request.field(22).text().filter(|_| corrected);
         mark.map_or_else(|| id.clone(), |mark| format!("{id}:{mark}"))
     });
-    match id {
-        Some(id) => draft.set(Canonical::ID, id, filler.place()),
-        None => {
-            let control = parts.header.field(10);
-            draft.set(Canonical::ID, control.text().unwrap_or_default(), control.place());
-        }
+    if let Some(id) = id {
+        draft.set(Canonical::ID, id, filler.place());
+    } else {
+        let control = parts.header.field(10);
+        draft.set(Canonical::ID, control.text().unwrap_or_default(), control.place());
     }
     let status = request.field(25);
     if status.is("X") {
@@ -340,12 +353,10 @@ fn report(parts: &Parts<'_>, draft: &mut Draft) -> MessageType {
     kind
 }
 
-/// The type that our own coding system names.
+/// The type of ours that a document type names; no trust's own types have such names.
 fn kind_named(field: &Field<'_>) -> Option<MessageType> {
-    field
-        .component(3)
-        .is(super::OURS)
-        .then(|| MessageType::parse(field.component(1).raw().trim()))?
+    let name = field.component(1).raw().trim();
+    MessageType::ALL.into_iter().find(|kind| super::document_type(*kind) == name)
 }
 
 /// Our own number for the request, in the places where others keep the placer's.

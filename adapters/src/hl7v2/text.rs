@@ -35,7 +35,7 @@ impl Charset {
 
 /// A decoded message, its set, and what there is to say about how it was found.
 pub(super) struct Text<'a> {
-    pub(super) text: Cow<'a, str>,
+    pub(super) content: Cow<'a, str>,
     pub(super) charset: Charset,
     pub(super) notes: Vec<Issue>,
 }
@@ -72,7 +72,7 @@ pub(super) fn decode<'a>(bytes: &'a [u8], feed: &Feed) -> Result<Text<'a>, ReadE
     if let Declared::Single(encoding) = declared {
         let (text, failed) = encoding.decode_without_bom_handling(bytes);
         if !failed {
-            return Ok(Text { text, charset: Charset::Single(encoding), notes });
+            return Ok(Text { content: text, charset: Charset::Single(encoding), notes });
         }
     } else if let Ok(text) = std::str::from_utf8(bytes) {
         if matches!(declared, Declared::Nothing) && !text.is_ascii() {
@@ -84,7 +84,7 @@ pub(super) fn decode<'a>(bytes: &'a [u8], feed: &Feed) -> Result<Text<'a>, ReadE
                 "declare it: UNICODE UTF-8",
             ));
         }
-        return Ok(Text { text: Cow::Borrowed(text), charset: Charset::Utf8, notes });
+        return Ok(Text { content: Cow::Borrowed(text), charset: Charset::Utf8, notes });
     }
     if !feed.allows(Leniency::GuessedEncoding) {
         return Err(encoding_fault(
@@ -101,7 +101,7 @@ pub(super) fn decode<'a>(bytes: &'a [u8], feed: &Feed) -> Result<Text<'a>, ReadE
         "declare the character set in MSH-18",
     ));
     let (text, _) = WINDOWS_1252.decode_without_bom_handling(bytes);
-    Ok(Text { text, charset: Charset::Single(WINDOWS_1252), notes })
+    Ok(Text { content: text, charset: Charset::Single(WINDOWS_1252), notes })
 }
 
 fn declared(bytes: &[u8]) -> Declared {

@@ -96,7 +96,7 @@ fn person(subject: &Subject, authority: &str) -> String {
 
 fn document(record: &Record, outbound: &Outbound) -> String {
     let message = record.message();
-    let (kind, title) = (message.kind, title(message.kind));
+    let kind = super::document_type(message.kind);
     let leg = outbound.leg.or(message.leg).map(|leg| format!("{leg}^{APPLICATION}"));
     let (author, written) = match &message.body {
         Body::Advice(advice) => {
@@ -116,7 +116,7 @@ fn document(record: &Record, outbound: &Outbound) -> String {
     let file = record.attachments().first().map(|file| escape(file.name.expose()));
     // TXA-17 AU: what the gateway passes on was checked and released.
     format!(
-        "TXA|1|{kind}^{title}^{OURS}|TX|||{written}|||{author}|||{}^{APPLICATION}||{}||{}|AU||AV",
+        "TXA|1|{kind}|TX|||{written}|||{author}|||{}^{APPLICATION}||{}||{}|AU||AV",
         outbound.delivery,
         leg.unwrap_or_default(),
         file.unwrap_or_default(),
@@ -130,6 +130,7 @@ fn rows(record: &Record, outbound: &Outbound, lines: &mut Vec<String>) -> Result
         serde_json::from_slice(&record.expose_json()).or(Err(WriteError::Failed))?;
     let mut rows: Vec<(String, String, String)> = vec![
         ("reference".to_owned(), "Reference".to_owned(), message.id.expose().to_owned()),
+        ("title".to_owned(), "Document".to_owned(), title(message.kind).to_owned()),
         ("from".to_owned(), "From".to_owned(), outbound.sender_name.clone()),
     ];
     if let Some(due_on) = outbound.due_on.filter(|_| message.kind == MessageType::AdviceRequest) {

@@ -39,3 +39,10 @@ proptest! {
         prop_assert!(text.chars().all(|c| !c.is_control() || c == '\n' || c == '\t'));
     }
 }
+
+#[test]
+fn a_letter_of_signs_alone_takes_no_longer_than_words() {
+    for sign in ["&", "<", "<!", "<a ", "<a x='", "&#", "</"] {
+        assert!(to_text(&sign.repeat(300_000)).len() <= 1_800_000, "{sign}");
+    }
+}

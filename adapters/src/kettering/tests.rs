@@ -43,6 +43,16 @@ fn without_a_constant_the_profession_is_missing_and_nothing_else() {
 }
 
 #[test]
+fn a_wrong_encoding_is_guessed_only_where_the_feed_allows_it() {
+    let corpus = samples::corpus("kettering/bad");
+    let wrong = corpus.iter().find(|s| s.name == "encoding-wrong.xml").expect("it is there");
+    let feed = format!("allow = [\"guessed-encoding\"]\n{FEED}");
+    let (accepted, issues) = samples::verdict(read_as(&feed, None, &wrong.bytes));
+    assert!(accepted);
+    assert!(issues.iter().any(|issue| issue.rule == "leniency-guessed-encoding"));
+}
+
+#[test]
 fn the_words_of_html_are_the_document() {
     let corpus = samples::corpus("kettering/good");
     let html = corpus.iter().find(|s| s.name.starts_with("parties-html")).expect("it is there");

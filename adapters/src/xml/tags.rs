@@ -3,6 +3,7 @@
 //! Owns what quick-xml leaves open: that names are names, that attributes are apart and quoted,
 //! that references are to characters XML has, and what a prefix is bound to where.
 
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use crate::limits::XML_NAME_BYTES_MAX;
@@ -99,18 +100,15 @@ fn push_normal(value: &mut String, text: &str) {
 
 /// The character that a reference between `&` and `;` stands for.
 pub(super) fn reference(name: &str) -> Result<char, Fault> {
-    let number = match name.strip_prefix('#') {
-        None => {
-            return match name {
-                "lt" => Ok('<'),
-                "gt" => Ok('>'),
-                "amp" => Ok('&'),
-                "apos" => Ok('\''),
-                "quot" => Ok('"'),
-                _ => Err(Fault::Entity),
-            };
-        }
-        Some(number) => number,
+    let Some(number) = name.strip_prefix('#') else {
+        return match name {
+            "lt" => Ok('<'),
+            "gt" => Ok('>'),
+            "amp" => Ok('&'),
+            "apos" => Ok('\''),
+            "quot" => Ok('"'),
+            _ => Err(Fault::Entity),
+        };
     };
     let code = match number.strip_prefix('x') {
         Some(hex) if hex.bytes().all(|b| b.is_ascii_hexdigit()) => u32::from_str_radix(hex, 16),
@@ -135,8 +133,13 @@ pub(super) fn split(name: &str) -> Result<(Option<&str>, &str), Fault> {
 /// What prefixes are bound to, by the element that binds them. An inner binding hides an outer.
 #[derive(Debug, Default)]
 pub(super) struct Scopes {
-    /// Depth of the element, prefix (empty: the default), namespace (none: taken back).
-    bindings: Vec<(usize, String, Option<Rc<str>>)>,
+    /// By prefix (empty: the default), the innermost last: depth of the element, and namespace
+    /// (none: taken back).
+    bindings: HashMap<String, Vec<(usize, Option<Rc<str>>)>>,
+    /// What was declared, in order: depth of the element, and prefix.
+    declared: Vec<(usize, String)>,
+    /// Every namespace once: the same one is mostly declared again and again.
+    namespaces: HashSet<Rc<str>>,
 }
 
 impl Scopes {
@@ -157,27 +160,35 @@ impl Scopes {
         if misused {
             return Err(Fault::Prefix);
         }
-        // The same namespace is mostly declared again and again; one text serves all.
-        let known = self.bindings.iter().rev().find_map(|(_, _, bound)| bound.clone());
-        let bound = (!uri.is_empty())
-            .then(|| known.filter(|k| k.as_ref() == uri).unwrap_or_else(|| Rc::from(uri)));
-        self.bindings.push((depth, prefix.to_owned(), bound));
+        let namespace = (!uri.is_empty()).then(|| self.shared(uri));
+        self.bindings.entry(prefix.to_owned()).or_default().push((depth, namespace));
+        self.declared.push((depth, prefix.to_owned()));
         Ok(true)
+    }
+
+    fn shared(&mut self, uri: &str) -> Rc<str> {
+        if let Some(known) = self.namespaces.get(uri) {
+            return Rc::clone(known);
+        }
+        let new: Rc<str> = Rc::from(uri);
+        self.namespaces.insert(Rc::clone(&new));
+        new
     }
 
     /// Forgets what the elements at this depth and below declared.
     pub(super) fn leave(&mut self, depth: usize) {
-        while self.bindings.last().is_some_and(|(bound_at, _, _)| *bound_at >= depth) {
-            self.bindings.pop();
+        while let Some((_, prefix)) = self.declared.pop_if(|(at, _)| *at >= depth) {
+            if let Some(bound) = self.bindings.get_mut(&prefix) {
+                bound.pop();
+            }
         }
     }
 
     /// The namespace of a prefix, or of no prefix.
     pub(super) fn namespace(&self, prefix: Option<&str>) -> Result<Option<Rc<str>>, Fault> {
-        let wanted = prefix.unwrap_or_default();
-        let bound = self.bindings.iter().rev().find(|(_, known, _)| known == wanted);
+        let bound = self.bindings.get(prefix.unwrap_or_default()).and_then(|bound| bound.last());
         match (bound, prefix) {
-            (Some((_, _, namespace)), _) => Ok(namespace.clone()),
+            (Some((_, namespace)), _) => Ok(namespace.clone()),
             (None, None) => Ok(None),
             (None, Some("xml")) => Ok(Some(Rc::from(XML_NAMESPACE))),
             (None, Some(_)) => Err(Fault::Prefix),

@@ -70,12 +70,13 @@ fn a_document_type_is_accepted_and_never_loaded() {
 }
 
 #[test]
-fn limits_hold() {
+fn every_limit_is_kept() {
     let deep = "<r>".repeat(65);
     assert_eq!(refused(&deep).rule, "xml-too-deep");
     let wide = format!("<r>{}</r>", "<a/>".repeat(400_001));
     assert_eq!(refused(&wide).rule, "xml-too-many-elements");
-    let many: String = (0..65).map(|n| format!(" a{n}='1'")).collect();
+    let many: Vec<String> = (0..65).map(|n| format!(" a{n}='1'")).collect();
+    let many = many.concat();
     assert_eq!(refused(&format!("<r{many}/>")).rule, "xml-syntax");
     let long = format!("<r>{}</r>", "x".repeat(16 * 1024 * 1024 + 1));
     assert_eq!(refused(&long).rule, "xml-text-too-large");

@@ -72,6 +72,8 @@ pub enum Mood {
     Well,
     /// First POSTs are taken, and then it fails before it can say so.
     LoseFirstAnswers,
+    /// First POSTs are taken, and never answered.
+    HoldFirstAnswers,
     /// Last chunks are taken once, and then it fails before it can say so.
     LoseLastAnswer,
     /// Everything is answered with 503, this often.

@@ -15,7 +15,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::BytesMut;
 use jiff::civil::Date;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -115,17 +115,54 @@ impl MllpCaller {
 
     /// Sends bytes as they are and gives this many acknowledgements, or as many as came.
     pub async fn send_raw(&self, bytes: &[u8], answers: usize) -> Vec<String> {
+        match self.connect().await {
+            Some(mut conversation) => conversation.exchange(bytes, answers).await,
+            None => Vec::new(),
+        }
+    }
+
+    /// Opens a connection for several messages; `None` when the gateway would not have it.
+    pub async fn connect(&self) -> Option<Conversation> {
         let (host, port) = (self.address.ip().to_string(), self.address.port());
         let clock = Arc::clone(&self.clock);
         let connecting = crate::tls::connect(&self.tls, &self.gateway, clock, (&host, port));
-        let Ok(mut stream) = connecting.await else { return Vec::new() };
+        let stream: Box<dyn Stream> = Box::new(connecting.await.ok()?);
+        Some(Conversation { stream, frames: Frames::new(FRAME_MAX), buffer: BytesMut::new() })
+    }
+}
+
+/// What a connection is read from and written to.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+/// An open connection to the gateway's listener.
+pub struct Conversation {
+    stream: Box<dyn Stream>,
+    frames: Frames,
+    buffer: BytesMut,
+}
+
+impl std::fmt::Debug for Conversation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Conversation")
+    }
+}
+
+impl Conversation {
+    /// Sends one message and gives its acknowledgement; `None` when the gateway closes instead.
+    pub async fn ask(&mut self, message: &[u8]) -> Option<String> {
+        self.exchange(&mllp::framed(message), 1).await.pop()
+    }
+
+    async fn exchange(&mut self, bytes: &[u8], answers: usize) -> Vec<String> {
         let mut found = Vec::new();
-        if stream.write_all(bytes).await.is_err() || stream.flush().await.is_err() {
+        if self.stream.write_all(bytes).await.is_err() || self.stream.flush().await.is_err() {
             return found;
         }
-        let (mut frames, mut buffer) = (Frames::new(FRAME_MAX), BytesMut::new());
         while found.len() < answers {
-            let next = mllp::next(&mut stream, &mut frames, &mut buffer, PATIENCE).await;
+            let (stream, frames) = (&mut self.stream, &mut self.frames);
+            let next = mllp::next(stream, frames, &mut self.buffer, PATIENCE).await;
             let Ok(Some(Frame::Message(answer))) = next else { break };
             found.push(String::from_utf8_lossy(&answer).into_owned());
         }

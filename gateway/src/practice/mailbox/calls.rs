@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use adapters::mesh::{ACCEPT, ROOT};
+use adapters::mesh::{ACCEPT, MeshMessageId, ROOT};
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Path, Query, State as Shared};
 use axum::http::{HeaderMap, Response, StatusCode};
@@ -102,7 +102,7 @@ async fn list(
     let mailbox = state.admit(&mailbox, &text(&headers, "authorization"), peer.organisation())?;
     let all = state.waiting(&mailbox, asked.workflow_filter.as_deref());
     let (from, page) = (asked.continue_from.unwrap_or(0), state.page());
-    let ids: Vec<&str> = all.iter().skip(from).take(page).map(|id| id.as_str()).collect();
+    let ids: Vec<&str> = all.iter().skip(from).take(page).map(MeshMessageId::as_str).collect();
     let own = format!("{ROOT}/{mailbox}/inbox");
     let mut links = json!({ "self": &own });
     if from + page < all.len()
@@ -212,11 +212,18 @@ async fn send(
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer {
-    let mut state = lock(&state);
-    let mailbox = state.admit(&mailbox, &text(&headers, "authorization"), peer.organisation())?;
-    let header = |name: &str| text(&headers, name);
-    let id = state.post(mailbox, Posted { header: &header, body: body.to_vec() })?;
-    if state.mood == Mood::LoseFirstAnswers {
+    let (id, mood) = {
+        let mut state = lock(&state);
+        let token = text(&headers, "authorization");
+        let mailbox = state.admit(&mailbox, &token, peer.organisation())?;
+        let header = |name: &str| text(&headers, name);
+        let id = state.post(mailbox, Posted { header: &header, body: body.to_vec() })?;
+        (id, state.mood)
+    };
+    if mood == Mood::HoldFirstAnswers {
+        std::future::pending::<()>().await;
+    }
+    if mood == Mood::LoseFirstAnswers {
         return Err(Refused((502, None)));
     }
     Ok(mesh_json(StatusCode::ACCEPTED, &json!({ "message_id": id.as_str() })))
