@@ -18,6 +18,7 @@ pub mod fhir;
 pub mod gateway_xml;
 pub mod hl7v2;
 mod html;
+mod import_row;
 pub mod json;
 mod kettering;
 mod letter;
@@ -27,6 +28,7 @@ pub mod mesh;
 mod person_level;
 pub mod read_error;
 mod xml;
+pub mod workbook;
 
 pub use read_error::{ReadError, ReadErrorKind};
 
@@ -179,6 +181,12 @@ pub enum WriteError {
         /// The format.
         format: Format,
     },
+    /// A text is longer than the format can hold in one place; it is never cut.
+    #[error("a text is longer than {format:?} can hold in one place")]
+    TooLong {
+        /// The format.
+        format: Format,
+    },
     /// The writer itself failed.
     #[error("the message could not be written")]
     Failed,
@@ -292,6 +300,6 @@ pub fn write(format: Format, record: &Record, outbound: &Outbound) -> Result<Vec
         Format::FhirXml => fhir::write_xml(record, outbound),
         Format::Xml => gateway_xml::write(record, outbound),
         Format::Hl7 => hl7v2::write(record, outbound),
-        Format::Xlsx => Err(WriteError::NoForm { format, kind: record.message().kind }),
+        Format::Xlsx => workbook::write(record, outbound),
     }
 }

@@ -12,6 +12,7 @@ mod board;
 mod consents;
 mod cursor;
 mod fhir;
+mod documents;
 mod health;
 mod holds;
 mod inbox;
@@ -66,6 +67,9 @@ pub enum RouteId {
     Collect,
     Document,
     Acknowledge,
+    BeginDocument,
+    AppendDocument,
+    ShowDocument,
     Board,
     RecordConsent,
     FindConsents,
@@ -93,14 +97,17 @@ const JOURNEY_READERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role::
 
 /// Every route of the partner API.
 #[rustfmt::skip]
-pub const ROUTES: [Route; 21] = [
+pub const ROUTES: [Route; 24] = [
     Route { id: RouteId::Submit, method: "POST", path: "/v1/messages", summary: "Submit one message (JSON, FHIR) or a batch (CSV); answered with a signed receipt.", roles: PARTNERS, person: false },
     Route { id: RouteId::Rehearse, method: "POST", path: "/v1/messages/dry-run", summary: "Say what submitting this would do; nothing is stored.", roles: PARTNERS, person: false },
     Route { id: RouteId::Journey, method: "GET", path: "/v1/records/{record}/journey", summary: "What happened to a record, step by step.", roles: JOURNEY_READERS, person: true },
     Route { id: RouteId::Inbox, method: "GET", path: "/v1/inbox", summary: "List what waits for the caller; no content.", roles: PARTNERS, person: false },
     Route { id: RouteId::Collect, method: "GET", path: "/v1/inbox/{delivery}", summary: "Fetch one delivery in the format named by Accept.", roles: PARTNERS, person: false },
-    Route { id: RouteId::Document, method: "GET", path: "/v1/inbox/{delivery}/documents/{number}", summary: "Fetch one document of a delivery, counted from 1.", roles: PARTNERS, person: false },
+    Route { id: RouteId::Document, method: "GET", path: "/v1/inbox/{delivery}/documents/{number}", summary: "Fetch one document of a delivery, counted from 1; a large one in ranges.", roles: PARTNERS, person: false },
     Route { id: RouteId::Acknowledge, method: "POST", path: "/v1/inbox/{delivery}/acknowledgement", summary: "Say that a delivery was accepted into the caller's system, or rejected and why.", roles: PARTNERS, person: false },
+    Route { id: RouteId::BeginDocument, method: "POST", path: "/v1/documents", summary: "Begin to upload a document of up to 5 GiB that messages then name by its id.", roles: PARTNERS, person: false },
+    Route { id: RouteId::AppendDocument, method: "POST", path: "/v1/documents/{document}/content", summary: "Send the next bytes of a document, from the offset in Upload-Offset on.", roles: PARTNERS, person: false },
+    Route { id: RouteId::ShowDocument, method: "GET", path: "/v1/documents/{document}", summary: "How a document of the caller stands, and where its upload goes on.", roles: PARTNERS, person: false },
     Route { id: RouteId::Board, method: "GET", path: "/v1/board", summary: "Who owes what to whom by when.", roles: BOARD_READERS, person: false },
     Route { id: RouteId::RecordConsent, method: "POST", path: "/v1/consents", summary: "Record that agreement to share was given or withdrawn; effective when answered.", roles: CONSENT_RECORDERS, person: false },
     Route { id: RouteId::FindConsents, method: "POST", path: "/v1/consents/find", summary: "Read what is recorded of agreement to share about one person.", roles: CONSENT_READERS, person: true },
@@ -163,6 +170,9 @@ fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
         RouteId::Collect => routing::get(inbox::collect),
         RouteId::Document => routing::get(inbox::document),
         RouteId::Acknowledge => routing::post(inbox::acknowledge),
+        RouteId::BeginDocument => routing::post(documents::begin),
+        RouteId::AppendDocument => routing::post(documents::append),
+        RouteId::ShowDocument => routing::get(documents::show),
         RouteId::Board => routing::get(board::board),
         RouteId::RecordConsent => routing::post(consents::record),
         RouteId::FindConsents => routing::post(consents::find),

@@ -25,6 +25,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Partner};
 use crate::delivery::fhir_message::Attempt;
 use crate::delivery::{Carriers, Parcel, SendError};
+use crate::documents::Documents;
 use crate::entropy::{Entropy, EntropyError};
 use crate::peer::Peers;
 use crate::queue::CarrierKind;
@@ -60,6 +61,8 @@ pub struct App {
     pub log_vkey: String,
     /// How parcels leave.
     pub carriers: Carriers,
+    /// Where large documents are kept, and what scans them.
+    pub documents: Documents,
     /// What an operator may see.
     pub metrics: Metrics,
     origin: String,
@@ -86,6 +89,9 @@ pub enum AppError {
     /// The log's signing key.
     #[error("the log's signing key could not be read")]
     Checkpoint(#[from] crate::audit::checkpoint::CheckpointError),
+    /// Where documents are kept.
+    #[error("the place for documents could not be opened")]
+    Documents(#[from] crate::documents::keeping::KeepingError),
     /// Certificates.
     #[error("the certificates could not be read")]
     Tls(#[from] crate::tls::TlsError),

@@ -15,6 +15,7 @@
 mod document;
 mod folders;
 mod mesh;
+mod documents;
 mod partners;
 
 use std::net::SocketAddr;
@@ -30,6 +31,7 @@ use document::{Document, Step};
 pub use folders::Watch;
 pub use mesh::MeshSection;
 pub(crate) use partners::mllp_address;
+pub use documents::{DocumentsSection, KeepingSection, S3Section, ScannerAddress};
 pub use partners::{Partner, Partners, Pin};
 
 /// Everything in `ehc-gateway.toml`, with paths resolved and defaults filled in.
@@ -49,6 +51,8 @@ pub struct Config {
     pub delivery: DeliverySection,
     /// This gateway's own mailbox on NHS MESH, when it has one.
     pub mesh: Option<MeshSection>,
+    /// Where large documents are kept, and which are accepted.
+    pub documents: DocumentsSection,
     /// What is written about the gateway's own work.
     pub log: LogSection,
     /// Where HL7 v2 comes in, if it does.
@@ -288,6 +292,7 @@ impl Config {
         if let StoreSection::Postgres { url_file } = &self.store {
             named.push(("store", "url_file", url_file, true));
         }
+        named.extend(self.documents.secret().map(|path| ("documents", "s3", path, true)));
         named
             .into_iter()
             .filter_map(|(section, setting, path, secret)| {
@@ -312,6 +317,7 @@ impl Config {
         let raw: Raw = document.parse()?;
         let mut config = Self {
             store: raw.store.checked(&raw.gateway.data_dir, &document)?,
+            documents: raw.documents.checked(&raw.gateway.data_dir, &document)?,
             gateway: raw.gateway,
             tls: raw.tls,
             keys: raw.keys,
@@ -393,6 +399,7 @@ impl Config {
             .chain(self.tls.revocation_lists.iter_mut())
             .chain(optional.into_iter().flatten())
             .chain(self.mesh.iter_mut().flat_map(MeshSection::paths))
+            .chain(self.documents.paths())
             .for_each(|path| *path = folder.join(&path));
     }
 }
@@ -430,6 +437,8 @@ struct Raw {
     delivery: DeliverySection,
     #[serde(default)]
     mesh: Option<MeshSection>,
+    #[serde(default)]
+    documents: documents::RawDocuments,
     #[serde(default)]
     log: LogSection,
     #[serde(default)]

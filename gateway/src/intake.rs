@@ -7,6 +7,9 @@
 
 pub mod mesh;
 pub mod mllp;
+pub mod acknowledgements;
+pub mod folder;
+pub mod report;
 
 use adapters::Format;
 use schemas::PersonalBytes;

@@ -9,6 +9,7 @@
 //! - [`audit`], [`receipt`], [`verification`]: the provable log, what is signed, and the proof.
 //! - [`intake`]: how bytes come in other than through the API.
 //! - [`queue`], [`delivery`]: deliveries, legs, leases, the worker, and how parcels leave.
+//! - [`documents`]: documents of any size, uploaded apart from their message.
 //! - [`board`], [`journey`]: what people look at, and what they decide about what is held.
 //! - [`api`]: the partner API, from one table of routes.
 //! - [`tls`], [`peer`], [`pki`]: who is calling, and practice certificates.
@@ -27,6 +28,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod delivery;
+pub mod documents;
 pub mod entropy;
 pub mod intake;
 pub mod journey;

@@ -10,6 +10,7 @@ pub mod client;
 mod endpoint;
 pub mod mailbox;
 pub mod mllp;
+pub mod folders;
 pub mod people;
 pub mod postgres;
 

@@ -15,8 +15,9 @@ use crate::app::{App, AppError};
 use crate::audit::{Actor, Event, EventKind};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::documents::caretaker;
 use crate::entropy::Entropy;
-use crate::intake::mllp;
+use crate::intake;
 use crate::queue::worker;
 use crate::store::{Change, Write};
 use crate::tls::{self, Limits, ServerTls, TrustChange, TrustNews};
@@ -90,15 +91,25 @@ pub async fn start(
         Some(settings) => {
             let (listener, address) = bind(settings.listen).await?;
             let served = (Arc::clone(&app), Arc::clone(&tls));
-            tasks.spawn(mllp::serve(served, listener, (limits, settings), stop.clone()));
+            tasks.spawn(intake::mllp::serve(served, listener, (limits, settings), stop.clone()));
             Some(address)
         }
         None => None,
     };
     tasks.spawn(worker::run(Arc::clone(&app), stop.clone()));
-    tasks.spawn(crate::intake::mesh::run(Arc::clone(&app), stop.clone()));
+    tasks.spawn(intake::mesh::run(Arc::clone(&app), stop.clone()));
+    tasks.spawn(caretaker::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(watch_trust(Arc::clone(&app), Arc::clone(&tls), stop.clone()));
     tasks.spawn(write_down_refusals(Arc::clone(&app), tls, stop.clone()));
+    for partner in app.peers.partners().iter() {
+        let who = partner.organisation.clone();
+        if partner.watch.is_some() {
+            tasks.spawn(intake::folder::run(Arc::clone(&app), who.clone(), stop.clone()));
+        }
+        if partner.folder.is_some() {
+            tasks.spawn(intake::acknowledgements::run(Arc::clone(&app), who, stop.clone()));
+        }
+    }
     tasks.close();
     tracing::info!(%address, %admin, engine = app.store.engine_name(), "serving on {address}");
     Ok(Running { app, address, admin, mllp, stop, tasks })

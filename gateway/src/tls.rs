@@ -374,6 +374,13 @@ impl Live {
     }
 }
 
+/// Makes our choice of cryptography the process's own, for clients that do not take one: the
+/// S3-compatible store's. Doing it again changes nothing.
+pub fn choose_cryptography() {
+    // An error means that a choice was made before, by us.
+    drop(provider(false).as_ref().clone().install_default());
+}
+
 /// ring for everything but the hybrid group, which ring does not have.
 fn provider(hybrid_only: bool) -> Arc<CryptoProvider> {
     let mut provider = ring::default_provider();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use gateway::clock::{Clock, FrozenClock};
 use gateway::practice::client::Partner;
+use gateway::practice::folders::Folders;
 use gateway::practice::people::{self, Row};
 use gateway::practice::{Cast, Plan, Stage, StorePlan, Trust};
 use jiff::civil::Date;
@@ -113,6 +114,28 @@ impl TestGateway {
         stage.send_fhir_messages(format).expect("the partners file is written");
         let cast = Cast::rise(stage).await.expect("the practice gateway starts again");
         Self { engine, cast, clock, folder }
+    }
+
+    /// Starts the gateway again with folders for the local authority: its exports are watched, and
+    /// it is written to in this format.
+    pub async fn with_folders(self, format: adapters::Format) -> (Self, Folders) {
+        let Self { engine, cast, clock, folder } = self;
+        let stage = cast.fall().await;
+        let folders = stage.exchange_folders("334", format).expect("folders");
+        let cast = Cast::rise(stage).await.expect("the practice gateway starts again");
+        (Self { engine, cast, clock, folder }, folders)
+    }
+
+    /// Moves the clock on until something is so, or fails after a time.
+    pub async fn until(&self, what: &str, so: impl Fn() -> bool) {
+        for _ in 0..400 {
+            if so() {
+                return;
+            }
+            self.clock.advance(jiff::SignedDuration::from_secs(1));
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("{what}: this did not come about");
     }
 
     /// Ends the test: the log must verify.

@@ -6,6 +6,7 @@ mod consent;
 mod extract;
 mod fhir_forms;
 mod fhir_messages;
+mod folders;
 mod holds;
 mod idempotency;
 mod letters;

@@ -11,6 +11,7 @@ Usage: check.py WHAT [ARGUMENT ...] < input
   hl7-build VERSION    standard input is JSON: person, leg, text; hl7apy builds an MDM^T02 and it is
                        printed with line feeds between the segments
   checkpoint VKEY      standard input is a C2SP checkpoint; cryptography must verify its signature
+  workbook             standard input is an XLSX file in base64; openpyxl must open it
 
 Exit code 0 and one line on success; 1 and the reason otherwise.
 """
@@ -149,17 +150,35 @@ def checkpoint(text, vkey):
     return " ".join(body.splitlines()[:2])
 
 
+def workbook(text):
+    import io
+
+    from openpyxl import load_workbook
+
+    book = load_workbook(io.BytesIO(base64.b64decode(text)))
+    sheet = book.worksheets[0]
+    rows = list(sheet.iter_rows())
+    cells = {}
+    for head, cell in zip(rows[0], rows[1]):
+        if cell.value is not None:
+            value = cell.value.date().isoformat() if cell.is_date else cell.value
+            cells[head.value] = {"type": cell.data_type, "value": value, "look": cell.number_format}
+    about = {"sheets": book.sheetnames, "rows": len(rows), "frozen": sheet.freeze_panes}
+    return json.dumps({**about, "cells": cells})
+
+
 def main():
     checks = {
         "fhir": fhir,
-        "fhirxml": fhirxml,
-        "fhir3": fhir3,
-        "fhir3xml": fhir3xml,
         "receipt": receipt,
         "openapi": openapi,
         "checkpoint": checkpoint,
         "hl7": hl7,
         "hl7-build": hl7_build,
+        "fhirxml": fhirxml,
+        "fhir3": fhir3,
+        "fhir3xml": fhir3xml,
+        "workbook": workbook,
     }
     check = checks.get(sys.argv[1] if len(sys.argv) > 1 else "")
     if check is None:

@@ -14,9 +14,9 @@ create table documents (
     header blob not null,
     -- immutable: when the upload began
     begun_at integer not null,
-    -- mutable, by each change of state
+    -- mutable, by each change of state; all of an upload may be in while it is still checked
     state text not null check (state in (
-        'uploading', 'checking', 'ready', 'not-scanned', 'flagged', 'refused', 'abandoned')),
+        'uploading', 'ready', 'not-scanned', 'flagged', 'refused', 'abandoned')),
     -- mutable, with the state: the rule behind it
     reason text,
     -- mutable, bookkeeping: how many bytes have come in and are kept

@@ -223,6 +223,8 @@ fn code_of(kind: Kind) -> ReplyCode {
         | Kind::NoLongerAvailable
         | Kind::UnknownMapping
         | Kind::InvalidParameter
+        | Kind::UploadOffset
+        | Kind::RangeNotSatisfiable
         | Kind::AlreadyDecided => ReplyCode::FatalError,
     }
 }
@@ -247,12 +249,14 @@ fn fault(kind: Kind, words: String) -> Fault {
         | Kind::UnsupportedMediaType
         | Kind::IdempotencyKeyMissing
         | Kind::UnknownMapping
+        | Kind::RangeNotSatisfiable
         | Kind::InvalidParameter => Cause::BadRequest,
         Kind::MessageRefused => Cause::UnprocessableEntity,
         Kind::NotAcceptable => Cause::NotAcceptable,
-        Kind::IdempotencyKeyReused | Kind::RequestInProgress | Kind::AlreadyDecided => {
-            Cause::Conflict
-        }
+        Kind::IdempotencyKeyReused
+        | Kind::RequestInProgress
+        | Kind::UploadOffset
+        | Kind::AlreadyDecided => Cause::Conflict,
         Kind::NotPermitted => Cause::Forbidden,
         Kind::NotFound | Kind::NoLongerAvailable => Cause::NotFound,
         Kind::TemporarilyUnavailable => Cause::Unavailable,

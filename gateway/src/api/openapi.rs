@@ -81,9 +81,17 @@ fn operation(route: &Route) -> Value {
     let once = route.method == "POST"
         && route.id != RouteId::Rehearse
         && route.id != RouteId::FindConsents
-        && route.id != RouteId::ProcessMessage;
+        && route.id != RouteId::ProcessMessage
+        && route.id != RouteId::AppendDocument;
     if once {
         parameters.push(header_parameter("Idempotency-Key", true));
+    }
+    if route.id == RouteId::AppendDocument {
+        parameters.push(header_parameter("Upload-Offset", true));
+    }
+    if route.id == RouteId::Document {
+        parameters.push(header_parameter("Range", false));
+        parameters.push(header_parameter("If-Range", false));
     }
     if route.person {
         parameters.push(header_parameter("EHC-Acting-User", true));
@@ -113,6 +121,12 @@ fn operation(route: &Route) -> Value {
             },
         },
     });
+    if let (RouteId::Document, Some(answers)) =
+        (route.id, operation.pointer_mut("/responses").and_then(Value::as_object_mut))
+    {
+        answers.remove("201");
+        answers.insert("206".to_owned(), json!({ "description": "The range that was asked for." }));
+    }
     if let (Some(body), Some(object)) = (request_body(route.id), operation.as_object_mut()) {
         object.insert("requestBody".to_owned(), body);
     }
@@ -148,6 +162,9 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::Collect
         | RouteId::Document
         | RouteId::Acknowledge
+        | RouteId::BeginDocument
+        | RouteId::AppendDocument
+        | RouteId::ShowDocument
         | RouteId::RecordConsent
         | RouteId::FindConsents
         | RouteId::Holds
@@ -191,10 +208,19 @@ fn request_body(id: RouteId) -> Option<Value> {
                 "reason": { "enum": crate::journey::HOLD_REASONS },
             },
         } } }),
+        RouteId::BeginDocument => json!({ "application/json": { "schema": {
+            "type": "object", "required": ["size"],
+            "properties": {
+                "size": { "type": "integer", "minimum": 1, "maximum": crate::documents::DOCUMENT_BYTES_MAX },
+                "sha256": { "type": "string", "pattern": "^[0-9a-fA-F]{64}$" },
+            },
+        } } }),
+        RouteId::AppendDocument => json!({ "application/octet-stream": {} }),
         RouteId::Journey
         | RouteId::Inbox
         | RouteId::Collect
         | RouteId::Document
+        | RouteId::ShowDocument
         | RouteId::Board
         | RouteId::Holds
         | RouteId::Checkpoint

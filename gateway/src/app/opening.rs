@@ -18,6 +18,7 @@ use crate::authority::rules::{RuleBook, Rules};
 use crate::clock::Clock;
 use crate::config::{Config, Partners, StoreSection};
 use crate::delivery::Carriers;
+use crate::documents::Documents;
 use crate::entropy::{Entropy, hex, sha256};
 use crate::peer::Peers;
 use crate::queue::CarrierKind;
@@ -81,6 +82,7 @@ impl App {
             log_vkey: signer.vkey(),
             origin,
             carriers: Carriers::default(),
+            documents: Documents::open(&config.documents)?,
             metrics: Metrics::new(),
             rule_book: Arc::new(RuleBook { agreements, rules }),
             routing,

@@ -34,9 +34,12 @@ impl Batch<'_> {
             Err(CollectError::NotFound | CollectError::Stopped) => Ok(None),
             Err(CollectError::Store(error)) => Err(error.into()),
             Err(CollectError::Vault(error)) => Err(error.into()),
-            Err(CollectError::Format(_) | CollectError::NoDocument | CollectError::Ours(_)) => {
-                Err(ReceiveError::Ours("the acknowledgement"))
-            }
+            Err(
+                CollectError::Format(_)
+                | CollectError::NoDocument
+                | CollectError::Document(_)
+                | CollectError::Ours(_),
+            ) => Err(ReceiveError::Ours("the acknowledgement")),
         }
     }
 }

@@ -179,7 +179,11 @@ impl Plan {
             | Write::LegWithheld(_)
             | Write::LegRestarted(_)
             | Write::Override(..)
-            | Write::TrustInForce(_) => {}
+            | Write::TrustInForce(_)
+            | Write::DocumentBegun(_)
+            | Write::DocumentMoved { .. }
+            | Write::MessageHeld(..)
+            | Write::MessageTaken(_) => {}
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use schemas::OrganisationCode;
 
 use super::change::{Change, NewConsent, Settlement, Write};
+use super::documents;
 use super::engine::{Insert, Statement, Transaction, statements};
 use super::error::StoreError;
 use super::log::Head;
@@ -110,6 +111,10 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         Write::TrustInForce(fingerprint) => {
             tx.execute(&TRUST_IN_FORCE, values![fingerprint.as_str()]).await.map(drop)
         }
+        Write::DocumentBegun(_)
+        | Write::DocumentMoved { .. }
+        | Write::MessageHeld(..)
+        | Write::MessageTaken(_) => documents::update(tx, write, now).await,
     }
 }
 
@@ -176,7 +181,7 @@ async fn consent(tx: &mut Transaction, new: &NewConsent) -> Result<(), StoreErro
 }
 
 /// Runs an update that must change exactly one row.
-async fn one(
+pub(super) async fn one(
     tx: &mut Transaction,
     statement: &Statement,
     values: Vec<Value>,

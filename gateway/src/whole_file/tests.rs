@@ -15,7 +15,7 @@ fn a_file_is_replaced_whole_and_nothing_else_is_left() {
 #[test]
 fn what_is_made_is_never_open_to_strangers() {
     let folder = tempfile::tempdir().expect("a folder");
-    let shared = std::fs::Permissions::from_mode(0o777);
+    let shared = Permissions::from_mode(0o777);
     std::fs::set_permissions(folder.path(), shared).expect("opened");
     assert!(is_open_to_others(folder.path()).expect("a mode"));
     let inner = folder.path().join("inner");
