@@ -3,6 +3,7 @@
 mod advice;
 mod clock;
 mod consent;
+mod documents;
 mod extract;
 mod holds;
 mod idempotency;
