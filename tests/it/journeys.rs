@@ -8,4 +8,5 @@ mod extract;
 mod holds;
 mod idempotency;
 mod push;
+mod scanner;
 mod wrong_person;
