@@ -6,6 +6,7 @@
 mod audit_verify;
 mod bench;
 mod demo;
+mod documents;
 mod import;
 mod mapping;
 mod pki;
@@ -48,6 +49,9 @@ enum Command {
     /// About one record.
     #[command(subcommand)]
     Record(show::RecordCommand),
+    /// About documents that are kept apart from their messages.
+    #[command(subcommand)]
+    Documents(documents::DocumentsCommand),
     /// About the audit log.
     #[command(subcommand)]
     Audit(audit_verify::AuditCommand),
@@ -129,6 +133,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Import(args) => import::import(&args, json).await,
         Command::Board(args) => show::board(&args, json).await,
         Command::Record(command) => show::record(&command, json).await,
+        Command::Documents(command) => documents::documents(&command, json).await,
         Command::Audit(command) => audit_verify::audit(&command, json).await,
         Command::Config(command) => show::config(&command, json),
         Command::Mapping(command) => mapping::mapping(&command, json),
