@@ -1,6 +1,6 @@
-//! `import`: load an extract as the local authority, through its mapping.
+//! `import`: load a file as the organisation whose export it is, and report on it row by row.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use adapters::Format;
 use anyhow::Context;
@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::{Configured, Outcome, eprintln_line, print_line, progress, table};
 use crate::app::App;
 use crate::audit::Actor;
+use crate::intake::report::Report;
 use crate::peer::Role;
 use crate::pipeline::{self, RawMessage, ReceiveError, Sender};
 use crate::receipt::{RowOutcome, RowResult};
@@ -22,12 +23,16 @@ use crate::telemetry::name_of;
 pub(super) struct ImportArgs {
     #[command(flatten)]
     configured: Configured,
-    /// The extract to load.
+    /// The file to load.
     file: PathBuf,
-    /// The organisation whose extract it is.
+    /// How it is written: csv, xlsx, xml, json, fhir, fhir-xml or hl7. By its extension when this
+    /// is left out; FHIR has none of its own.
+    #[arg(long, value_name = "FORMAT", value_parser = format_named)]
+    format: Option<Format>,
+    /// The organisation whose file it is.
     #[arg(long = "as", value_name = "CODE")]
     organisation: String,
-    /// The mapping to read it with; the organisation's own when none is named.
+    /// The mapping to read a table with; the organisation's own when none is named.
     #[arg(long, value_name = "NAME")]
     mapping: Option<String>,
     /// Say what would happen and commit nothing.
@@ -36,15 +41,22 @@ pub(super) struct ImportArgs {
     /// The key that makes a repeated import harmless; the file's hash when none is given.
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
+    /// Write the report that lies beside files from a watched folder: as text when the name ends in
+    /// .txt, else as JSON. It names nobody.
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    report: Option<PathBuf>,
 }
 
 pub(super) async fn import(args: &ImportArgs, json: bool) -> anyhow::Result<Outcome> {
     let organisation = OrganisationCode::parse(&args.organisation)
         .context("--as takes an organisation code, for example 334")?;
-    let bar = progress(3, "reading the extract");
+    let extension = args.file.extension().and_then(|extension| extension.to_str());
+    let format = args.format.or_else(|| extension.and_then(Format::from_extension));
+    let format = format.context(
+        "the file's name does not say its format; add --format, for example --format csv",
+    )?;
     let bytes = std::fs::read(&args.file)
-        .with_context(|| format!("the extract {} could not be read", args.file.display()))?;
-    bar.inc(1);
+        .with_context(|| format!("the file {} could not be read", args.file.display()))?;
     let app = super::serve::open(&args.configured).await?;
     let partner = app.partner(&organisation);
     let partner = partner.with_context(|| {
@@ -54,22 +66,20 @@ pub(super) async fn import(args: &ImportArgs, json: bool) -> anyhow::Result<Outc
     let actor = Actor { organisation: organisation.to_string(), ..Actor::local() };
     let sender = Sender { organisation, roles, actor };
     let key = args.key.clone().unwrap_or_else(|| crate::entropy::sha256_hex(&bytes));
-    let raw = RawMessage {
-        format: Format::Csv,
-        mapping: args.mapping.clone(),
-        bytes: PersonalBytes::new(bytes),
-        key,
-    };
-    bar.set_message("checking every row");
-    bar.inc(1);
+    let raw =
+        RawMessage { format, mapping: args.mapping.clone(), bytes: PersonalBytes::new(bytes), key };
     let outcome = if args.dry_run {
         rehearse(&app, &sender, raw, json).await
     } else {
-        load(&app, &sender, raw, json).await
+        load(&app, &sender, raw, (json, args.report.as_deref())).await
     };
-    bar.finish_and_clear();
     app.store.close().await;
     outcome
+}
+
+fn format_named(name: &str) -> Result<Format, String> {
+    let format = serde_json::from_value(Value::String(name.to_ascii_lowercase()));
+    format.or(Err("use one of: csv, xlsx, xml, json, fhir, fhir-xml, hl7".to_owned()))
 }
 
 async fn rehearse(
@@ -94,11 +104,34 @@ async fn rehearse(
     Ok(if preview.quarantined > 0 { Outcome::InputRefused } else { Outcome::Done })
 }
 
-async fn load(app: &App, sender: &Sender, raw: RawMessage, json: bool) -> anyhow::Result<Outcome> {
-    let answer = match pipeline::receive(app, sender, raw).await {
+async fn load(
+    app: &App,
+    sender: &Sender,
+    raw: RawMessage,
+    (json, report): (bool, Option<&Path>),
+) -> anyhow::Result<Outcome> {
+    let (format, bytes) = (raw.format, report.map(|_| raw.bytes.expose().to_vec()));
+    let bar = progress(0, "checking every row");
+    let say = |done: usize, of: usize| {
+        bar.set_length(u64::try_from(of).unwrap_or(u64::MAX));
+        bar.set_position(u64::try_from(done).unwrap_or(u64::MAX));
+    };
+    let said = pipeline::receive_and_say(app, sender, raw, &say).await;
+    bar.finish_and_clear();
+    let answer = match said {
         Ok(answer) => answer,
         Err(error) => return refused(error, json),
     };
+    if let (Some(file), Some(bytes)) = (report, bytes) {
+        let report = Report::answered(&answer, format, &bytes);
+        let text = if file.extension().is_some_and(|extension| extension == "txt") {
+            report.to_text().into_bytes()
+        } else {
+            report.to_json()
+        };
+        crate::whole_file::replace(&absolute(file)?, &text, &answer.submission.to_string())
+            .with_context(|| format!("the report {} could not be written", file.display()))?;
+    }
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let rows: Vec<RowOutcome> = body
         .get("rows")
@@ -152,6 +185,11 @@ fn refused(error: ReceiveError, json: bool) -> anyhow::Result<Outcome> {
     }
     eprintln_line(&format!("error: {text}"));
     Ok(outcome)
+}
+
+/// A path with a folder in front, beside which the report can be written before it is in place.
+fn absolute(file: &Path) -> anyhow::Result<PathBuf> {
+    std::path::absolute(file).context("the report needs a file name")
 }
 
 fn quarantined(rows: &[RowOutcome]) -> usize {

@@ -246,3 +246,32 @@ fn a_folder_that_is_not_there_defers_and_then_gets_what_waited() {
         gateway.end().await;
     });
 }
+
+#[test]
+fn an_import_by_hand_writes_the_same_report() {
+    each_engine("import_report", |gateway| async move {
+        let folder = gateway.folder().to_owned();
+        let extract = people::extract(&[Row::new(1, "SALT")], gateway.today());
+        fs::write(folder.join("extract.csv"), &extract).expect("written");
+        fs::write(folder.join("extract.dat"), &extract).expect("written");
+        let config = gateway.cast.config_path().to_owned();
+        let import = |more: &[&str]| {
+            let mut command = tests::binary::command();
+            command.current_dir(&folder).args(["import", "--as", "334", "-c"]).arg(&config);
+            command.args(more).output().expect("the command runs")
+        };
+        let done = import(&["extract.csv", "--report", "report.json"]);
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let report = fs::read(folder.join("report.json")).expect("there");
+        let report: gateway::intake::report::Report =
+            serde_json::from_slice(&report).expect("a report");
+        assert_eq!((report.outcome, report.accepted), (FileOutcome::Taken, 1));
+        let told = import(&["extract.dat"]);
+        assert!(String::from_utf8_lossy(&told.stderr).contains("add --format"));
+        let again = import(&["extract.dat", "--format", "csv", "--report", "report.txt"]);
+        assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+        let text = fs::read_to_string(folder.join("report.txt")).expect("there");
+        assert!(text.contains("seen before  yes"), "{text}");
+        gateway.end().await;
+    });
+}
