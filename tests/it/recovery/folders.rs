@@ -117,5 +117,5 @@ async fn wait(what: &str, so: impl Fn() -> bool) {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    panic!("{what}: this did not come about");
+    assert!(so(), "{what}: this did not come about");
 }
