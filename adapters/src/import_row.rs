@@ -260,10 +260,15 @@ impl OutgoingRow {
     }
 
     fn documents(&mut self, record: &Record) {
-        let documents = record.attachments();
-        let names: Vec<&str> = documents.iter().map(|d| d.name.expose()).collect();
-        let types: Vec<&str> = documents.iter().map(|d| d.media_type.as_str()).collect();
-        let sizes: Vec<String> = documents.iter().map(|d| d.content.len().to_string()).collect();
+        let inside = record.attachments().iter();
+        let inside =
+            inside.map(|d| (d.name.expose(), d.media_type.as_str(), d.content.len().to_string()));
+        let apart = record.stored().iter();
+        let apart = apart.map(|d| (d.name.expose(), d.media_type.as_str(), d.size.to_string()));
+        let documents: Vec<(&str, &str, String)> = inside.chain(apart).collect();
+        let names: Vec<&str> = documents.iter().map(|(name, _, _)| *name).collect();
+        let types: Vec<&str> = documents.iter().map(|(_, media_type, _)| *media_type).collect();
+        let sizes: Vec<&str> = documents.iter().map(|(_, _, size)| size.as_str()).collect();
         self.put("DOCUMENT_FILE", &names.join("\n"));
         self.put("DOCUMENT_TYPE", &types.join("\n"));
         self.put("DOCUMENT_BYTES", &sizes.join("\n"));

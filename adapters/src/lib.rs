@@ -11,14 +11,23 @@ use jiff::civil::Date;
 use schemas::{Draft, Issue, LegId, OrganisationCode, PersonalBytes, Record, ServiceCode};
 use uuid::Uuid;
 
+mod cda;
 pub mod csv;
 pub mod feed;
 pub mod fhir;
+pub mod gateway_xml;
+pub mod hl7v2;
+mod html;
 mod import_row;
 pub mod json;
+mod kettering;
+mod letter;
 pub mod limits;
 pub mod mapping;
+pub mod mesh;
+mod person_level;
 pub mod read_error;
+mod xml;
 pub mod workbook;
 
 pub use read_error::{ReadError, ReadErrorKind};
@@ -166,6 +175,12 @@ pub enum WriteError {
         /// The type of message.
         kind: schemas::MessageType,
     },
+    /// The record has documents that are kept apart, and the format can only carry them inside.
+    #[error("{format:?} has no form for a document that is kept apart because of its size")]
+    DocumentApart {
+        /// The format.
+        format: Format,
+    },
     /// A text is longer than the format can hold in one place; it is never cut.
     #[error("a text is longer than {format:?} can hold in one place")]
     TooLong {
@@ -193,6 +208,19 @@ pub fn document_file_name(index: usize, media_type: &str) -> String {
     format!("document-{}.{extension}", index.saturating_add(1))
 }
 
+/// The path at the gateway from which a recipient fetches a document of a delivery, from 1.
+pub(crate) fn document_path(delivery: Uuid, number: usize) -> String {
+    format!("/v1/inbox/{delivery}/documents/{number}")
+}
+
+/// Whether a format can say where a document is instead of carrying it.
+fn refers_to_documents(format: Format) -> bool {
+    match format {
+        Format::Csv | Format::Json | Format::Fhir | Format::FhirXml => true,
+        Format::Xlsx | Format::Xml | Format::Hl7 => false,
+    }
+}
+
 /// Reads a submission in its format.
 pub fn read(format: Format, bytes: &[u8], source: Source<'_>) -> Result<Reading, ReadError> {
     match format {
@@ -200,9 +228,44 @@ pub fn read(format: Format, bytes: &[u8], source: Source<'_>) -> Result<Reading,
             csv::read(bytes, source.mapping.ok_or_else(no_mapping)?, source.organisation)
         }
         Format::Json => json::read(bytes),
-        Format::Fhir => fhir::read(bytes),
-        Format::FhirXml | Format::Xlsx | Format::Xml | Format::Hl7 => Err(not_read()),
+        Format::Fhir | Format::FhirXml => fhir::read_as(format, bytes, source.feed),
+        Format::Xml => read_xml(bytes, source),
+        Format::Hl7 => hl7v2::read(bytes, source),
+        Format::Xlsx => Err(not_read()),
     }
+}
+
+/// Reads XML by what its root element says it is.
+fn read_xml(bytes: &[u8], source: Source<'_>) -> Result<Reading, ReadError> {
+    let document = xml::read(bytes, source.feed.allows(feed::Leniency::GuessedEncoding))?;
+    let root = &document.root;
+    if root.is(None, kettering::ROOT) {
+        return kettering::read(&document, bytes, source);
+    }
+    if root.is(Some(gateway_xml::NAMESPACE), gateway_xml::ROOT) {
+        return Ok(gateway_xml::read(&document, bytes));
+    }
+    if cda::is_root(root) {
+        return cda::read(&document, bytes, source);
+    }
+    if let Some((mapping, record)) = source.mapping.and_then(|m| Some((m, m.record.as_deref()?)))
+        && record.split('/').next() == Some(root.name.as_str())
+    {
+        let mut reading = person_level::read(&document, mapping, record, source.organisation)?;
+        for item in &mut reading.items {
+            source.feed.complete(&mut item.draft);
+        }
+        return Ok(reading);
+    }
+    Err(ReadError::new(
+        ReadErrorKind::Shape,
+        "xml-root-unknown",
+        root.place(""),
+        "the root element is not one that is read",
+        "send ReportMsg (Kettering), ClinicalDocument (urn:hl7-org:v3) alone or in its SOAP or \
+         ITK DistributionEnvelope, message (urn:ehc-gateway:message:1), or a file whose root is \
+         the first name in the `record` of your mapping",
+    ))
 }
 
 fn no_mapping() -> ReadError {
@@ -227,13 +290,16 @@ fn not_read() -> ReadError {
 
 /// Writes a record for a recipient, in the recipient's format.
 pub fn write(format: Format, record: &Record, outbound: &Outbound) -> Result<Vec<u8>, WriteError> {
+    if !(record.stored().is_empty() || refers_to_documents(format)) {
+        return Err(WriteError::DocumentApart { format });
+    }
     match format {
         Format::Csv => csv::write(record, outbound),
         Format::Json => json::write(record, outbound),
         Format::Fhir => fhir::write(record, outbound),
+        Format::FhirXml => fhir::write_xml(record, outbound),
+        Format::Xml => gateway_xml::write(record, outbound),
+        Format::Hl7 => hl7v2::write(record, outbound),
         Format::Xlsx => workbook::write(record, outbound),
-        Format::FhirXml | Format::Xml | Format::Hl7 => {
-            Err(WriteError::NoForm { format, kind: record.message().kind })
-        }
     }
 }

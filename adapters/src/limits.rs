@@ -19,3 +19,19 @@ pub const MESSAGES_MAX: usize = 1_000;
 pub const DOCUMENT_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// The most documents of one message.
 pub const DOCUMENTS_MAX: usize = 20;
+/// The deepest nesting of an XML document: an ITK envelope (10) around a CDA document with nested
+/// sections and tables (30), with room.
+pub const XML_DEPTH_MAX: usize = 64;
+/// The most elements and attributes of one XML document: a return of 10,000 people with 40 each.
+pub const XML_NODES_MAX: usize = 400_000;
+/// The most attributes of one element; the formats we read need 12.
+pub const XML_ATTRIBUTES_MAX: usize = 64;
+/// The largest text or attribute value in XML, in bytes: a document of the largest size in base64,
+/// with line breaks.
+pub const XML_TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The longest name in XML, in bytes: longer ones are damage.
+pub const XML_NAME_BYTES_MAX: usize = 256;
+/// The most segments of one HL7 v2 message: the largest document in rows of 30 KB needs 500.
+pub const HL7_SEGMENTS_MAX: usize = 5_000;
+/// The most fields of one HL7 v2 segment: the longest in the standard has 50, and Z segments grow.
+pub const HL7_FIELDS_MAX: usize = 256;

@@ -19,12 +19,15 @@
 
 mod dates;
 mod file;
+mod rows;
 
 use std::collections::BTreeMap;
 
 use schemas::Field;
 
 pub use file::MappingError;
+
+pub(crate) use rows::{Filter, Verdict};
 
 use dates::DatePattern;
 
@@ -40,6 +43,10 @@ pub struct Mapping {
     pub(crate) identity: Option<Identity>,
     pub(crate) constants: Vec<(Field, String)>,
     pub(crate) columns: Vec<Column>,
+    /// The path of the element that is one record, in files of XML.
+    pub(crate) record: Option<String>,
+    /// What a record says about itself. Only files of XML have them.
+    pub(crate) filters: Vec<Filter>,
     date_patterns: Vec<DatePattern>,
     midnight_times: bool,
     null_markers: Vec<String>,
@@ -204,13 +211,18 @@ const FOLDED: &str = "-_\u{2010}\u{2011}\u{2012}\u{2013}\u{2014}\u{2212}'\u{2018
 
 const MIDNIGHTS: [&str; 5] = [" 00:00:00.000", " 00:00:00", " 00:00", "T00:00:00.000", "T00:00:00"];
 
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 5] = [
     (
         "liquidlogic-ehc-advice-request",
         include_str!("../mappings/liquidlogic-ehc-advice-request.toml"),
     ),
     ("canonical-la-advice-request", include_str!("../mappings/canonical-la-advice-request.toml")),
     ("gateway-message", include_str!("../mappings/gateway-message.toml")),
+    (
+        "liquidlogic-xml-advice-request",
+        include_str!("../mappings/liquidlogic-xml-advice-request.toml"),
+    ),
+    ("sen2-person-level", include_str!("../mappings/sen2-person-level.toml")),
 ];
 
 #[cfg(test)]

@@ -1,11 +1,15 @@
 //! How things leave: a parcel, addressed by what was opened, and the carriers.
 //!
 //! A [`Parcel`] is made from `Opened` alone, so its recipient is the one the release named; it
-//! cannot be re-addressed. The carriers: *collect* (the inbox, served by `api`), [`https`] push and
-//! a drop [`folder`]. This module must never know the store, the rules or the keys.
+//! cannot be re-addressed. The carriers: *collect* (the inbox, served by `api`), [`https`] push,
+//! [`fhir_message`], [`mllp`] for HL7 v2, [`mesh`] and a drop [`folder`]. This module must never
+//! know the store, the rules or the keys.
 
+pub mod fhir_message;
 pub mod folder;
 pub mod https;
+pub mod mesh;
+pub mod mllp;
 
 use adapters::{Format, Outbound, WriteError};
 use schemas::{MessageType, OrganisationCode, PersonalBytes};
@@ -18,6 +22,10 @@ use crate::vault::Opened;
 pub struct Carriers {
     /// HTTPS push.
     pub https: https::HttpsCarrier,
+    /// FHIR messages.
+    pub fhir: fhir_message::FhirCarrier,
+    /// Mailboxes on NHS MESH.
+    pub mesh: mesh::MeshCarrier,
     /// A folder that the recipient's job reads.
     pub folder: folder::FolderCarrier,
 }
@@ -26,6 +34,8 @@ impl Carriers {
     /// Says that certificates, authorities or lists have changed: connections are made again.
     pub fn renew(&self) {
         self.https.renew();
+        self.fhir.renew();
+        self.mesh.renew();
     }
 }
 
@@ -131,7 +141,7 @@ impl Parcel {
         &self.recipient
     }
 
-    /// The type of message.
+    /// What type of message it is, or comes from.
     pub fn kind(&self) -> MessageType {
         self.kind
     }

@@ -64,6 +64,22 @@ impl Metrics {
         self.recorder.register_counter(&key, &METADATA).increment(1);
     }
 
+    /// A message over MLLP was answered: with an acknowledgement of this code, or with none.
+    pub fn mllp_message(&self, organisation: &OrganisationCode, answer: &'static str) {
+        let labels = vec![
+            Label::new("organisation", organisation.to_string()),
+            Label::new("answer", answer),
+        ];
+        let key = Key::from_parts("ehc_mllp_messages_total", labels);
+        self.recorder.register_counter(&key, &METADATA).increment(1);
+    }
+
+    /// A message in our MESH mailbox was dealt with, in this way.
+    pub fn mesh(&self, outcome: &'static str) {
+        let key = Key::from_parts("ehc_mesh_messages_total", vec![Label::new("outcome", outcome)]);
+        self.recorder.register_counter(&key, &METADATA).increment(1);
+    }
+
     /// A file that was picked up from a watched folder is done with.
     pub fn watched_file(&self, organisation: &OrganisationCode, outcome: FileOutcome) {
         let labels = vec![
@@ -126,6 +142,11 @@ impl Metrics {
             text("ehc_submissions_total"),
             None,
             about("Submissions answered, by organisation and status."),
+        );
+        self.recorder.describe_counter(
+            text("ehc_mllp_messages_total"),
+            None,
+            about("HL7 v2 messages answered over MLLP, by organisation and acknowledgement."),
         );
         self.recorder.describe_counter(
             text("ehc_watched_files_total"),

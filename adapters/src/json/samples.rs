@@ -207,7 +207,7 @@ pub(crate) fn corpus(corner: &str) -> Vec<Sample> {
     let files = std::fs::read_dir(root).expect("the corpus is there");
     let mut paths: Vec<PathBuf> = files
         .map(|file| file.expect("it is listed").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .filter(|path| path.extension().is_some_and(|e| e == "json" || e == "xml"))
         .collect();
     paths.sort();
     let samples: Vec<Sample> = paths

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::dates::DatePattern;
+use super::rows::{Filter, FilterTable};
 use super::{Column, Encoding, Identity, Mapping, UnknownColumns, fold};
 
 /// What is wrong with a mapping file, and on which line. The file is the operator's own and holds
@@ -73,6 +74,8 @@ pub(super) fn parse(text: &str) -> Result<Mapping, MappingError> {
         identity,
         constants,
         columns,
+        record: file.record,
+        filters: file.filters.into_iter().map(Filter::from).collect(),
         date_patterns,
         midnight_times: file.allow_midnight_times,
         null_markers: file.null_markers,
@@ -87,6 +90,9 @@ struct MappingFile {
     name: Spanned<String>,
     version: u32,
     format: Spanned<String>,
+    record: Option<String>,
+    #[serde(default, rename = "filter")]
+    filters: Vec<FilterTable>,
     #[serde(default = "utf8")]
     encoding: Encoding,
     #[serde(default = "comma")]
@@ -138,7 +144,9 @@ struct Source<'a> {
 
 impl Source<'_> {
     fn format(&self, file: &MappingFile) -> Result<(), MappingError> {
-        if file.format.get_ref() != "csv" {
+        if (file.format.get_ref() != "csv" || file.record.is_some())
+            && (file.format.get_ref() != "xml" || file.record.is_none())
+        {
             return Err(
                 self.wrong_at(&file.format, "is not a format of mapping files; use \"csv\"")
             );
