@@ -1,8 +1,8 @@
 use schemas::PersonalBytes;
 
 use super::*;
-use crate::{Format, Item};
 use crate::import_row::samples::{draft, every_type, outbound, record};
+use crate::{Format, Item};
 
 fn read_back(bytes: &[u8]) -> Item {
     let mapping = Mapping::built_in("gateway-message").unwrap();

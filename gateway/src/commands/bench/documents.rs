@@ -157,7 +157,12 @@ fn report(stretches: &[Stretch], size: u64, json: bool) {
         return;
     }
     let rows = stretches.iter().map(|s| {
-        vec![s.name.to_owned(), rate(s).to_string(), peak(s), format!("{:.1}", s.took.as_secs_f64())]
+        vec![
+            s.name.to_owned(),
+            rate(s).to_string(),
+            peak(s),
+            format!("{:.1}", s.took.as_secs_f64()),
+        ]
     });
     print_line(&table(&["stage", "MiB/s", "peak resident MiB", "seconds"], rows));
     eprintln_line(&format!(

@@ -1,0 +1,112 @@
+//! What there is to import or look at: a file, or a set of files with a manifest, which is packed
+//! into one archive first.
+
+use std::path::Path;
+
+use adapters::Format;
+use adapters::manifest::{self, Manifest};
+use anyhow::Context;
+use serde_json::Value;
+
+/// What there is to import.
+pub(super) struct Extract {
+    pub(super) format: Format,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// Why there is nothing to import.
+pub(super) enum NoExtract {
+    /// It cannot be used as it is.
+    Refused(adapters::ReadError),
+    /// It could not be read from disk.
+    Failed(anyhow::Error),
+}
+
+impl From<anyhow::Error> for NoExtract {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// What lies at a path: a file, a folder with a manifest, or that manifest. With `after`, the
+/// manifest of the set before, a set that does not follow it is refused.
+pub(super) fn extract(
+    path: &Path,
+    format: Option<Format>,
+    after: Option<&Path>,
+) -> Result<Extract, NoExtract> {
+    let folder = if path.is_dir() {
+        Some(path)
+    } else if path.file_name().is_some_and(|name| name == manifest::FILE_NAME) {
+        Some(path.parent().unwrap_or(Path::new(".")))
+    } else {
+        None
+    };
+    let Some(folder) = folder else {
+        return Ok(file(path, format)?);
+    };
+    let now = Manifest::parse(&read(&folder.join(manifest::FILE_NAME))?);
+    let now = now.map_err(NoExtract::Refused)?;
+    if let Some(before) = after {
+        let before = Manifest::parse(&read(before)?).map_err(NoExtract::Refused)?;
+        now.follows(&before).map_err(NoExtract::Refused)?;
+    }
+    Ok(Extract { format: Format::Csv, bytes: packed(folder)? })
+}
+
+/// One file, in the format its name or the operator says.
+pub(super) fn file(path: &Path, format: Option<Format>) -> anyhow::Result<Extract> {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    let extension = extension.unwrap_or_default().to_ascii_lowercase();
+    let by_name = match extension.as_str() {
+        "txt" | "tsv" | "psv" | "dat" | "zip" => Some(Format::Csv),
+        "xlsm" | "xls" => Some(Format::Xlsx),
+        other => Format::from_extension(other),
+    };
+    let format = format.or(by_name).context(
+        "the file's name does not say its format; add --format, for example --format csv",
+    )?;
+    Ok(Extract { format, bytes: read(path)? })
+}
+
+/// A format by the name that configuration files use.
+pub(super) fn format_named(name: &str) -> Result<Format, String> {
+    let format = serde_json::from_value(Value::String(name.to_ascii_lowercase()));
+    format.or(Err("use one of: csv, xlsx, xml, json, fhir, fhir-xml, hl7".to_owned()))
+}
+
+/// The files of a set and its documents, as the archive in which a set travels. The order of
+/// files is theirs by name, so that the same set has the same bytes, and the same key.
+fn packed(folder: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut files = Vec::new();
+    for name in names(folder)? {
+        files.push((name.clone(), read(&folder.join(&name))?));
+    }
+    let documents = folder.join(adapters::set::DOCUMENTS);
+    if documents.is_dir() {
+        for name in names(&documents)? {
+            let bytes = read(&documents.join(&name))?;
+            files.push((format!("{}{name}", adapters::set::DOCUMENTS), bytes));
+        }
+    }
+    let files = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+    adapters::archive::pack(files).context("the set is too large to be sent as one")
+}
+
+fn names(folder: &Path) -> anyhow::Result<Vec<String>> {
+    let mut names = Vec::new();
+    let read = || format!("the folder {} could not be read", folder.display());
+    for entry in std::fs::read_dir(folder).with_context(read)? {
+        let entry = entry.with_context(read)?;
+        let name = entry.file_name().into_string().ok().with_context(read)?;
+        if entry.path().is_file() && !name.starts_with('.') {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("{} could not be read", path.display()))
+}
