@@ -26,6 +26,8 @@ demo *arguments:
 bench *arguments:
     cargo run --release --locked -- bench accept {{arguments}}
 
-# Fuzz one reader for a while: `just fuzz csv` (needs cargo-fuzz and a nightly compiler).
-fuzz target seconds="60":
-    cd tests/fuzz && cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}}
+# Fuzz one reader for a while, from the corpus: `just fuzz csv` (needs cargo-fuzz; the gateway's own
+# decoders need `--features gateway` as the third argument).
+fuzz target seconds="60" features="":
+    cd tests && mkdir -p fuzz/corpus/{{target}} && find corpus/{{target}} -type f ! -name '*.issues' -exec cp -n {} fuzz/corpus/{{target}}/ \; 2>/dev/null || true
+    cd tests && RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir fuzz {{features}} {{target}} -- -max_total_time={{seconds}} -timeout=5

@@ -34,7 +34,8 @@ use crate::mapping::{FileKind, Mapping};
 use crate::table::{self, RowPlace, TableCell, TableRow};
 use crate::{ReadError, ReadErrorKind, Reading};
 
-pub use outgoing::{HEADER, write};
+pub use crate::import_row::HEADER;
+pub use outgoing::write;
 
 use rows::{Row, RowFault};
 use text::Text;
@@ -168,6 +169,12 @@ fn unclear(line: u64) -> ReadError {
 
 const STRAY_QUOTE: &str = "a quotation mark stands inside a cell without being doubled";
 const STRAY_QUOTE_NEXT: &str = "quote the whole cell and double the quotation marks inside it";
+
+/// Whether a text of ours begins with the apostrophe that guards against formulas.
+#[cfg(test)]
+pub(crate) fn is_guarded(text: &str) -> bool {
+    table::needs_guard(text) && text.starts_with('\'')
+}
 
 #[cfg(test)]
 mod tests;

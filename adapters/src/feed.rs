@@ -27,6 +27,21 @@ pub struct Feed {
     /// message says itself comes first. Never a detail of a person.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub constants: BTreeMap<Constant, String>,
+    /// HL7 v2: by which names the sender may call itself in MSH.
+    #[serde(default, skip_serializing_if = "Hl7Names::is_empty")]
+    pub hl7: Hl7Names,
+}
+
+/// How a partner names itself in HL7 v2 messages. A message under another name is refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hl7Names {
+    /// The names it uses in MSH-4 (facility); with none, its organisation code.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub facility: BTreeSet<String>,
+    /// The names it uses in MSH-3 (application); with none, MSH-3 is not looked at.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub application: BTreeSet<String>,
 }
 
 /// One thing a feed may do that readers refuse by default.
@@ -40,6 +55,9 @@ pub enum Leniency {
     NhsNumberElsewhere,
     /// Documents that nobody has authenticated yet are taken as advice instead of being held back.
     Drafts,
+    /// HL7 v2: messages marked as training or debugging (MSH-11 T or D) are taken. Never for a
+    /// gateway that serves real people.
+    Training,
 }
 
 /// A field that a feed may have a constant for: nothing about the person.
@@ -60,6 +78,13 @@ impl Feed {
                 draft.set(constant.0, value.clone(), Place::Whole);
             }
         }
+    }
+}
+
+impl Hl7Names {
+    /// Whether nothing is set.
+    pub fn is_empty(&self) -> bool {
+        self.facility.is_empty() && self.application.is_empty()
     }
 }
 

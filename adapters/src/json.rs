@@ -15,7 +15,10 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use schemas::{Draft, DraftAttachment, Field, Issue, PersonalBytes, PersonalText, Place, Record};
+use schemas::{
+    Draft, DraftAttachment, DraftReference, Field, Issue, PersonalBytes, PersonalText, Place,
+    Record,
+};
 use serde_json::{Value as Json, json};
 
 use crate::read_error::{ReadError, ReadErrorKind};
@@ -62,15 +65,26 @@ pub fn write(record: &Record, outbound: &Outbound) -> Result<Vec<u8>, WriteError
     if let Some(leg) = outbound.leg {
         message.insert("leg".to_owned(), json!(leg.to_string()));
     }
-    if !record.attachments().is_empty() {
-        let documents = record.attachments().iter().map(|document| {
-            json!({
-                "name": document.name.expose(),
-                "media_type": document.media_type,
-                "content_base64": STANDARD.encode(document.content.expose()),
-            })
-        });
-        message.insert("attachments".to_owned(), documents.collect());
+    let inside = record.attachments().iter().map(|document| {
+        json!({
+            "name": document.name.expose(),
+            "media_type": document.media_type,
+            "content_base64": STANDARD.encode(document.content.expose()),
+        })
+    });
+    let apart = record.numbered_stored().map(|(number, document)| {
+        json!({
+            "document": document.id.to_string(),
+            "name": document.name.expose(),
+            "media_type": document.media_type,
+            "size": document.size,
+            "sha256": document.sha256_hex(),
+            "href": crate::document_path(outbound.delivery, number),
+        })
+    });
+    let documents: Vec<Json> = inside.chain(apart).collect();
+    if !documents.is_empty() {
+        message.insert("attachments".to_owned(), Json::Array(documents));
     }
     let mut delivery = json!({
         "id": outbound.delivery.to_string(),
@@ -249,6 +263,10 @@ fn attachment(draft: &mut Draft, document: &Node, path: &str) {
         wrong_type(draft, None, document.spot.place(path), "an object");
         return;
     }
+    if document.member("document").is_some() {
+        reference(draft, document, path);
+        return;
+    }
     let members = document.members();
     for member in members.iter().filter(|m| !ATTACHMENT_MEMBERS.contains(&m.name.as_str())) {
         unknown(draft, member, path);
@@ -282,6 +300,29 @@ fn attachment(draft: &mut Draft, document: &Node, path: &str) {
     }
 }
 
+/// A document that was uploaded before. What the gateway writes beside its id and name is ignored.
+fn reference(draft: &mut Draft, document: &Node, path: &str) {
+    for member in document.members() {
+        if !REFERENCE_MEMBERS.contains(&member.name.as_str()) {
+            unknown(draft, member, path);
+        }
+    }
+    let text = |name| document.member(name).and_then(Node::text).map(str::trim);
+    let place = document.spot.place(format!("{path}.document"));
+    match (text("document"), text("name")) {
+        (Some(id), Some(name)) if !(id.is_empty() || name.is_empty()) => {
+            draft.references.push(DraftReference::new(id, PersonalText::new(name), place));
+        }
+        _ => draft.notes.push(Issue::error(
+            "attachment-incomplete",
+            None,
+            place,
+            "a document that is named by its id lacks the id or a name, or they are not texts",
+            "give document (the id of the upload) and name",
+        )),
+    }
+}
+
 /// Why the base64 of a document was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DocumentFault {
@@ -297,7 +338,7 @@ impl DocumentFault {
             Self::TooLarge => (
                 "attachment-too-large",
                 "a document is larger than 10 MiB",
-                "compress it, or send it on its own",
+                "upload it on its own (POST /v1/documents) and name it in the message",
             ),
             Self::NotBase64 => (
                 "attachment-base64",
@@ -341,6 +382,8 @@ fn wrong_type(draft: &mut Draft, field: Option<Field>, place: Place, wanted: &st
 
 /// The members of a document, all required.
 const ATTACHMENT_MEMBERS: [&str; 3] = ["name", "media_type", "content_base64"];
+/// The members of a document that is named by its id; only the first two are read.
+const REFERENCE_MEMBERS: [&str; 6] = ["document", "name", "media_type", "size", "sha256", "href"];
 /// The most values of one repeating field: more is a list out of place, and a document's work.
 const VALUES_MAX: usize = 200;
 /// The most faults listed for one message.

@@ -18,19 +18,23 @@ pub mod drift;
 pub mod feed;
 pub mod fhir;
 pub mod gateway_xml;
+pub mod hl7v2;
 mod html;
+mod import_row;
 pub mod json;
 mod kettering;
 mod letter;
 pub mod limits;
 pub mod manifest;
 pub mod mapping;
+pub mod mesh;
 mod person_level;
 pub mod read_error;
 pub mod set;
 mod table;
 pub mod xlsx;
 mod xml;
+pub mod workbook;
 
 pub use read_error::{ReadError, ReadErrorKind};
 
@@ -82,6 +86,30 @@ impl Format {
             Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
             Self::Xml => "application/xml; charset=utf-8",
             Self::Hl7 => "application/hl7-v2",
+        }
+    }
+
+    /// How names of files in this format end.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Json | Self::Fhir => "json",
+            Self::FhirXml | Self::Xml => "xml",
+            Self::Xlsx => "xlsx",
+            Self::Hl7 => "hl7",
+        }
+    }
+
+    /// The format that a file's extension names, in any case: `json` is the canonical message and
+    /// `xml` whatever its root says; FHIR has no extension of its own.
+    pub fn from_extension(extension: &str) -> Option<Self> {
+        match extension.to_ascii_lowercase().as_str() {
+            "csv" => Some(Self::Csv),
+            "json" => Some(Self::Json),
+            "xml" => Some(Self::Xml),
+            "xlsx" => Some(Self::Xlsx),
+            "hl7" => Some(Self::Hl7),
+            _ => None,
         }
     }
 
@@ -154,9 +182,50 @@ pub enum WriteError {
         /// The type of message.
         kind: schemas::MessageType,
     },
+    /// The record has documents that are kept apart, and the format can only carry them inside.
+    #[error("{format:?} has no form for a document that is kept apart because of its size")]
+    DocumentApart {
+        /// The format.
+        format: Format,
+    },
+    /// A text is longer than the format can hold in one place; it is never cut.
+    #[error("a text is longer than {format:?} can hold in one place")]
+    TooLong {
+        /// The format.
+        format: Format,
+    },
     /// The writer itself failed.
     #[error("the message could not be written")]
     Failed,
+}
+
+/// The name under which a document lies beside an import file, by its place from 0 and its type:
+/// `document-1.pdf`. It says nothing about anybody; the import file says what it belongs to.
+pub fn document_file_name(index: usize, media_type: &str) -> String {
+    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let extension = match essence.as_str() {
+        "application/pdf" => "pdf",
+        "application/msword" => "doc",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => "docx",
+        "application/rtf" | "text/rtf" => "rtf",
+        "image/tiff" => "tiff",
+        "text/plain" => "txt",
+        _ => "bin",
+    };
+    format!("document-{}.{extension}", index.saturating_add(1))
+}
+
+/// The path at the gateway from which a recipient fetches a document of a delivery, from 1.
+pub(crate) fn document_path(delivery: Uuid, number: usize) -> String {
+    format!("/v1/inbox/{delivery}/documents/{number}")
+}
+
+/// Whether a format can say where a document is instead of carrying it.
+fn refers_to_documents(format: Format) -> bool {
+    match format {
+        Format::Csv | Format::Json | Format::Fhir | Format::FhirXml => true,
+        Format::Xlsx | Format::Xml | Format::Hl7 => false,
+    }
 }
 
 /// Reads a submission in its format.
@@ -166,12 +235,12 @@ pub fn read(format: Format, bytes: &[u8], source: Source<'_>) -> Result<Reading,
             csv::read(bytes, source.mapping.ok_or_else(no_mapping)?, source.organisation)
         }
         Format::Json => json::read(bytes),
-        Format::Fhir => fhir::read(bytes),
+        Format::Fhir | Format::FhirXml => fhir::read_as(format, bytes, source.feed),
         Format::Xml => read_xml(bytes, source),
+        Format::Hl7 => hl7v2::read(bytes, source),
         Format::Xlsx => {
             xlsx::read(bytes, source.mapping.ok_or_else(no_mapping)?, source.organisation)
         }
-        Format::FhirXml | Format::Hl7 => Err(not_read()),
     }
 }
 
@@ -230,13 +299,16 @@ fn not_read() -> ReadError {
 
 /// Writes a record for a recipient, in the recipient's format.
 pub fn write(format: Format, record: &Record, outbound: &Outbound) -> Result<Vec<u8>, WriteError> {
+    if !(record.stored().is_empty() || refers_to_documents(format)) {
+        return Err(WriteError::DocumentApart { format });
+    }
     match format {
         Format::Csv => csv::write(record, outbound),
         Format::Json => json::write(record, outbound),
         Format::Fhir => fhir::write(record, outbound),
+        Format::FhirXml => fhir::write_xml(record, outbound),
         Format::Xml => gateway_xml::write(record, outbound),
-        Format::FhirXml | Format::Xlsx | Format::Hl7 => {
-            Err(WriteError::NoForm { format, kind: record.message().kind })
-        }
+        Format::Hl7 => hl7v2::write(record, outbound),
+        Format::Xlsx => workbook::write(record, outbound),
     }
 }

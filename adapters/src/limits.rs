@@ -40,3 +40,7 @@ pub const ARCHIVE_PARTS_MAX: usize = 2_000;
 pub const SHEET_CELLS_MAX: usize = 2_000_000;
 /// The most text of one sheet, in bytes: a text that is kept once may stand in every cell.
 pub const SHEET_TEXT_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The most segments of one HL7 v2 message: the largest document in rows of 30 KB needs 500.
+pub const HL7_SEGMENTS_MAX: usize = 5_000;
+/// The most fields of one HL7 v2 segment: the longest in the standard has 50, and Z segments grow.
+pub const HL7_FIELDS_MAX: usize = 256;

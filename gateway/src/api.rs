@@ -11,6 +11,8 @@ mod audit;
 mod board;
 mod consents;
 mod cursor;
+mod fhir;
+mod documents;
 mod health;
 mod holds;
 mod inbox;
@@ -65,6 +67,9 @@ pub enum RouteId {
     Collect,
     Document,
     Acknowledge,
+    BeginDocument,
+    AppendDocument,
+    ShowDocument,
     Board,
     RecordConsent,
     FindConsents,
@@ -77,6 +82,8 @@ pub enum RouteId {
     Keys,
     WhoAmI,
     Describe,
+    Capability,
+    ProcessMessage,
 }
 
 const EVERYONE: &[Role] =
@@ -90,14 +97,17 @@ const JOURNEY_READERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role::
 
 /// Every route of the partner API.
 #[rustfmt::skip]
-pub const ROUTES: [Route; 19] = [
+pub const ROUTES: [Route; 24] = [
     Route { id: RouteId::Submit, method: "POST", path: "/v1/messages", summary: "Submit one message (JSON, FHIR) or a batch (CSV); answered with a signed receipt.", roles: PARTNERS, person: false },
     Route { id: RouteId::Rehearse, method: "POST", path: "/v1/messages/dry-run", summary: "Say what submitting this would do; nothing is stored.", roles: PARTNERS, person: false },
     Route { id: RouteId::Journey, method: "GET", path: "/v1/records/{record}/journey", summary: "What happened to a record, step by step.", roles: JOURNEY_READERS, person: true },
     Route { id: RouteId::Inbox, method: "GET", path: "/v1/inbox", summary: "List what waits for the caller; no content.", roles: PARTNERS, person: false },
     Route { id: RouteId::Collect, method: "GET", path: "/v1/inbox/{delivery}", summary: "Fetch one delivery in the format named by Accept.", roles: PARTNERS, person: false },
-    Route { id: RouteId::Document, method: "GET", path: "/v1/inbox/{delivery}/documents/{number}", summary: "Fetch one document of a delivery, counted from 1.", roles: PARTNERS, person: false },
+    Route { id: RouteId::Document, method: "GET", path: "/v1/inbox/{delivery}/documents/{number}", summary: "Fetch one document of a delivery, counted from 1; a large one in ranges.", roles: PARTNERS, person: false },
     Route { id: RouteId::Acknowledge, method: "POST", path: "/v1/inbox/{delivery}/acknowledgement", summary: "Say that a delivery was accepted into the caller's system, or rejected and why.", roles: PARTNERS, person: false },
+    Route { id: RouteId::BeginDocument, method: "POST", path: "/v1/documents", summary: "Begin to upload a document of up to 5 GiB that messages then name by its id.", roles: PARTNERS, person: false },
+    Route { id: RouteId::AppendDocument, method: "POST", path: "/v1/documents/{document}/content", summary: "Send the next bytes of a document, from the offset in Upload-Offset on.", roles: PARTNERS, person: false },
+    Route { id: RouteId::ShowDocument, method: "GET", path: "/v1/documents/{document}", summary: "How a document of the caller stands, and where its upload goes on.", roles: PARTNERS, person: false },
     Route { id: RouteId::Board, method: "GET", path: "/v1/board", summary: "Who owes what to whom by when.", roles: BOARD_READERS, person: false },
     Route { id: RouteId::RecordConsent, method: "POST", path: "/v1/consents", summary: "Record that agreement to share was given or withdrawn; effective when answered.", roles: CONSENT_RECORDERS, person: false },
     Route { id: RouteId::FindConsents, method: "POST", path: "/v1/consents/find", summary: "Read what is recorded of agreement to share about one person.", roles: CONSENT_READERS, person: true },
@@ -110,6 +120,8 @@ pub const ROUTES: [Route; 19] = [
     Route { id: RouteId::Keys, method: "GET", path: "/v1/audit/keys", summary: "The public keys that receipts and checkpoints are verified with.", roles: EVERYONE, person: false },
     Route { id: RouteId::WhoAmI, method: "GET", path: "/v1/whoami", summary: "How the gateway sees the caller: organisation, roles, certificate, key exchange.", roles: EVERYONE, person: false },
     Route { id: RouteId::Describe, method: "GET", path: "/v1/openapi.json", summary: "This description.", roles: EVERYONE, person: false },
+    Route { id: RouteId::Capability, method: "GET", path: "/fhir/metadata", summary: "The CapabilityStatement: what this gateway does as a FHIR R4 endpoint.", roles: EVERYONE, person: false },
+    Route { id: RouteId::ProcessMessage, method: "POST", path: "/fhir/$process-message", summary: "Submit one FHIR message Bundle; answered with a response message and a signed receipt.", roles: PARTNERS, person: false },
 ];
 
 /// Who calls, as every handler sees it.
@@ -158,6 +170,9 @@ fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
         RouteId::Collect => routing::get(inbox::collect),
         RouteId::Document => routing::get(inbox::document),
         RouteId::Acknowledge => routing::post(inbox::acknowledge),
+        RouteId::BeginDocument => routing::post(documents::begin),
+        RouteId::AppendDocument => routing::post(documents::append),
+        RouteId::ShowDocument => routing::get(documents::show),
         RouteId::Board => routing::get(board::board),
         RouteId::RecordConsent => routing::post(consents::record),
         RouteId::FindConsents => routing::post(consents::find),
@@ -170,6 +185,8 @@ fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
         RouteId::Keys => routing::get(audit::keys),
         RouteId::WhoAmI => routing::get(health::who_am_i),
         RouteId::Describe => routing::get(openapi::describe),
+        RouteId::Capability => routing::get(fhir::capability),
+        RouteId::ProcessMessage => routing::post(fhir::process_message),
     }
 }
 
@@ -254,6 +271,7 @@ async fn outermost(
         "POST" => "POST",
         _ => "other",
     };
+    let exchange = fhir::Exchange::of(&request);
     let peer = request.extensions().get::<Peer>().cloned();
     let organisation = peer.as_ref().map(|peer| peer.organisation().to_string());
     if let Some(peer) = &peer {
@@ -281,12 +299,16 @@ async fn outermost(
         }
         Err(problem) => problem.into_response(),
     };
-    let mut response = match response.extensions().get::<Problem>().cloned() {
-        Some(problem) => problem.render(&reference),
-        None => response,
+    let mut response = match (response.extensions().get::<Problem>().cloned(), &exchange) {
+        (Some(problem), Some(exchange)) => exchange.render(&problem, &reference),
+        (Some(problem), None) => problem.render(&reference),
+        (None, _) => response,
     };
     if let Ok(value) = HeaderValue::from_str(&reference) {
         response.headers_mut().insert("x-request-id", value);
+    }
+    if let Some(exchange) = exchange {
+        exchange.echo(&mut response);
     }
     response.headers_mut().insert("cache-control", HeaderValue::from_static("no-store"));
     let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);

@@ -23,7 +23,9 @@ use crate::authority::routing::Routing;
 use crate::authority::rules::RuleBook;
 use crate::clock::Clock;
 use crate::config::{Config, Partner};
+use crate::delivery::fhir_message::Attempt;
 use crate::delivery::{Carriers, Parcel, SendError};
+use crate::documents::Documents;
 use crate::entropy::{Entropy, EntropyError};
 use crate::peer::Peers;
 use crate::queue::CarrierKind;
@@ -59,6 +61,8 @@ pub struct App {
     pub log_vkey: String,
     /// How parcels leave.
     pub carriers: Carriers,
+    /// Where large documents are kept, and what scans them.
+    pub documents: Documents,
     /// What an operator may see.
     pub metrics: Metrics,
     origin: String,
@@ -85,6 +89,9 @@ pub enum AppError {
     /// The log's signing key.
     #[error("the log's signing key could not be read")]
     Checkpoint(#[from] crate::audit::checkpoint::CheckpointError),
+    /// Where documents are kept.
+    #[error("the place for documents could not be opened")]
+    Documents(#[from] crate::documents::keeping::KeepingError),
     /// Certificates.
     #[error("the certificates could not be read")]
     Tls(#[from] crate::tls::TlsError),
@@ -171,11 +178,26 @@ impl App {
             CarrierKind::HttpsPush => {
                 self.carriers.https.send(parcel, &partner, &self.config.delivery, tls).await
             }
-            CarrierKind::Collect
-            | CarrierKind::FhirMessage
-            | CarrierKind::Mllp
-            | CarrierKind::Mesh
-            | CarrierKind::DropFolder => {
+            CarrierKind::FhirMessage => {
+                let request = self.make_id();
+                let request = request.or(Err(SendError::Transient("no randomness".to_owned())))?;
+                let (gateway, settings) = (&self.config.gateway, &self.config.delivery);
+                let attempt = Attempt { gateway, settings, request };
+                self.carriers.fhir.send(parcel, &partner, attempt, tls).await
+            }
+            CarrierKind::Mllp => {
+                let clock = Arc::clone(&self.clock);
+                let settings = (&self.config.tls, &self.config.delivery);
+                crate::delivery::mllp::send(parcel, &partner, settings, clock).await
+            }
+            CarrierKind::Mesh => self.carriers.mesh.send(self, parcel, &partner).await,
+            CarrierKind::DropFolder => {
+                let attempt = self.make_id().map_err(|_none| {
+                    SendError::Transient("there was no randomness for a name".to_owned())
+                })?;
+                self.carriers.folder.send(parcel, &partner, attempt).await
+            }
+            CarrierKind::Collect => {
                 Err(SendError::Transient("the partner is not pushed to at present".to_owned()))
             }
         }

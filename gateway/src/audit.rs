@@ -87,6 +87,24 @@ pub enum EventKind {
     /// Somebody read what is recorded of agreement to share.
     #[serde(rename = "consent.viewed")]
     ConsentViewed,
+    /// The upload of a document began.
+    #[serde(rename = "document.begun")]
+    DocumentBegun,
+    /// All of a document came in, is what was declared, and may be named in messages.
+    #[serde(rename = "document.stored")]
+    DocumentStored,
+    /// A document is held: the scanner found something, or could not look.
+    #[serde(rename = "document.held")]
+    DocumentHeld,
+    /// A document was refused after it came in; its bytes are removed.
+    #[serde(rename = "document.refused")]
+    DocumentRefused,
+    /// An upload that was not finished in time was given up; its bytes are removed.
+    #[serde(rename = "document.abandoned")]
+    DocumentAbandoned,
+    /// A message that waited for the scanner was taken up again.
+    #[serde(rename = "message.retaken")]
+    MessageRetaken,
     /// Somebody looked at the board.
     #[serde(rename = "board.viewed")]
     BoardViewed,
@@ -118,7 +136,8 @@ pub enum EventKind {
 pub struct Actor {
     /// The organisation, or `gateway` for the gateway itself.
     pub organisation: String,
-    /// How it authenticated: `mutual-tls`, `local` or `gateway`.
+    /// How it authenticated: `mutual-tls`, `mesh` (by its mailbox, to MESH), `folder`,
+    /// `local` or `gateway`.
     pub method: String,
     /// The SHA-256 fingerprint of the certificate's public key, in hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -146,6 +165,12 @@ impl Actor {
     /// An operator at the machine's own command line.
     pub fn local() -> Self {
         Self { method: "local".to_owned(), ..Self::gateway() }
+    }
+
+    /// Whoever may write to the folder that the operator gave an organisation.
+    pub fn folder(organisation: &OrganisationCode) -> Self {
+        let organisation = organisation.to_string();
+        Self { organisation, method: "folder".to_owned(), ..Self::gateway() }
     }
 }
 
@@ -275,13 +300,7 @@ impl SubjectKey {
 
     /// From sixty-four hexadecimal digits.
     pub fn from_hex(text: &str) -> Option<Self> {
-        let digits: Vec<u32> = text.chars().map(|c| c.to_digit(16)).collect::<Option<_>>()?;
-        let bytes = digits.chunks_exact(2).filter_map(|pair| match pair {
-            [high, low] => u8::try_from(high * 16 + low).ok(),
-            _ => None,
-        });
-        let bytes: Vec<u8> = bytes.collect();
-        (digits.len() == 64).then(|| bytes.try_into().ok().map(Self)).flatten()
+        crate::entropy::from_hex(text).map(Self)
     }
 }
 

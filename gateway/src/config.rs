@@ -13,6 +13,9 @@
 //! Limits: a configuration file is at most 1 MiB. Environment variables are not read at all.
 
 mod document;
+mod folders;
+mod mesh;
+mod documents;
 mod partners;
 
 use std::net::SocketAddr;
@@ -25,6 +28,10 @@ use serde::Deserialize;
 
 use document::{Document, Step};
 
+pub use folders::Watch;
+pub use mesh::MeshSection;
+pub(crate) use partners::mllp_address;
+pub use documents::{DocumentsSection, KeepingSection, S3Section, ScannerAddress};
 pub use partners::{Partner, Partners, Pin};
 
 /// Everything in `ehc-gateway.toml`, with paths resolved and defaults filled in.
@@ -42,8 +49,14 @@ pub struct Config {
     pub files: FilesSection,
     /// How deliveries are attempted.
     pub delivery: DeliverySection,
+    /// This gateway's own mailbox on NHS MESH, when it has one.
+    pub mesh: Option<MeshSection>,
+    /// Where large documents are kept, and which are accepted.
+    pub documents: DocumentsSection,
     /// What is written about the gateway's own work.
     pub log: LogSection,
+    /// Where HL7 v2 comes in, if it does.
+    pub mllp: Option<MllpSection>,
     document: Document,
 }
 
@@ -162,6 +175,23 @@ pub struct DeliverySection {
     pub lease_seconds: NonZeroU32,
 }
 
+/// `[mllp]`: the listener for HL7 v2 over MLLP. Absent, there is none.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MllpSection {
+    /// Where it listens: mutual TLS only.
+    pub listen: SocketAddr,
+    /// Take TLS 1.2 as well as 1.3.
+    #[serde(default)]
+    pub allow_tls12: bool,
+    /// How long a connection may be silent between messages.
+    #[serde(default = "default_idle_timeout_seconds")]
+    pub idle_timeout_seconds: NonZeroU32,
+    /// How long one message may take from its first byte to its last.
+    #[serde(default = "default_frame_timeout_seconds")]
+    pub frame_timeout_seconds: NonZeroU32,
+}
+
 /// `[log]`: what is written about the gateway's own work.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -253,9 +283,16 @@ impl Config {
         for (setting, path) in optional {
             named.extend(path.iter().map(|path| ("files", setting, path.as_path(), false)));
         }
+        if let Some(mesh) = &self.mesh {
+            named.extend(
+                mesh.files()
+                    .map(|(setting, path, secret)| ("mesh", setting, path.as_path(), secret)),
+            );
+        }
         if let StoreSection::Postgres { url_file } = &self.store {
             named.push(("store", "url_file", url_file, true));
         }
+        named.extend(self.documents.secret().map(|path| ("documents", "s3", path, true)));
         named
             .into_iter()
             .filter_map(|(section, setting, path, secret)| {
@@ -280,12 +317,15 @@ impl Config {
         let raw: Raw = document.parse()?;
         let mut config = Self {
             store: raw.store.checked(&raw.gateway.data_dir, &document)?,
+            documents: raw.documents.checked(&raw.gateway.data_dir, &document)?,
             gateway: raw.gateway,
             tls: raw.tls,
             keys: raw.keys,
             files: raw.files,
             delivery: raw.delivery,
+            mesh: raw.mesh,
             log: raw.log,
+            mllp: raw.mllp,
             document,
         };
         config.check()?;
@@ -311,6 +351,15 @@ impl Config {
             let problem = "admin_listen has the same port as listen";
             return wrong("gateway", "admin_listen", problem, "give it a port of its own");
         }
+        if let Some(mllp) = &self.mllp
+            && mllp.listen.port() != 0
+            && [self.gateway.listen, self.gateway.admin_listen]
+                .iter()
+                .any(|other| other.port() == mllp.listen.port())
+        {
+            let problem = "listen has the same port as another listener";
+            return wrong("mllp", "listen", problem, "give it a port of its own, for example 2575");
+        }
         let delivery = &self.delivery;
         let attempt =
             delivery.connect_timeout_seconds.saturating_add(delivery.send_timeout_seconds.get());
@@ -318,6 +367,9 @@ impl Config {
             let problem = "lease_seconds is not longer than one attempt, so two workers could send";
             let fix = format!("use more than {attempt} seconds (both timeouts together)");
             return wrong("delivery", "lease_seconds", problem, &fix);
+        }
+        if let Some((setting, problem, fix)) = self.mesh.as_ref().and_then(MeshSection::fault) {
+            return wrong("mesh", setting, problem, fix);
         }
         Ok(())
     }
@@ -346,6 +398,8 @@ impl Config {
             .into_iter()
             .chain(self.tls.revocation_lists.iter_mut())
             .chain(optional.into_iter().flatten())
+            .chain(self.mesh.iter_mut().flat_map(MeshSection::paths))
+            .chain(self.documents.paths())
             .for_each(|path| *path = folder.join(&path));
     }
 }
@@ -382,7 +436,13 @@ struct Raw {
     #[serde(default)]
     delivery: DeliverySection,
     #[serde(default)]
+    mesh: Option<MeshSection>,
+    #[serde(default)]
+    documents: documents::RawDocuments,
+    #[serde(default)]
     log: LogSection,
+    #[serde(default)]
+    mllp: Option<MllpSection>,
 }
 
 #[derive(Default, Deserialize)]
@@ -487,6 +547,14 @@ fn default_request_timeout_seconds() -> NonZeroU32 {
 
 fn default_drain_timeout_seconds() -> NonZeroU32 {
     NonZeroU32::MIN.saturating_add(19)
+}
+
+fn default_idle_timeout_seconds() -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add(599)
+}
+
+fn default_frame_timeout_seconds() -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add(59)
 }
 
 fn default_reload_seconds() -> NonZeroU32 {

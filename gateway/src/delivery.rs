@@ -1,13 +1,18 @@
 //! How things leave: a parcel, addressed by what was opened, and the carriers.
 //!
 //! A [`Parcel`] is made from `Opened` alone, so its recipient is the one the release named; it
-//! cannot be re-addressed. Two carriers exist: *collect* (the inbox, served by `api`) and *HTTPS
-//! push*. This module must never know the store, the rules or the keys.
+//! cannot be re-addressed. The carriers: *collect* (the inbox, served by `api`), [`https`] push,
+//! [`fhir_message`], [`mllp`] for HL7 v2, [`mesh`] and a drop [`folder`]. This module must never
+//! know the store, the rules or the keys.
 
+pub mod fhir_message;
+pub mod folder;
 pub mod https;
+pub mod mesh;
+pub mod mllp;
 
 use adapters::{Format, Outbound, WriteError};
-use schemas::{OrganisationCode, PersonalBytes};
+use schemas::{MessageType, OrganisationCode, PersonalBytes};
 
 use crate::queue::DeliveryId;
 use crate::vault::Opened;
@@ -17,12 +22,20 @@ use crate::vault::Opened;
 pub struct Carriers {
     /// HTTPS push.
     pub https: https::HttpsCarrier,
+    /// FHIR messages.
+    pub fhir: fhir_message::FhirCarrier,
+    /// Mailboxes on NHS MESH.
+    pub mesh: mesh::MeshCarrier,
+    /// A folder that the recipient's job reads.
+    pub folder: folder::FolderCarrier,
 }
 
 impl Carriers {
     /// Says that certificates, authorities or lists have changed: connections are made again.
     pub fn renew(&self) {
         self.https.renew();
+        self.fhir.renew();
+        self.mesh.renew();
     }
 }
 
@@ -31,9 +44,29 @@ impl Carriers {
 pub struct Parcel {
     delivery: DeliveryId,
     recipient: OrganisationCode,
+    kind: MessageType,
+    format: Option<Format>,
     media_type: String,
     file_name: Option<String>,
     body: PersonalBytes,
+    documents: Option<Vec<Document>>,
+}
+
+/// A document that travels beside the body of a parcel.
+#[derive(Debug)]
+pub struct Document {
+    /// A name that says nothing about anybody: `document-1.pdf`.
+    pub name: String,
+    /// What the sender said it is.
+    pub media_type: String,
+    content: PersonalBytes,
+}
+
+impl Document {
+    /// The content. For the recipient's folder, and its hash for the manifest.
+    pub fn expose_content(&self) -> &[u8] {
+        self.content.expose()
+    }
 }
 
 /// Why a push did not end well; the type decides what happens next. No content.
@@ -61,10 +94,26 @@ impl Parcel {
         Ok(Self {
             delivery: opened.delivery(),
             recipient: opened.recipient().clone(),
+            kind: opened.record().message().kind,
+            format: Some(format),
             media_type: format.media_type().to_owned(),
             file_name: None,
             body: PersonalBytes::new(body),
+            documents: None,
         })
+    }
+
+    /// The same with the record's documents beside the body, for carriers that have a place for
+    /// them. What was opened is the record that the body was written from.
+    #[must_use]
+    pub fn enclosing_documents(self, opened: &Opened) -> Self {
+        let documents = opened.record().attachments().iter().enumerate();
+        let documents = documents.map(|(index, attachment)| Document {
+            name: adapters::document_file_name(index, &attachment.media_type),
+            media_type: attachment.media_type.clone(),
+            content: attachment.content.clone(),
+        });
+        Self { documents: Some(documents.collect()), ..self }
     }
 
     /// One document of what was opened.
@@ -73,9 +122,12 @@ impl Parcel {
         Some(Self {
             delivery: opened.delivery(),
             recipient: opened.recipient().clone(),
+            kind: opened.record().message().kind,
+            format: None,
             media_type: document.media_type.clone(),
             file_name: Some(format!("document-{}", index + 1)),
             body: document.content.clone(),
+            documents: None,
         })
     }
 
@@ -87,6 +139,21 @@ impl Parcel {
     /// For whom it was opened.
     pub fn recipient(&self) -> &OrganisationCode {
         &self.recipient
+    }
+
+    /// What type of message it is, or comes from.
+    pub fn kind(&self) -> MessageType {
+        self.kind
+    }
+
+    /// The format of the body; `None` for a document on its own.
+    pub fn format(&self) -> Option<Format> {
+        self.format
+    }
+
+    /// The documents beside the body; `None` when they were not enclosed.
+    pub fn documents(&self) -> Option<&[Document]> {
+        self.documents.as_deref()
     }
 
     /// The media type of the body.

@@ -68,6 +68,48 @@ impl Entropy for SeededEntropy {
     }
 }
 
+/// SHA-256 of bytes that go by, for modules that may not name ring themselves.
+pub struct Sha256(ring::digest::Context);
+
+impl Default for Sha256 {
+    fn default() -> Self {
+        Self(ring::digest::Context::new(&ring::digest::SHA256))
+    }
+}
+
+impl Sha256 {
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all that was taken.
+    pub fn finish(self) -> [u8; 32] {
+        let mut hash = [0u8; 32];
+        for (byte, hashed) in hash.iter_mut().zip(self.0.finish().as_ref()) {
+            *byte = *hashed;
+        }
+        hash
+    }
+}
+
+impl std::fmt::Debug for Sha256 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sha256(hidden)")
+    }
+}
+
+/// Thirty-two bytes from sixty-four hexadecimal digits.
+pub fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let digits: Vec<u32> = text.chars().map(|c| c.to_digit(16)).collect::<Option<_>>()?;
+    let bytes = digits.chunks_exact(2).filter_map(|pair| match pair {
+        [high, low] => u8::try_from(high * 16 + low).ok(),
+        _ => None,
+    });
+    let bytes: Vec<u8> = bytes.collect();
+    (digits.len() == 64).then(|| bytes.try_into().ok()).flatten()
+}
+
 /// SHA-256 of public bytes: pins, fingerprints, "did this file change". For modules that may not
 /// name ring themselves.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
@@ -77,6 +119,16 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
         *byte = *hashed;
     }
     hash
+}
+
+/// HMAC-SHA256 under a key that others share with us, for the tokens that NHS MESH asks for.
+pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key);
+    let mut mac = [0u8; 32];
+    for (byte, signed) in mac.iter_mut().zip(ring::hmac::sign(&key, message).as_ref()) {
+        *byte = *signed;
+    }
+    mac
 }
 
 /// Bytes as lower-case hexadecimal digits.
@@ -93,3 +145,6 @@ pub fn hex(bytes: &[u8]) -> String {
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&sha256(bytes))
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,11 +9,14 @@
 //! - [`audit`], [`receipt`], [`verification`]: the provable log, what is signed, and the proof.
 //! - [`intake`]: how bytes come in other than through the API.
 //! - [`queue`], [`delivery`]: deliveries, legs, leases, the worker, and how parcels leave.
+//! - [`documents`]: documents of any size, uploaded apart from their message.
 //! - [`board`], [`journey`]: what people look at, and what they decide about what is held.
 //! - [`api`]: the partner API, from one table of routes.
 //! - [`tls`], [`peer`], [`pki`]: who is calling, and practice certificates.
 //! - [`config`], [`app`], [`serving`], [`telemetry`], [`commands`]: put together and run.
+//! - [`mllp`]: how HL7 v2 messages are framed on a connection.
 //! - [`clock`], [`entropy`], [`secret_file`]: time, randomness and secrets, from outside.
+//! - [`whole_file`]: files that are there whole or not at all.
 //! - [`practice`]: a whole made-up world for the demo, the benchmark and the tests.
 
 pub mod api;
@@ -25,9 +28,11 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod delivery;
+pub mod documents;
 pub mod entropy;
 pub mod intake;
 pub mod journey;
+pub mod mllp;
 pub mod peer;
 pub mod pipeline;
 pub mod pki;
@@ -41,3 +46,4 @@ pub mod telemetry;
 pub mod tls;
 pub mod vault;
 pub mod verification;
+pub mod whole_file;

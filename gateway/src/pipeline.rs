@@ -9,9 +9,12 @@
 //! What each step does lives in its own module; this file only says them in order. It must never
 //! know HTTP, SQL, keys or certificates.
 
+mod acknowledged;
 mod admission;
 mod answer;
+mod arriving;
 mod consent;
+mod documents;
 mod outcome;
 mod sending;
 
@@ -29,8 +32,10 @@ use crate::store::{Change, NewQuarantine, StoreError, Write};
 use crate::vault::{BlobKind, VaultError};
 use admission::Mode;
 
+pub use arriving::NOT_SCANNED;
+pub use documents::{Apart, CollectedDocument, Leaving, Stopped, collect_document};
 pub use outcome::{Answer, Preview};
-pub use sending::{CollectError, Collected, Part, collect, dispatch};
+pub use sending::{CollectError, Collected, collect, dispatch};
 
 /// Who sends: an authenticated organisation, and for the log, how it was authenticated.
 #[derive(Debug, Clone)]
@@ -117,6 +122,7 @@ pub async fn receive(app: &App, sender: &Sender, raw: RawMessage) -> Result<Answ
     // XML is one message, or an extract whose records stand each on its own like rows.
     let several = raw.format == adapters::Format::Xml && reading.items.len() != 1;
     let one_message = !raw.format.is_tabular() && !several;
+    batch.format = one_message.then_some(raw.format);
     for item in reading.items {
         batch.take(item).await?;
     }

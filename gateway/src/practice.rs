@@ -8,6 +8,9 @@
 
 pub mod client;
 mod endpoint;
+pub mod mailbox;
+pub mod mllp;
+pub mod folders;
 pub mod people;
 pub mod postgres;
 
@@ -107,6 +110,9 @@ pub enum PracticeError {
     /// A client.
     #[error("a partner's client could not be made")]
     Client(#[from] reqwest::Error),
+    /// A mailbox.
+    #[error("a mailbox could not be opened")]
+    Mesh(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A name in this file is wrong.
     #[error("{0} is not an organisation code")]
     Code(&'static str),
@@ -121,6 +127,7 @@ pub struct Stage {
     address: SocketAddr,
     admin: SocketAddr,
     endpoint: SocketAddr,
+    mllp: SocketAddr,
 }
 
 /// A practice world that runs.
@@ -146,9 +153,10 @@ impl Stage {
         practice.write(&plan.dir.join("pki"))?;
         let keys = plan.dir.join("keys");
         KeyFiles::in_folder(&keys).make(&SystemEntropy::default()).map_err(PracticeError::Keys)?;
-        let [address, admin, endpoint] = [free_port()?, free_port()?, free_port()?];
+        let [address, admin] = [free_port()?, free_port()?];
+        let [endpoint, mllp] = [free_port()?, free_port()?];
         let config = plan.dir.join("ehc-gateway.toml");
-        let stage = Self { plan, practice, config, address, admin, endpoint };
+        let stage = Self { plan, practice, config, address, admin, endpoint, mllp };
         stage.write_files()?;
         Ok(stage)
     }
@@ -167,6 +175,20 @@ impl Stage {
     pub fn caller(&self, name: &str) -> Result<Caller, PracticeError> {
         let code = MEMBERS.iter().find(|(member, _)| *member == name).map_or("", |(_, code)| code);
         self.caller_from(code, &self.plan.dir.join("pki/partners").join(name))
+    }
+
+    /// Has the community trust reached by FHIR messages to its own `$process-message` instead of
+    /// by a plain push, in this format; from the next start of the gateway on.
+    pub fn send_fhir_messages(&self, format: Format) -> Result<(), PracticeError> {
+        let mut partners = self.partners()?;
+        for partner in &mut partners {
+            if partner.carrier == CarrierKind::HttpsPush {
+                partner.carrier = CarrierKind::FhirMessage;
+                partner.format = format;
+                partner.endpoint = Some(format!("https://{}/fhir/$process-message", self.endpoint));
+            }
+        }
+        write(&self.plan.dir.join("partners.toml"), &partners_file(partners)?)
     }
 
     /// Callers with one fault each, by the fault's name.
@@ -204,18 +226,11 @@ impl Stage {
     fn gateway_as_partner(&self) -> Result<Partner, PracticeError> {
         let pin = self.practice.gateway().pin();
         Ok(Partner {
-            organisation: organisation(GATEWAY)?,
-            name: "Practice gateway".to_owned(),
-            roles: [Role::Operator].into(),
-            pins: [pin].into(),
-            format: Format::Json,
-            mapping: None,
             carrier: CarrierKind::HttpsPush,
             endpoint: Some(format!("https://{}", self.address)),
             server_pins: [pin].into(),
-            feed: adapters::feed::Feed::default(),
             require_hybrid: true,
-            enabled: true,
+            ..Partner::new(organisation(GATEWAY)?, "Practice gateway", Role::Operator, pin)
         })
     }
 
@@ -232,35 +247,30 @@ impl Stage {
         let config = CONFIG
             .replace("{address}", &self.address.to_string())
             .replace("{admin}", &self.admin.to_string())
+            .replace("{mllp}", &self.mllp.to_string())
             .replace("{store}", &store);
         write(&self.config, &config)?;
         write(&dir.join("agreements.toml"), AGREEMENTS)?;
         write(&dir.join("routing.toml"), ROUTING)?;
-        write(&dir.join("partners.toml"), &self.partners_text()?)
+        write(&dir.join("partners.toml"), &partners_file(self.partners()?)?)
     }
 
-    fn partners_text(&self) -> Result<String, PracticeError> {
+    fn partners(&self) -> Result<Vec<Partner>, PracticeError> {
         let mut partners = Vec::new();
         for (name, code) in MEMBERS {
             let minted = self.practice.partner(name)?;
             let (title, role, format) = describe(code);
             let pushed = code == Trust::Community.code();
             partners.push(Partner {
-                organisation: organisation(code)?,
-                name: title.to_owned(),
-                roles: [role].into(),
-                pins: [minted.client.pin()].into(),
                 format,
                 mapping: (code == "334").then(|| "liquidlogic-ehc-advice-request".to_owned()),
                 carrier: if pushed { CarrierKind::HttpsPush } else { CarrierKind::Collect },
                 endpoint: pushed.then(|| format!("https://{}/inbox", self.endpoint)),
                 server_pins: pushed.then(|| minted.server.pin()).into_iter().collect(),
-                feed: adapters::feed::Feed::default(),
-                require_hybrid: false,
-                enabled: true,
+                ..Partner::new(organisation(code)?, title, role, minted.client.pin())
             });
         }
-        partners_file(partners)
+        Ok(partners)
     }
 }
 
@@ -314,6 +324,35 @@ impl Cast {
     /// Where the gateway listens.
     pub fn address(&self) -> SocketAddr {
         self.stage.address
+    }
+
+    /// The files it runs on.
+    pub fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// Changes a partner's entry in the partners file, and waits until it is in force.
+    pub async fn change_partner(
+        &self,
+        code: &'static str,
+        change: impl FnOnce(&mut Partner),
+    ) -> Result<(), PracticeError> {
+        let app = self.app();
+        let code = organisation(code)?;
+        let mut partners: Vec<Partner> = app.peers.partners().iter().cloned().collect();
+        let mut changed = None;
+        if let Some(partner) = partners.iter_mut().find(|partner| partner.organisation == code) {
+            change(partner);
+            changed = Some(partner.clone());
+        }
+        write(&self.stage.plan.dir.join("partners.toml"), &partners_file(partners)?)?;
+        for _ in 0..RELOAD_STEPS {
+            if app.peers.partners().by_organisation(&code).cloned() == changed {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        Err(PracticeError::Code("a partner that was changed"))
     }
 
     /// Where health and metrics are.
@@ -447,6 +486,8 @@ const GATEWAY: &str = "EHCGW";
 const FIRST_PORT: u16 = 10_000;
 const PORTS: u16 = 20_000;
 const PORTS_TRIED: usize = 50;
+/// How often it is looked whether a changed file is in force: ten seconds, ten reloads.
+const RELOAD_STEPS: usize = 400;
 /// Long enough for the demo's weeks to pass.
 const VALID_DAYS: u32 = 180;
 
@@ -466,6 +507,9 @@ key = "pki/gateway/key.pem"
 client_authorities = "pki/authority/certificate.pem"
 revocation_lists = ["pki/authority/revoked.pem"]
 reload_seconds = 1
+
+[mllp]
+listen = "{mllp}"
 
 [store]
 {store}

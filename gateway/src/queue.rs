@@ -57,6 +57,15 @@ pub enum CarrierKind {
     DropFolder,
 }
 
+impl CarrierKind {
+    /// Whether the recipient tells a second copy of a delivery by the delivery's id, so that
+    /// sending again after an unknown outcome is safe (ADR 0006). Every POST to a mailbox makes a
+    /// new message, and whoever collects it cannot be relied on to compare local ids.
+    pub fn tells_copies_apart(self) -> bool {
+        self != Self::Mesh
+    }
+}
+
 /// Where a delivery stands. Stored by name; a delivery is in exactly one state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -15,7 +15,9 @@ use crate::app::{App, AppError};
 use crate::audit::{Actor, Event, EventKind};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::documents::caretaker;
 use crate::entropy::Entropy;
+use crate::intake;
 use crate::queue::worker;
 use crate::store::{Change, Write};
 use crate::tls::{self, Limits, ServerTls, TrustChange, TrustNews};
@@ -26,6 +28,7 @@ pub struct Running {
     app: Arc<App>,
     address: SocketAddr,
     admin: SocketAddr,
+    mllp: Option<SocketAddr>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -57,10 +60,12 @@ pub async fn start(
     let (listen, admin_listen) = (config.gateway.listen, config.gateway.admin_listen);
     let partners_file = Some(config.files.partners.clone());
     let settings = config.tls.clone();
+    let mllp = config.mllp.clone();
+    let allow_tls12 = mllp.as_ref().is_some_and(|mllp| mllp.allow_tls12);
     let app = Arc::new(App::open(config, Arc::clone(&clock), entropy).await?);
     let peers = Arc::clone(&app.peers);
     let tls = ServerTls::load(&settings, partners_file, peers, clock).map_err(AppError::from)?;
-    let tls = Arc::new(tls);
+    let tls = Arc::new(tls.with_tls12_for_streams(allow_tls12).map_err(AppError::from)?);
     record_start(&app).await?;
 
     let (listener, address) = bind(listen).await?;
@@ -82,12 +87,32 @@ pub async fn start(
             tracing::error!(%error, "the operator's listener failed");
         }
     });
+    let mllp = match mllp {
+        Some(settings) => {
+            let (listener, address) = bind(settings.listen).await?;
+            let served = (Arc::clone(&app), Arc::clone(&tls));
+            tasks.spawn(intake::mllp::serve(served, listener, (limits, settings), stop.clone()));
+            Some(address)
+        }
+        None => None,
+    };
     tasks.spawn(worker::run(Arc::clone(&app), stop.clone()));
+    tasks.spawn(intake::mesh::run(Arc::clone(&app), stop.clone()));
+    tasks.spawn(caretaker::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(watch_trust(Arc::clone(&app), Arc::clone(&tls), stop.clone()));
     tasks.spawn(write_down_refusals(Arc::clone(&app), tls, stop.clone()));
+    for partner in app.peers.partners().iter() {
+        let who = partner.organisation.clone();
+        if partner.watch.is_some() {
+            tasks.spawn(intake::folder::run(Arc::clone(&app), who.clone(), stop.clone()));
+        }
+        if partner.folder.is_some() {
+            tasks.spawn(intake::acknowledgements::run(Arc::clone(&app), who, stop.clone()));
+        }
+    }
     tasks.close();
     tracing::info!(%address, %admin, engine = app.store.engine_name(), "serving on {address}");
-    Ok(Running { app, address, admin, stop, tasks })
+    Ok(Running { app, address, admin, mllp, stop, tasks })
 }
 
 impl Running {
@@ -104,6 +129,11 @@ impl Running {
     /// Where health and metrics are.
     pub fn admin_address(&self) -> SocketAddr {
         self.admin
+    }
+
+    /// Where HL7 v2 comes in, if it does.
+    pub fn mllp_address(&self) -> Option<SocketAddr> {
+        self.mllp
     }
 
     /// Stops taking requests, finishes what has begun, and closes the store.

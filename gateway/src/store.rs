@@ -21,6 +21,7 @@ mod connection;
 mod consents;
 mod counts;
 mod deliveries;
+mod documents;
 mod engine;
 mod error;
 mod legs;
@@ -48,13 +49,14 @@ use signal::Signal;
 use subjects::SubjectLocks;
 
 pub use change::{
-    Change, NewConsent, NewDelivery, NewLeg, NewQuarantine, NewRecord, NewSubmission, Settlement,
+    Change, DocumentFound, NewConsent, NewDelivery, NewDocument, NewLeg, NewQuarantine, NewRecord, NewSubmission, Settlement,
     Write,
 };
 pub use commit::{Committed, Traffic};
 pub use connection::{DatabaseUrl, StoreLocation};
 pub use counts::Counts;
 pub use deliveries::InboxPlace;
+pub use documents::{HeldMessage, StoredUpload};
 pub use error::{Fault, StoreError};
 pub use legs::{BoardFilter, BoardLine, BoardPlace};
 pub use log::{AuditRow, Head, StoredCheckpoint};

@@ -12,6 +12,7 @@ use metrics_exporter_prometheus::{
 };
 use schemas::OrganisationCode;
 
+use crate::intake::report::FileOutcome;
 use crate::store::Counts;
 
 /// The metrics of one gateway; not a global, so that tests can run several side by side.
@@ -63,6 +64,40 @@ impl Metrics {
         self.recorder.register_counter(&key, &METADATA).increment(1);
     }
 
+    /// A message over MLLP was answered: with an acknowledgement of this code, or with none.
+    pub fn mllp_message(&self, organisation: &OrganisationCode, answer: &'static str) {
+        let labels = vec![
+            Label::new("organisation", organisation.to_string()),
+            Label::new("answer", answer),
+        ];
+        let key = Key::from_parts("ehc_mllp_messages_total", labels);
+        self.recorder.register_counter(&key, &METADATA).increment(1);
+    }
+
+    /// A message in our MESH mailbox was dealt with, in this way.
+    pub fn mesh(&self, outcome: &'static str) {
+        let key = Key::from_parts("ehc_mesh_messages_total", vec![Label::new("outcome", outcome)]);
+        self.recorder.register_counter(&key, &METADATA).increment(1);
+    }
+
+    /// A file that was picked up from a watched folder is done with.
+    pub fn watched_file(&self, organisation: &OrganisationCode, outcome: FileOutcome) {
+        let labels = vec![
+            Label::new("organisation", organisation.to_string()),
+            Label::new("outcome", name_of(outcome)),
+        ];
+        let key = Key::from_parts("ehc_watched_files_total", labels);
+        self.recorder.register_counter(&key, &METADATA).increment(1);
+    }
+
+    /// How many files lie in a watched folder, complete or not.
+    pub fn watched_waiting(&self, organisation: &OrganisationCode, count: usize) {
+        let labels = vec![Label::new("organisation", organisation.to_string())];
+        let key = Key::from_parts("ehc_watched_files_waiting", labels);
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.recorder.register_gauge(&key, &METADATA).set(gauge(count));
+    }
+
     /// Connections were refused in the handshake.
     pub fn refused_connections(&self, reason: &str, count: u64) {
         let labels = vec![Label::new("reason", reason.to_owned())];
@@ -107,6 +142,21 @@ impl Metrics {
             text("ehc_submissions_total"),
             None,
             about("Submissions answered, by organisation and status."),
+        );
+        self.recorder.describe_counter(
+            text("ehc_mllp_messages_total"),
+            None,
+            about("HL7 v2 messages answered over MLLP, by organisation and acknowledgement."),
+        );
+        self.recorder.describe_counter(
+            text("ehc_watched_files_total"),
+            None,
+            about("Files picked up from watched folders, by organisation and outcome."),
+        );
+        self.recorder.describe_gauge(
+            text("ehc_watched_files_waiting"),
+            None,
+            about("Files that lie in a watched folder, complete or not."),
         );
         self.recorder.describe_gauge(text("ehc_deliveries"), None, about("Deliveries by state."));
         self.recorder.describe_gauge(

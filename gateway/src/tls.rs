@@ -2,20 +2,23 @@
 //!
 //! Owns: the cryptographic provider, server and client configurations, the second look at every
 //! certificate, revocation, reload, and the accept loop that lets nobody speak HTTP before it is
-//! known who they are. TLS 1.3 only; a client certificate always; the hybrid post-quantum group
+//! known who they are. TLS 1.3 only, but 1.2 where MLLP is configured to allow it; a client
+//! certificate always; the hybrid post-quantum group
 //! X25519MLKEM768 first; no tickets, no resumption, no early data.
 //!
 //! Must never know: records, routes, or what a peer may do.
 //!
 //! Use: `ServerTls::load(..)?`, then `serve(listener, tls, router, limits, shutdown)` beside
-//! `tls.watch(..)`. For a push, `client_config(&config.tls, partner, clock)?`.
+//! `tls.watch(..)`. For a push, `client_config(&config.tls, partner, clock)?`. Protocols other than
+//! HTTP: `serve_streams(..)` and `connect(..)`.
 //!
 //! Limits: revocation is by list (CRL) only, never by asking a responder: nothing phones home. A
 //! revoked certificate stops within one reload interval, on open connections too. Not supported:
-//! TLS 1.2, because no partner of today's journeys needs it.
+//! TLS 1.2 for the API and for pushes over HTTPS, because no partner of today's journeys needs it.
 
 mod listener;
 mod material;
+mod mesh;
 mod refusals;
 mod reload;
 mod verifier;
@@ -28,8 +31,11 @@ use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs, ring};
 use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::time_provider::TimeProvider;
-use rustls::{ClientConfig, NamedGroup, RootCertStore, ServerConfig};
-use rustls_pki_types::{CertificateDer, UnixTime};
+use rustls::{ClientConfig, NamedGroup, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use crate::clock::Clock;
 use crate::config::{ConfigError, Partner, TlsSection};
@@ -39,7 +45,8 @@ use material::Material;
 use reload::Fingerprints;
 use verifier::{EndpointVerifier, PartnerVerifier};
 
-pub use listener::{Limits, Served, serve};
+pub use listener::{Connection, Limits, NoLonger, Served, serve, serve_streams};
+pub use mesh::mesh_client_config;
 pub use refusals::{Refusal, Refusals};
 pub use reload::{Prepared, TrustChange, TrustNews};
 
@@ -52,6 +59,7 @@ pub struct ServerTls {
     clock: Arc<dyn Clock>,
     live: ArcSwap<Live>,
     refusals: Refusals,
+    allow_tls12: bool,
 }
 
 /// The certificate a connection was verified with. Made here, after the handshake, and nowhere else.
@@ -140,7 +148,7 @@ impl ServerTls {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, TlsError> {
         let material = Material::read(settings)?;
-        let live = Live::build(&material, settings, &peers, &clock, 0)?;
+        let live = Live::build(&material, settings, &peers, &clock, (false, 0))?;
         let fingerprints = Fingerprints::before_partners(&material);
         Ok(Self {
             live: ArcSwap::from_pointee(Live { fingerprints, ..live }),
@@ -149,7 +157,21 @@ impl ServerTls {
             peers,
             clock,
             refusals: Refusals::default(),
+            allow_tls12: false,
         })
+    }
+
+    /// Lets listeners that do not speak HTTP take TLS 1.2 as well, for partners' engines that know
+    /// nothing newer. Never the listener of the API.
+    pub fn with_tls12_for_streams(self, allow: bool) -> Result<Self, TlsError> {
+        if !allow {
+            return Ok(self);
+        }
+        let material = Material::read(&self.settings)?;
+        let live = Live::build(&material, &self.settings, &self.peers, &self.clock, (true, 0))?;
+        let fingerprints = Fingerprints::before_partners(&material);
+        self.live.store(Arc::new(Live { fingerprints, ..live }));
+        Ok(Self { allow_tls12: true, ..self })
     }
 
     /// Whose connection this still is: the whole chain, revocation included, and the partner.
@@ -233,6 +255,15 @@ pub fn client_config(
     partner: &Partner,
     clock: Arc<dyn Clock>,
 ) -> Result<ClientConfig, TlsError> {
+    partner_config(settings, partner, clock, versions(false))
+}
+
+fn partner_config(
+    settings: &TlsSection,
+    partner: &Partner,
+    clock: Arc<dyn Clock>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Result<ClientConfig, TlsError> {
     let material = Material::read(settings)?;
     let provider = provider(settings.require_hybrid || partner.require_hybrid);
     let chain = material.endpoint_verifier(&provider)?;
@@ -240,7 +271,7 @@ pub fn client_config(
     let verifier = EndpointVerifier::new(chain, organisation, partner.server_pins.clone());
     let time: Arc<dyn TimeProvider> = Arc::new(ClockTime(clock));
     let mut config = ClientConfig::builder_with_details(provider, time)
-        .with_protocol_versions(&[&rustls::version::TLS13])
+        .with_protocol_versions(versions)
         .map_err(|error| TlsError::Settings(error.to_string()))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
@@ -248,14 +279,55 @@ pub fn client_config(
         .map_err(|source| TlsError::Certificate { file: settings.certificate.clone(), source })?;
     config.resumption = rustls::client::Resumption::disabled();
     config.enable_early_data = false;
+    config.require_ems = true;
     config.alpn_protocols = vec![ALPN.to_vec()];
     Ok(config)
+}
+
+/// Connects to a partner's own endpoint that speaks something other than HTTP: our certificate,
+/// its keys, its organisation, and nobody else. TLS 1.2 only where the partner's entry allows it.
+pub async fn connect(
+    settings: &TlsSection,
+    partner: &Partner,
+    clock: Arc<dyn Clock>,
+    (host, port): (&str, u16),
+) -> Result<impl AsyncRead + AsyncWrite + Unpin + Send + use<>, ConnectError> {
+    let mut config = partner_config(settings, partner, clock, versions(partner.allow_tls12))?;
+    config.alpn_protocols.clear();
+    let name = ServerName::try_from(host.to_owned()).or(Err(ConnectError::Name))?;
+    let socket = TcpStream::connect((host, port)).await?;
+    // A failure only costs latency.
+    let _ = socket.set_nodelay(true);
+    Ok(TlsConnector::from(Arc::new(config)).connect(name, socket).await?)
+}
+
+/// Why a partner's endpoint could not be reached.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Our own files.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The endpoint's name.
+    #[error("the endpoint's name is not one that a certificate can have")]
+    Name,
+    /// The network, or the handshake.
+    #[error("the endpoint could not be reached, or is not the partner's")]
+    Io(#[from] std::io::Error),
+}
+
+/// The protocol versions that are offered.
+fn versions(allow_tls12: bool) -> &'static [&'static SupportedProtocolVersion] {
+    const NEW: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
+    const BOTH: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
+    if allow_tls12 { BOTH } else { NEW }
 }
 
 /// One generation of what the listener presents and asks for.
 #[derive(Debug)]
 struct Live {
     config: Arc<ServerConfig>,
+    /// For listeners that do not speak HTTP.
+    streams: Arc<ServerConfig>,
     verifier: Arc<PartnerVerifier>,
     fingerprints: Fingerprints,
     number: u64,
@@ -268,28 +340,45 @@ impl Live {
         settings: &TlsSection,
         peers: &Arc<Peers>,
         clock: &Arc<dyn Clock>,
-        number: u64,
+        (allow_tls12, number): (bool, u64),
     ) -> Result<Self, TlsError> {
         let provider = provider(settings.require_hybrid);
         let chain = material.client_verifier(&provider)?;
         let verifier = Arc::new(PartnerVerifier::new(chain, Arc::clone(peers)));
-        let time: Arc<dyn TimeProvider> = Arc::new(ClockTime(Arc::clone(clock)));
-        let mut config = ServerConfig::builder_with_details(provider, time)
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .map_err(|error| TlsError::Settings(error.to_string()))?
-            .with_client_cert_verifier(Arc::<PartnerVerifier>::clone(&verifier))
-            .with_single_cert(material.chain.clone(), material.key.clone_key())
-            .map_err(|source| TlsError::Certificate {
-                file: settings.certificate.clone(),
-                source,
-            })?;
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.send_tls13_tickets = 0;
-        config.max_early_data_size = 0;
-        config.alpn_protocols = vec![ALPN.to_vec()];
+        let build = |allow_tls12: bool, protocols: Vec<Vec<u8>>| {
+            let time: Arc<dyn TimeProvider> = Arc::new(ClockTime(Arc::clone(clock)));
+            let mut config = ServerConfig::builder_with_details(Arc::clone(&provider), time)
+                .with_protocol_versions(versions(allow_tls12))
+                .map_err(|error| TlsError::Settings(error.to_string()))?
+                .with_client_cert_verifier(Arc::<PartnerVerifier>::clone(&verifier))
+                .with_single_cert(material.chain.clone(), material.key.clone_key())
+                .map_err(|source| TlsError::Certificate {
+                    file: settings.certificate.clone(),
+                    source,
+                })?;
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+            config.max_early_data_size = 0;
+            config.require_ems = true;
+            config.alpn_protocols = protocols;
+            Ok::<_, TlsError>(Arc::new(config))
+        };
+        let config = build(false, vec![ALPN.to_vec()])?;
+        let streams = build(allow_tls12, Vec::new())?;
         let fingerprints = Fingerprints::default();
-        Ok(Self { config: Arc::new(config), verifier, fingerprints, number })
+        Ok(Self { config, streams, verifier, fingerprints, number })
     }
+
+    fn config(&self, streams: bool) -> Arc<ServerConfig> {
+        Arc::clone(if streams { &self.streams } else { &self.config })
+    }
+}
+
+/// Makes our choice of cryptography the process's own, for clients that do not take one: the
+/// S3-compatible store's. Doing it again changes nothing.
+pub fn choose_cryptography() {
+    // An error means that a choice was made before, by us.
+    drop(provider(false).as_ref().clone().install_default());
 }
 
 /// ring for everything but the hybrid group, which ring does not have.

@@ -57,8 +57,8 @@
 //! assert!(gateway::vault::SealedBlob::from_bytes(b"plain".to_vec()).is_err());
 //! ```
 //!
-//! Limits: what is sealed is held in memory whole (128 MiB at most); the key of each thing is
-//! fresh, and the wrapping keys and their limits are [`keyring`]'s. Not supported here: sealing to
+//! Limits: a record is sealed and held in memory whole (128 MiB at most), a large document in
+//! [`segments`]; the key of each thing is fresh, and the wrapping keys and their limits are [`keyring`]'s. Not supported here: sealing to
 //! a recipient's public key; that is a delivery profile.
 
 use std::collections::BTreeSet;
@@ -85,6 +85,7 @@ use pseudonym::Pseudonyms;
 mod envelope;
 pub mod keyring;
 pub mod pseudonym;
+pub mod segments;
 
 /// A record as it is stored: sealed, and bound to its id, type, sender and recipients.
 ///
@@ -410,6 +411,12 @@ fn blob_context(kind: BlobKind, place: Uuid, owner: &OrganisationCode) -> Contex
 /// A record as one run of bytes: its canonical JSON, then name, type and content of each document.
 fn frame(record: &Record) -> Zeroizing<Vec<u8>> {
     let json = record.expose_json();
+    // What is kept of a document elsewhere is bound to the record as an attachment of its own type.
+    let apart: Vec<Zeroizing<Vec<u8>>> = record
+        .stored()
+        .iter()
+        .map(|stored| Zeroizing::new(serde_json::to_vec(stored).unwrap_or_default()))
+        .collect();
     let documents = record.attachments();
     let of_documents = documents.iter().flat_map(|document| {
         [
@@ -418,7 +425,9 @@ fn frame(record: &Record) -> Zeroizing<Vec<u8>> {
             document.content.expose(),
         ]
     });
-    let fields: Vec<&[u8]> = std::iter::once(json.as_slice()).chain(of_documents).collect();
+    let of_apart = apart.iter().flat_map(|stored| [b"".as_slice(), APART.as_bytes(), stored]);
+    let fields: Vec<&[u8]> =
+        std::iter::once(json.as_slice()).chain(of_documents).chain(of_apart).collect();
     let size = fields.iter().map(|field| field.len().saturating_add(8)).sum();
     let mut framed = Zeroizing::new(Vec::with_capacity(size));
     for field in fields {
@@ -431,11 +440,16 @@ fn frame(record: &Record) -> Zeroizing<Vec<u8>> {
 fn unframe(mut content: &[u8]) -> Result<Record, VaultError> {
     let mut take = || envelope::take_field(&mut content).ok_or(VaultError::Malformed("record"));
     let json = take()?;
-    let mut attachments = Vec::new();
+    let (mut attachments, mut stored) = (Vec::new(), Vec::new());
     let text =
         |bytes: &[u8]| String::from_utf8(bytes.to_vec()).or(Err(VaultError::Malformed("document")));
     while let Ok(name) = take() {
         let (media_type, bytes) = (take()?, take()?);
+        if media_type == APART.as_bytes() {
+            let document = serde_json::from_slice(bytes);
+            stored.push(document.or(Err(VaultError::Malformed("document")))?);
+            continue;
+        }
         attachments.push(Attachment {
             name: PersonalText::new(text(name)?),
             media_type: text(media_type)?,
@@ -446,7 +460,8 @@ fn unframe(mut content: &[u8]) -> Result<Record, VaultError> {
         return Err(VaultError::Malformed("record"));
     }
     // The reader's own error may quote what it read.
-    Record::reopen(json, attachments).or(Err(VaultError::Malformed("record")))
+    let record = Record::reopen(json, attachments).or(Err(VaultError::Malformed("record")))?;
+    Ok(record.with_stored(stored))
 }
 
 /// Reduces a record to the classes a release covers; also says what was left out. A record whose
@@ -462,6 +477,9 @@ fn reduce(
         Err(VaultError::Token("it does not cover every class of data the message needs"))
     }
 }
+
+/// The type of a frame that names a document kept apart; no content is ever found to be of it.
+const APART: &str = "application/vnd.ehc-gateway.document+json";
 
 #[cfg(test)]
 mod tests;

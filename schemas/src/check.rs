@@ -40,11 +40,12 @@ impl Draft {
         check.no_repeats();
         let message = check.message();
         let attachments = check.attachments();
+        let stored = check.stored();
         let mut issues = check.issues;
         issues.sort_by_key(|issue| Field::ALL.iter().position(|f| f.path() == issue.field));
         match (message, issues.iter().any(Issue::is_error)) {
             (Some(message), false) => {
-                Ok(Checked { record: Record { message, attachments }, warnings: issues })
+                Ok(Checked { record: Record { message, attachments, stored }, warnings: issues })
             }
             _ => Err(issues),
         }

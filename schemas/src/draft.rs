@@ -274,6 +274,65 @@ impl fmt::Debug for DraftAttachment {
     }
 }
 
+/// A document that was sent on its own before, and is only named in the message.
+///
+/// A reader sets `document`, `name` and `place`. What the gateway knows of the document is found
+/// before the check and put into `standing`; the check decides on it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DraftReference {
+    /// The document's id as sent.
+    pub document: String,
+    /// The file name as sent, if one was; checked before use.
+    pub name: PersonalText,
+    /// Where the reference stood.
+    pub place: Place,
+    /// What the gateway knows of the document.
+    pub standing: Standing,
+}
+
+impl DraftReference {
+    /// A reference as a reader finds it: nothing is known of the document yet.
+    pub fn new(document: impl Into<String>, name: PersonalText, place: Place) -> Self {
+        Self { document: document.into(), name, place, standing: Standing::Unknown }
+    }
+}
+
+impl fmt::Debug for DraftReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DraftReference")
+            .field("place", &self.place)
+            .field("standing", &self.standing)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is known of a document that a message names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// There is none of this id, or it is another organisation's.
+    #[default]
+    Unknown,
+    /// Not all of it has come in.
+    Incomplete,
+    /// It has come in and is being looked at.
+    BeingChecked,
+    /// It was refused: not what was declared, or not of an accepted type.
+    Refused,
+    /// A scanner found something in it.
+    Flagged,
+    /// The scanner could not look at it yet.
+    NotScanned,
+    /// It may be sent.
+    Ready {
+        /// How many bytes it has.
+        size: u64,
+        /// SHA-256 of its bytes.
+        sha256: [u8; 32],
+        /// The media type found from its content.
+        media_type: String,
+    },
+}
+
 /// What a sender said, unchecked.
 ///
 /// ```
@@ -289,6 +348,8 @@ pub struct Draft {
     pub fields: Vec<(Field, Located)>,
     /// The documents, in order.
     pub attachments: Vec<DraftAttachment>,
+    /// The documents that were sent on their own before, in order; they come after the others.
+    pub references: Vec<DraftReference>,
     /// Where the message as a whole stood, for example its row.
     pub place: Place,
     /// What the reader has to say about this message: leniencies it used (warnings) and faults

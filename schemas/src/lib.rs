@@ -10,6 +10,7 @@
 pub mod catalogue;
 pub mod check;
 pub mod deadlines;
+pub mod document_type;
 pub mod draft;
 pub mod identifiers;
 pub mod issue;
@@ -19,7 +20,7 @@ pub mod record;
 mod samples;
 
 pub use check::Checked;
-pub use draft::{Draft, DraftAttachment, Field, Located};
+pub use draft::{Draft, DraftAttachment, DraftReference, Field, Located, Standing};
 pub use identifiers::{
     CaseReference, IdentifierError, LegId, MessageId, NhsNumber, OrganisationCode, Postcode,
     RecordId, ServiceCode, Uln, Upn, Urn,

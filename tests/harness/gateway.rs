@@ -4,8 +4,9 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 
-use gateway::clock::FrozenClock;
+use gateway::clock::{Clock, FrozenClock};
 use gateway::practice::client::Partner;
+use gateway::practice::folders::Folders;
 use gateway::practice::people::{self, Row};
 use gateway::practice::{Cast, Plan, Stage, StorePlan, Trust};
 use jiff::civil::Date;
@@ -40,14 +41,28 @@ where
     F: Fn(TestGateway) -> T,
     T: Future<Output = ()>,
 {
+    each_engine_prepared(name, async |_, _| (), |gateway, ()| test(gateway));
+}
+
+/// The same with a stage made ready by `prepare`, whose result the test is given.
+pub fn each_engine_prepared<P, F, T>(
+    name: &str,
+    prepare: impl AsyncFn(&Stage, Arc<dyn Clock>) -> P,
+    test: F,
+) where
+    F: Fn(TestGateway, P) -> T,
+    T: Future<Output = ()>,
+{
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.expect("a runtime");
     runtime.block_on(async {
-        test(TestGateway::start(Engine::Sqlite).await).await;
+        let (gateway, prepared) = TestGateway::prepared(Engine::Sqlite, None, &prepare).await;
+        test(gateway, prepared).await;
         if let Some(cluster) = postgres::Cluster::find() {
-            let url = cluster.make_database();
-            test(TestGateway::start_on(Engine::Postgres, Some(url)).await).await;
+            let url = Some(cluster.make_database());
+            let (gateway, prepared) = TestGateway::prepared(Engine::Postgres, url, &prepare).await;
+            test(gateway, prepared).await;
         } else {
             eprintln!("the PostgreSQL half of {name} did not run");
         }
@@ -61,6 +76,15 @@ impl TestGateway {
     }
 
     async fn start_on(engine: Engine, url: Option<String>) -> Self {
+        Self::prepared(engine, url, async |_, _| ()).await.0
+    }
+
+    /// A gateway whose stage is made ready by `prepare` before it rises.
+    pub async fn prepared<P>(
+        engine: Engine,
+        url: Option<String>,
+        prepare: impl AsyncFn(&Stage, Arc<dyn Clock>) -> P,
+    ) -> (Self, P) {
         let folder = TempDir::new().expect("a folder");
         let start = jiff::Timestamp::from_second(now_s()).expect("a time");
         let clock = Arc::new(FrozenClock::new(start));
@@ -70,8 +94,9 @@ impl TestGateway {
             clock: Arc::<FrozenClock>::clone(&clock),
         };
         let stage = Stage::set(plan).expect("a stage");
+        let prepared = prepare(&stage, Arc::<FrozenClock>::clone(&clock)).await;
         let cast = Cast::rise(stage).await.expect("the practice gateway starts");
-        Self { engine, cast, clock, folder }
+        (Self { engine, cast, clock, folder }, prepared)
     }
 
     /// Stops the gateway and starts it again on the same files and database.
@@ -80,6 +105,37 @@ impl TestGateway {
         let stage = cast.fall().await;
         let cast = Cast::rise(stage).await.expect("the practice gateway starts again");
         Self { engine, cast, clock, folder }
+    }
+
+    /// Starts the gateway again with the community trust reached by FHIR messages.
+    pub async fn with_fhir_messages(self, format: adapters::Format) -> Self {
+        let Self { engine, cast, clock, folder } = self;
+        let stage = cast.fall().await;
+        stage.send_fhir_messages(format).expect("the partners file is written");
+        let cast = Cast::rise(stage).await.expect("the practice gateway starts again");
+        Self { engine, cast, clock, folder }
+    }
+
+    /// Starts the gateway again with folders for the local authority: its exports are watched, and
+    /// it is written to in this format.
+    pub async fn with_folders(self, format: adapters::Format) -> (Self, Folders) {
+        let Self { engine, cast, clock, folder } = self;
+        let stage = cast.fall().await;
+        let folders = stage.exchange_folders("334", format).expect("folders");
+        let cast = Cast::rise(stage).await.expect("the practice gateway starts again");
+        (Self { engine, cast, clock, folder }, folders)
+    }
+
+    /// Moves the clock on until something is so, or fails after a time.
+    pub async fn until(&self, what: &str, so: impl Fn() -> bool) {
+        for _ in 0..400 {
+            if so() {
+                return;
+            }
+            self.clock.advance(jiff::SignedDuration::from_secs(1));
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("{what}: this did not come about");
     }
 
     /// Ends the test: the log must verify.
@@ -121,7 +177,7 @@ impl TestGateway {
 
     /// Today, by the test's clock.
     pub fn today(&self) -> Date {
-        gateway::clock::Clock::today(self.clock.as_ref())
+        Clock::today(self.clock.as_ref())
     }
 
     /// Pushes an extract with these rows; the answer's rows.

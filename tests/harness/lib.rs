@@ -12,9 +12,11 @@
 
 pub mod binary;
 pub mod gateway;
+pub mod mailboxes;
 pub mod peers;
 #[path = "../../gateway/src/store/tests/postgres.rs"]
 pub mod postgres;
+pub mod sandbox;
 
 use ::gateway::practice::postgres as server;
 

@@ -20,11 +20,7 @@ pub enum Verdict {
 
 /// Asks the Python peers about some text; see `tests/peers/check.py`.
 pub fn ask(what: &[&str], text: &str) -> Verdict {
-    let Some(python) = python() else {
-        assert!(!required("EHC_REQUIRE_PEERS"), "the Python peers must be installed in CI");
-        eprintln!("the Python peers were not found: {} was not checked by a peer", what[0]);
-        return Verdict::Absent;
-    };
+    let Some(python) = python_for(what[0]) else { return Verdict::Absent };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/check.py");
     let mut child = Command::new(python)
         .arg(script)
@@ -73,12 +69,34 @@ pub fn must_follow_schema(schema: &str, document: &str) {
     assert!(output.status.success(), "the document does not follow the schema: {said}");
 }
 
+/// A script of `tests/peers` to be run by the Python with the peers, unless there is none here.
+pub fn script(name: &str) -> Option<Command> {
+    let Some(python) = python() else {
+        assert!(!required("EHC_REQUIRE_PEERS"), "the Python peers must be installed in CI");
+        eprintln!("the Python peers were not found: {name} did not run");
+        return None;
+    };
+    let mut command = Command::new(python);
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(name));
+    Some(command)
+}
+
 /// A program on the search path, unless CI requires it and it is missing.
 pub fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let found = std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file());
     assert!(found.is_some() || !required("EHC_REQUIRE_PEERS"), "{name} must be installed in CI");
     found
+}
+
+/// The Python that has the peers; `None`, plainly said, when this machine has none.
+pub fn python_for(what: &str) -> Option<PathBuf> {
+    let python = python();
+    if python.is_none() {
+        assert!(!required("EHC_REQUIRE_PEERS"), "the Python peers must be installed in CI");
+        eprintln!("the Python peers were not found: {what} was not checked by a peer");
+    }
+    python
 }
 
 fn python() -> Option<PathBuf> {

@@ -13,6 +13,7 @@
 mod absences;
 mod direction;
 mod documents;
+mod feeds;
 mod lexer;
 mod names;
 mod paths;

@@ -8,5 +8,6 @@
 )]
 
 mod journeys;
+mod mesh;
 mod recovery;
 mod safety;

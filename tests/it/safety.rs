@@ -3,6 +3,7 @@
 mod bad_input;
 mod leaks;
 mod matrix;
+mod mllp;
 mod tampering;
 mod villains;
 mod xml_peer;

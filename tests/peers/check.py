@@ -2,9 +2,16 @@
 
 Usage: check.py WHAT [ARGUMENT ...] < input
   fhir                 standard input is a FHIR R4 resource; fhir.resources must take it
+  fhirxml              the same as FHIR XML
+  fhir3                the same as FHIR STU3, JSON
+  fhir3xml             the same as FHIR STU3, XML
   receipt JWKS         standard input is a compact JWS; jwcrypto must verify it with the key set
   openapi              standard input is an OpenAPI 3.1 description; it must be valid
+  hl7                  standard input is an HL7 v2 message; hl7apy must take it in strict mode
+  hl7-build VERSION    standard input is JSON: person, leg, text; hl7apy builds an MDM^T02 and it is
+                       printed with line feeds between the segments
   checkpoint VKEY      standard input is a C2SP checkpoint; cryptography must verify its signature
+  workbook             standard input is an XLSX file in base64; openpyxl must open it
 
 Exit code 0 and one line on success; 1 and the reason otherwise.
 """
@@ -18,8 +25,41 @@ import sys
 def fhir(text):
     from fhir.resources.R4B import get_fhir_model_class
 
-    resource = json.loads(text)
-    made = get_fhir_model_class(resource["resourceType"]).model_validate(resource)
+    return taken(json.loads(text), get_fhir_model_class)
+
+
+def fhir3(text):
+    from fhir.resources.STU3 import get_fhir_model_class
+
+    return taken(json.loads(text), get_fhir_model_class)
+
+
+def fhirxml(text):
+    from fhir.resources.R4B import get_fhir_model_class
+
+    return taken_xml(text, get_fhir_model_class)
+
+
+def fhir3xml(text):
+    from fhir.resources.STU3 import get_fhir_model_class
+
+    return taken_xml(text, get_fhir_model_class)
+
+
+def taken(resource, find):
+    return told(find(resource["resourceType"]).model_validate(resource))
+
+
+def taken_xml(text, find):
+    from xml.etree import ElementTree
+
+    name = ElementTree.fromstring(text.encode()).tag.split("}")[1]
+    made = find(name).model_validate_xml(text.encode())
+    # What the peer read from XML must be what the standard's JSON can say, too.
+    return told(find(name).model_validate(json.loads(made.model_dump_json())))
+
+
+def told(made):
     entries = getattr(made, "entry", None) or []
     return " ".join([made.__class__.__name__] + [e.resource.__class__.__name__ for e in entries])
 
@@ -44,6 +84,52 @@ def openapi(text):
     return f"{document['openapi']} {len(document['paths'])}"
 
 
+def hl7(text):
+    from hl7apy.consts import VALIDATION_LEVEL
+    from hl7apy.parser import parse_message
+
+    message = parse_message(text, validation_level=VALIDATION_LEVEL.STRICT)
+    message.validate()
+    kind = message.msh.msh_9.to_er7()
+    return f"{kind} {message.version}"
+
+
+def hl7_build(text, version):
+    from hl7apy.consts import VALIDATION_LEVEL
+    from hl7apy.core import Message
+
+    said = json.loads(text)
+    message = Message("MDM_T02", version=version, validation_level=VALIDATION_LEVEL.STRICT)
+    message.msh.msh_3 = "TIE"
+    message.msh.msh_4 = said["sender"]
+    message.msh.msh_7 = "20260227103000"
+    message.msh.msh_9 = "MDM^T02^MDM_T02"
+    message.msh.msh_10 = said["id"]
+    message.msh.msh_11 = "P"
+    message.evn.evn_2 = "20260227103000"
+    message.pid.pid_3 = f"{said['nhs_number']}^^^NHS^NH"
+    message.pid.pid_5 = f"{said['family_name']}^{said['given_names']}^^^^^L"
+    message.pid.pid_7 = said["born"]
+    message.pv1.pv1_2 = "O"
+    message.txa.txa_1 = "1"
+    message.txa.txa_2 = "CN"
+    message.txa.txa_3 = "TX"
+    message.txa.txa_6 = "20260226"
+    message.txa.txa_9 = "G4^Practice-Therapist^Sam^^^Dr"
+    message.txa.txa_12 = f"{said['id']}^{said['sender']}"
+    message.txa.txa_14 = f"{said['leg']}^EHC-GATEWAY"
+    message.txa.txa_17 = "AU"
+    content = message.add_group("MDM_T02_OBSERVATION")
+    content.add_segment("OBX")
+    content.obx.obx_1 = "1"
+    content.obx.obx_2 = "TX"
+    content.obx.obx_3 = "LET^Clinic letter"
+    content.obx.obx_5 = said["text"]
+    content.obx.obx_11 = "F"
+    message.validate()
+    return message.to_er7().replace("\r", "\n")
+
+
 def checkpoint(text, vkey):
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -64,8 +150,36 @@ def checkpoint(text, vkey):
     return " ".join(body.splitlines()[:2])
 
 
+def workbook(text):
+    import io
+
+    from openpyxl import load_workbook
+
+    book = load_workbook(io.BytesIO(base64.b64decode(text)))
+    sheet = book.worksheets[0]
+    rows = list(sheet.iter_rows())
+    cells = {}
+    for head, cell in zip(rows[0], rows[1]):
+        if cell.value is not None:
+            value = cell.value.date().isoformat() if cell.is_date else cell.value
+            cells[head.value] = {"type": cell.data_type, "value": value, "look": cell.number_format}
+    about = {"sheets": book.sheetnames, "rows": len(rows), "frozen": sheet.freeze_panes}
+    return json.dumps({**about, "cells": cells})
+
+
 def main():
-    checks = {"fhir": fhir, "receipt": receipt, "openapi": openapi, "checkpoint": checkpoint}
+    checks = {
+        "fhir": fhir,
+        "receipt": receipt,
+        "openapi": openapi,
+        "checkpoint": checkpoint,
+        "hl7": hl7,
+        "hl7-build": hl7_build,
+        "fhirxml": fhirxml,
+        "fhir3": fhir3,
+        "fhir3xml": fhir3xml,
+        "workbook": workbook,
+    }
     check = checks.get(sys.argv[1] if len(sys.argv) > 1 else "")
     if check is None:
         print(__doc__, file=sys.stderr)

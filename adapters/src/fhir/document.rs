@@ -1,6 +1,6 @@
 //! Advice as `DocumentReference` or as a document Bundle, and the documents themselves.
 
-use schemas::{Draft, DraftAttachment, Field, Issue, PersonalText};
+use schemas::{Draft, DraftAttachment, DraftReference, Field, Issue, PersonalText};
 
 use super::author;
 use super::bundle::Bundle;
@@ -36,8 +36,9 @@ pub(super) fn advice(bundle: &Bundle<'_>, draft: &mut Draft) {
     element::set_date(draft, Field::LAST_SEEN, period.and_then(|period| period.get("end")));
 }
 
-/// Reads every document in the Bundle, each once.
-pub(super) fn attachments(bundle: &Bundle<'_>, draft: &mut Draft) {
+/// Reads every document in the Bundle, each once. `binary` is the element of a Binary that holds
+/// its bytes: `data`, and in STU3 `content`.
+pub(super) fn attachments(bundle: &Bundle<'_>, binary: &'static str, draft: &mut Draft) {
     for entry in bundle.all("DocumentReference") {
         status(&entry.resource, "status", &["current"]);
         status(&entry.resource, "docStatus", &["final", "amended"]);
@@ -48,10 +49,11 @@ pub(super) fn attachments(bundle: &Bundle<'_>, draft: &mut Draft) {
         }
     }
     for entry in bundle.all("Binary") {
-        document(&entry.resource, entry.resource.get("data"), draft);
+        document(&entry.resource, entry.resource.get(binary), draft);
     }
-    if draft.attachments.len() > limits::DOCUMENTS_MAX {
+    if draft.attachments.len() + draft.references.len() > limits::DOCUMENTS_MAX {
         draft.attachments.truncate(limits::DOCUMENTS_MAX);
+        draft.references.clear();
         bundle.root.error(
             "attachment-too-many",
             "holds more than 20 documents",
@@ -62,13 +64,21 @@ pub(super) fn attachments(bundle: &Bundle<'_>, draft: &mut Draft) {
 
 fn attachment_of(bundle: &Bundle<'_>, attachment: &Element<'_>, draft: &mut Draft) {
     if let Some(url) = attachment.get("url") {
-        if !url.text().is_some_and(|address| bundle.holds(address)) {
-            url.error(
-                "fhir-attachment-url",
-                "gives a document by an address; nothing is fetched",
-                "send the document in attachment.data",
-            );
+        let address = url.text().unwrap_or_default();
+        if bundle.holds(address) {
+            return;
         }
+        // What was uploaded to this gateway before; any other address would have to be fetched.
+        if let Some(id) = address.strip_prefix("urn:uuid:") {
+            let name = PersonalText::new(attachment.text_of("title").unwrap_or("document"));
+            draft.references.push(DraftReference::new(id, name, url.place()));
+            return;
+        }
+        url.error(
+            "fhir-attachment-url",
+            "gives a document by an address; nothing is fetched",
+            "send the document in attachment.data, or upload it and give urn:uuid: and its id",
+        );
         return;
     }
     if attachment.extension(systems::DATA_ABSENT).is_some() {

@@ -4,7 +4,7 @@ use schemas::{Draft, Field, MessageType};
 
 use super::bundle::Bundle;
 use super::element::{self, Element, Notes};
-use super::{author, document, patient, systems, task};
+use super::{author, document, event, patient, systems, task};
 use crate::json::strict::Node;
 use crate::read_error::ReadError;
 
@@ -33,7 +33,7 @@ fn message(bundle: &Bundle<'_>, draft: &mut Draft) {
     subject(bundle, draft);
     let Some(kind) = kind else { return };
     consent(bundle, kind, draft);
-    document::attachments(bundle, draft);
+    document::attachments(bundle, "data", draft);
     if kind == MessageType::AdviceRequest || kind.answers_a_leg() {
         task::read(bundle, kind, draft);
     }
@@ -55,17 +55,7 @@ fn message(bundle: &Bundle<'_>, draft: &mut Draft) {
 /// The envelope of a message Bundle. The event decides the type.
 fn header(bundle: &Bundle<'_>, draft: &mut Draft) -> Option<MessageType> {
     let header = bundle.only("MessageHeader")?.resource.clone();
-    let event = header.get("eventCoding").filter(|coding| coding.is("system", systems::EVENT));
-    let code = event.and_then(|coding| coding.get("code"));
-    let kind = code.as_ref().and_then(Element::text).and_then(MessageType::parse);
-    match code {
-        Some(code) => code.set(draft, Field::TYPE),
-        None => header.error(
-            "fhir-event-unknown",
-            "has no eventCoding of the system urn:ehc-gateway:message-event",
-            "name the event, for example advice.response",
-        ),
-    }
+    let kind = event::read(bundle, &header, draft);
     let own = bundle.root.get("identifier").and_then(|identifier| identifier.get("value"));
     element::set(draft, Field::ID, own.or_else(|| header.get("id")));
     let sender = header.get("sender").and_then(|s| author::organisation(bundle, &header, &s));
@@ -171,12 +161,33 @@ fn consent(bundle: &Bundle<'_>, kind: MessageType, draft: &mut Draft) {
     let decided = kinds.iter().find_map(|category| category.code_in(systems::CONSENT_KIND));
     element::set(draft, Field::CONSENT_KIND, decided);
     let given_by = consent.extension(systems::EXTENSION_GIVEN_BY);
-    element::set(draft, Field::CONSENT_GIVEN_BY, given_by.and_then(|e| e.get("valueCode")));
+    match given_by.and_then(|e| e.get("valueCode")) {
+        Some(said) => said.set(draft, Field::CONSENT_GIVEN_BY),
+        None => performer(bundle, consent, draft),
+    }
     element::set_date(draft, Field::CONSENT_DATE, consent.get("dateTime"));
     let reference = consent.identifier_in("identifier", systems::CONSENT_REFERENCE);
     element::set(draft, Field::CONSENT_REFERENCE, reference);
     if let Some(provision) = consent.get("provision") {
         limits_of(&provision, draft);
+    }
+}
+
+/// Who decided, where only `performer` says it: the person, or a parent among the related people.
+fn performer<'a>(bundle: &Bundle<'a>, consent: &Element<'a>, draft: &mut Draft) {
+    for reference in consent.list("performer") {
+        let target = reference.node.member("reference").and(bundle.resolve(consent, &reference));
+        let Some(target) = target else { continue };
+        let concepts = target.resource.list("relationship");
+        let role = concepts.iter().find_map(|concept| concept.code_in(systems::ROLE));
+        let parent = role.is_some_and(|role| role.text().is_some_and(|r| PARENTS.contains(&r)));
+        let said = match target.kind {
+            "Patient" => "young-person",
+            "RelatedPerson" if parent => "parent",
+            _ => continue,
+        };
+        draft.set(Field::CONSENT_GIVEN_BY, said, reference.place());
+        return;
     }
 }
 
@@ -264,6 +275,9 @@ fn notice(bundle: &Bundle<'_>, kind: MessageType, draft: &mut Draft) {
     element::set(draft, Field::NOTICE_DETAIL, words);
 }
 
+/// Relationships that are a parent's in every case; a guardian or carer may be one, and is not
+/// taken for one.
+const PARENTS: [&str; 5] = ["PRN", "MTH", "FTH", "NMTH", "NFTH"];
 /// Where each resource says whom it is about.
 const SUBJECTS: [(&str, &str); 6] = [
     ("Task", "for"),

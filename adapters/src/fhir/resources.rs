@@ -27,7 +27,7 @@ const SILENT: [&str; 7] =
     ["resourceType", "id", "meta", "language", "text", "extension", "contained"];
 
 /// Every resource that is read. `status` of each is read where it decides the meaning.
-const ALL: [Resource; 14] = [
+const ALL: [Resource; 15] = [
     Resource { name: "Bundle", elements: &["identifier", "type", "timestamp", "entry"] },
     Resource {
         name: "MessageHeader",
@@ -42,6 +42,10 @@ const ALL: [Resource; 14] = [
             "reason",
             "response",
             "focus",
+            // STU3:
+            "event",
+            "receiver",
+            "timestamp",
         ],
     },
     Resource {
@@ -104,7 +108,24 @@ const ALL: [Resource; 14] = [
             "communication",
         ],
     },
-    Resource { name: "Organization", elements: &["identifier", "active", "type", "name"] },
+    Resource {
+        name: "Organization",
+        elements: &["identifier", "active", "type", "name", "telecom", "address"],
+    },
+    Resource {
+        name: "RelatedPerson",
+        elements: &[
+            "identifier",
+            "active",
+            "patient",
+            "relationship",
+            "name",
+            "telecom",
+            "gender",
+            "birthDate",
+            "address",
+        ],
+    },
     Resource {
         name: "Practitioner",
         elements: &["identifier", "active", "name", "qualification", "telecom", "gender"],
@@ -148,9 +169,12 @@ const ALL: [Resource; 14] = [
             "attester",
             "custodian",
             "section",
+            // STU3:
+            "class",
+            "encounter",
         ],
     },
-    Resource { name: "Binary", elements: &["contentType", "data"] },
+    Resource { name: "Binary", elements: &["contentType", "data", "content"] },
     Resource {
         name: "Consent",
         elements: &[

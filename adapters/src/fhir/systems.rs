@@ -7,7 +7,15 @@ pub(super) const ODS: &str = "https://fhir.nhs.uk/Id/ods-organization-code";
 pub(super) const GMC: &str = "https://fhir.hl7.org.uk/Id/gmc-number";
 pub(super) const SDS_USER: &str = "https://fhir.nhs.uk/Id/sds-user-id";
 
+/// The events of `BaRS`: a request for a service, and every response to one.
+pub(super) const BARS_EVENT: &str = "https://fhir.nhs.uk/CodeSystem/message-events-bars";
+/// The relationships of a related person (HL7 v3 `RoleCode`).
+pub(super) const ROLE: &str = "http://terminology.hl7.org/CodeSystem/v3-RoleCode";
 pub(super) const EVENT: &str = "urn:ehc-gateway:message-event";
+/// The canonical address of a type of message, in a `CapabilityStatement`.
+pub(super) const DEFINITION: &str = "urn:ehc-gateway:message-definition";
+/// The rules that issues name.
+pub(super) const RULE: &str = "urn:ehc-gateway:rule";
 pub(super) const MESSAGE_ID: &str = "urn:ehc-gateway:message-id";
 pub(super) const LEG: &str = "urn:ehc-gateway:leg";
 pub(super) const CASE: &str = "urn:ehc-gateway:case";
@@ -29,10 +37,13 @@ pub(super) const DETAIL: &str = "urn:ehc-gateway:detail";
 pub(super) const EXTENSION_SCHOOL: &str = "urn:ehc-gateway:extension:school";
 pub(super) const EXTENSION_GIVEN_BY: &str = "urn:ehc-gateway:extension:given-by";
 pub(super) const EXTENSION_ABOUT: &str = "urn:ehc-gateway:extension:about";
+/// SHA-256 of a document, in hexadecimal: R4's own `hash` is SHA-1.
+pub(super) const EXTENSION_SHA256: &str = "urn:ehc-gateway:extension:sha256";
 pub(super) const DATA_ABSENT: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
-pub(super) const VERIFICATION: [&str; 2] = [
+pub(super) const VERIFICATION: [&str; 3] = [
     "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-NHSNumberVerificationStatus",
     "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-NHSNumberVerificationStatusEngland",
+    "https://fhir.hl7.org.uk/STU3/StructureDefinition/Extension-CareConnect-NHSNumberVerificationStatus-1",
 ];
 /// Codes that say an NHS number was traced and verified, in the older and the newer code system.
 pub(super) const VERIFIED: [&str; 3] =

@@ -39,11 +39,11 @@ fn every_code_of_a_built_in_mapping_is_one_the_check_knows() {
                 let mut draft = schemas::Draft::default();
                 let kind = mapping.constants.iter().find(|(field, _)| *field == Field::TYPE);
                 let kind = kind.map_or("advice.request", |(_, kind)| kind.as_str());
-                draft.set(Field::TYPE, kind, schemas::Place::Whole);
-                draft.set(Field::FAMILY_NAME, "Testcase", schemas::Place::Whole);
-                draft.set(Field::CONSENT_STATUS, "refused", schemas::Place::Whole);
+                draft.set(Field::TYPE, kind, Place::Whole);
+                draft.set(Field::FAMILY_NAME, "Testcase", Place::Whole);
+                draft.set(Field::CONSENT_STATUS, "refused", Place::Whole);
                 draft.fields.retain(|(field, _)| *field != column.field);
-                draft.set(column.field, code.clone(), schemas::Place::Whole);
+                draft.set(column.field, code.clone(), Place::Whole);
                 let issues = draft.check(jiff::civil::date(2026, 11, 24)).unwrap_err();
                 let about = issues.iter().find(|issue| issue.field == column.field.path());
                 assert!(about.is_none(), "{name}: {code} for {}: {about:?}", column.field);
@@ -73,6 +73,23 @@ fn contradictions_are_refused_and_named() {
         ("name = \"small\"", "name = \"Small One\"", "may hold only"),
         ("%d/%m/%Y", "%d/%m/%y", "two-digit year"),
         ("%d/%m/%Y", "%m/%Y", "needs a day"),
+        ("[\"%d/%m/%Y\",", "[\"%d/%m/%Y\", \"%m/%d/%Y\",", "exchanged"),
+        ("version = 3", "version = 3\nheader = false", "need it"),
+        ("version = 3", "version = 3\nwidth = 4", "need it"),
+        ("version = 3", "version = 3\nheader = false\nwidth = 4", "needs `at`"),
+        ("[\"SURNAME\"]", "[\"SURNAME\"], at = 2", "without a header"),
+        ("version = 3", "version = 3\nheader_within = 0", "from 1 to 50"),
+        ("version = 3", "version = 3\nrefuse_file_above_percent = 101", "at most 100"),
+        ("format = \"csv\"", "format = \"set\"", "goes with"),
+        ("format = \"csv\"", "format = [\"csv\", \"set\"]", "or, for"),
+        ("[columns]", "[[filter]]\nfrom = [\"T\"]\nwhy = \"w\"\n[columns]", "neither drops"),
+        ("[columns]", "[[filter]]\ndrop = [\"1\"]\nwhy = \"w\"\n[columns]", "needs `from`"),
+        ("[columns]", "[[filter]]\nat = 1\ndrop = [\"1\"]\nwhy = \"w\"\n[columns]", "needs `from`"),
+        (
+            "[columns]",
+            "[[filter]]\nfrom = [\"T\"]\ndrop = [\"y\"]\nkeep = [\"Y\"]\nwhy = \"w\"\n[columns]",
+            "one value twice",
+        ),
         ("%d/%m/%Y", "%d/%m/%Y%Z", "may hold only"),
         (", date = true", "", "is a date"),
         ("[\"SURNAME\"]", "[\"SURNAME\"], date = true", "is not a date"),

@@ -9,7 +9,7 @@ use adapters::Format;
 use axum::body::Body;
 use axum::body::Bytes;
 use axum::extract::{Extension, Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
@@ -19,9 +19,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::problem::{Kind, Problem};
-use super::{Caller, cursor, records};
+use super::{Caller, cursor, documents, records};
 use crate::app::App;
-use crate::pipeline::{self, Collected, Part};
+use crate::pipeline::{self, Apart, Collected, CollectedDocument};
 use crate::queue::{Delivery, DeliveryId, DeliveryState};
 use crate::store::InboxPlace;
 
@@ -97,8 +97,7 @@ pub(super) async fn collect(
     let format = accepted_format(&headers)?;
     let actor = caller.actor.clone();
     let organisation = caller.peer.organisation();
-    let part = Part::Message(format);
-    let collected = pipeline::collect(&app, organisation, &actor, id, part).await?;
+    let collected = pipeline::collect(&app, organisation, &actor, id, format).await?;
     Ok(leaving(collected))
 }
 
@@ -106,15 +105,49 @@ pub(super) async fn document(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path((delivery, number)): Path<(String, String)>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = delivery_id(&delivery)?;
     let index = number.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
     let index =
         index.ok_or_else(|| Problem::new(Kind::NotFound, "Documents are counted from 1."))?;
     let organisation = caller.peer.organisation();
-    let part = Part::Document(index);
-    let collected = pipeline::collect(&app, organisation, &caller.actor, id, part).await?;
-    Ok(leaving(collected))
+    let actor = &caller.actor;
+    match pipeline::collect_document(&app, organisation, actor, id, index).await? {
+        CollectedDocument::Inside(collected) => Ok(leaving(collected)),
+        CollectedDocument::Apart(apart) => in_ranges(&app, &headers, *apart).await,
+    }
+}
+
+/// A document that is kept apart, whole or in the range asked for (RFC 9110, section 14).
+async fn in_ranges(
+    app: &Arc<App>,
+    headers: &HeaderMap,
+    apart: Apart,
+) -> Result<Response, Problem> {
+    let document = apart.document().clone();
+    let (delivery, number) = (apart.delivery(), apart.number());
+    let tag = format!("\"{}\"", document.sha256_hex());
+    let asked = documents::range(headers, document.size, &tag)?;
+    let range = asked.clone().unwrap_or(0..document.size);
+    let body = documents::Outgoing::new(apart.leave(app, range.clone()).await?);
+    let mut response = Response::new(Body::new(body));
+    let mut set = |name: header::HeaderName, text: String| {
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            response.headers_mut().insert(name, value);
+        }
+    };
+    set(header::CONTENT_TYPE, document.media_type);
+    set(header::ACCEPT_RANGES, "bytes".to_owned());
+    set(header::ETAG, tag);
+    set(header::CONTENT_DISPOSITION, format!("attachment; filename=\"document-{number}\""));
+    set(header::HeaderName::from_static("ehc-delivery"), delivery.to_string());
+    if asked.is_some() {
+        let last = range.end.saturating_sub(1);
+        set(header::CONTENT_RANGE, format!("bytes {}-{last}/{}", range.start, document.size));
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    }
+    Ok(response)
 }
 
 /// A business acknowledgement.

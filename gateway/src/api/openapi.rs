@@ -80,15 +80,33 @@ fn operation(route: &Route) -> Value {
     }
     let once = route.method == "POST"
         && route.id != RouteId::Rehearse
-        && route.id != RouteId::FindConsents;
+        && route.id != RouteId::FindConsents
+        && route.id != RouteId::ProcessMessage
+        && route.id != RouteId::AppendDocument;
     if once {
         parameters.push(header_parameter("Idempotency-Key", true));
+    }
+    if route.id == RouteId::AppendDocument {
+        parameters.push(header_parameter("Upload-Offset", true));
+    }
+    if route.id == RouteId::Document {
+        parameters.push(header_parameter("Range", false));
+        parameters.push(header_parameter("If-Range", false));
     }
     if route.person {
         parameters.push(header_parameter("EHC-Acting-User", true));
         parameters.push(header_parameter("EHC-Acting-Role", false));
     }
-    let headers = if once { answer_headers() } else { json!({}) };
+    if route.id == RouteId::ProcessMessage {
+        parameters.extend(super::fhir::HEADERS.map(|name| header_parameter(name, false)));
+    }
+    let keeps = once || route.id == RouteId::ProcessMessage;
+    let headers = if keeps { answer_headers() } else { json!({}) };
+    let (fault, schema) = if route.path.starts_with("/fhir/") {
+        ("application/fhir+json", json!({ "type": "object" }))
+    } else {
+        ("application/problem+json", json!({ "$ref": "#/components/schemas/Problem" }))
+    };
     let mut operation = json!({
         "operationId": format!("{:?}", route.id),
         "summary": route.summary,
@@ -99,10 +117,16 @@ fn operation(route: &Route) -> Value {
             "201": { "description": "Stored, and answered with a signed receipt.", "headers": headers },
             "default": {
                 "description": "A problem; `code` names it.",
-                "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
+                "content": { fault: { "schema": schema } },
             },
         },
     });
+    if let (RouteId::Document, Some(answers)) =
+        (route.id, operation.pointer_mut("/responses").and_then(Value::as_object_mut))
+    {
+        answers.remove("201");
+        answers.insert("206".to_owned(), json!({ "description": "The range that was asked for." }));
+    }
     if let (Some(body), Some(object)) = (request_body(route.id), operation.as_object_mut()) {
         object.insert("requestBody".to_owned(), body);
     }
@@ -138,6 +162,9 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::Collect
         | RouteId::Document
         | RouteId::Acknowledge
+        | RouteId::BeginDocument
+        | RouteId::AppendDocument
+        | RouteId::ShowDocument
         | RouteId::RecordConsent
         | RouteId::FindConsents
         | RouteId::Holds
@@ -145,7 +172,9 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::Checkpoint
         | RouteId::Keys
         | RouteId::WhoAmI
-        | RouteId::Describe => &[],
+        | RouteId::Describe
+        | RouteId::Capability
+        | RouteId::ProcessMessage => &[],
     }
 }
 
@@ -156,6 +185,9 @@ fn request_body(id: RouteId) -> Option<Value> {
     let content = match id {
         RouteId::Submit | RouteId::Rehearse | RouteId::RecordConsent => json!({
             "application/json": message, "application/fhir+json": object, "text/csv": text,
+        }),
+        RouteId::ProcessMessage => json!({
+            "application/fhir+json": object, "application/fhir+xml": text,
         }),
         RouteId::Acknowledge => json!({ "application/json": { "schema": {
             "type": "object",
@@ -176,10 +208,19 @@ fn request_body(id: RouteId) -> Option<Value> {
                 "reason": { "enum": crate::journey::HOLD_REASONS },
             },
         } } }),
+        RouteId::BeginDocument => json!({ "application/json": { "schema": {
+            "type": "object", "required": ["size"],
+            "properties": {
+                "size": { "type": "integer", "minimum": 1, "maximum": crate::documents::DOCUMENT_BYTES_MAX },
+                "sha256": { "type": "string", "pattern": "^[0-9a-fA-F]{64}$" },
+            },
+        } } }),
+        RouteId::AppendDocument => json!({ "application/octet-stream": {} }),
         RouteId::Journey
         | RouteId::Inbox
         | RouteId::Collect
         | RouteId::Document
+        | RouteId::ShowDocument
         | RouteId::Board
         | RouteId::Holds
         | RouteId::Checkpoint
@@ -188,7 +229,8 @@ fn request_body(id: RouteId) -> Option<Value> {
         | RouteId::Consistency
         | RouteId::Keys
         | RouteId::WhoAmI
-        | RouteId::Describe => return None,
+        | RouteId::Describe
+        | RouteId::Capability => return None,
     };
     Some(json!({ "required": true, "content": content }))
 }

@@ -57,6 +57,10 @@ pub enum Kind {
     InvalidParameter,
     /// It was decided before.
     AlreadyDecided,
+    /// An upload goes on elsewhere than these bytes begin.
+    UploadOffset,
+    /// There is nothing at the range asked for.
+    RangeNotSatisfiable,
     /// The store is not available; nothing was acknowledged.
     TemporarilyUnavailable,
     /// A fault of ours.
@@ -65,7 +69,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, for the documents' test and the API description.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::MalformedMessage,
         Self::MessageRefused,
         Self::TooLarge,
@@ -80,6 +84,8 @@ impl Kind {
         Self::UnknownMapping,
         Self::InvalidParameter,
         Self::AlreadyDecided,
+        Self::UploadOffset,
+        Self::RangeNotSatisfiable,
         Self::TemporarilyUnavailable,
         Self::Internal,
     ];
@@ -127,6 +133,12 @@ impl Kind {
             Self::AlreadyDecided => {
                 ("already-decided", 409, "It was decided before", Blame::Sender)
             }
+            Self::UploadOffset => {
+                ("upload-offset", 409, "The upload goes on elsewhere", Blame::Sender)
+            }
+            Self::RangeNotSatisfiable => {
+                ("range-not-satisfiable", 416, "There is nothing at that range", Blame::Sender)
+            }
             Self::TemporarilyUnavailable => (
                 "temporarily-unavailable",
                 503,
@@ -146,6 +158,16 @@ impl Kind {
     pub fn status(self) -> u16 {
         self.row().1
     }
+
+    /// The kind with this code.
+    pub(super) fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
+    }
+
+    /// Who has to act.
+    pub(super) fn blame(self) -> Blame {
+        self.row().3
+    }
 }
 
 /// A problem on its way out.
@@ -154,17 +176,35 @@ pub struct Problem {
     kind: Kind,
     detail: String,
     issues: Vec<Issue>,
+    header: Option<(&'static str, String)>,
 }
 
 impl Problem {
     /// A problem with what is wrong and what to do next.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), issues: Vec::new() }
+        Self { kind, detail: detail.into(), issues: Vec::new(), header: None }
+    }
+
+    /// Adds a header that a program reads.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: String) -> Self {
+        self.header = Some((name, value));
+        self
     }
 
     /// What kind it is.
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// What is wrong and what to do next.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// What was found in the message, if it got so far.
+    pub fn issues(&self) -> &[Issue] {
+        &self.issues
     }
 
     /// The response, with the reference that the log line has too.
@@ -185,6 +225,11 @@ impl Problem {
         response
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some((name, value)) = &self.header
+            && let Ok(value) = HeaderValue::from_str(value)
+        {
+            response.headers_mut().insert(*name, value);
+        }
         if self.kind == Kind::TemporarilyUnavailable || self.kind == Kind::RequestInProgress {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
@@ -250,7 +295,7 @@ impl From<ReceiveError> for Problem {
                     | adapters::ReadErrorKind::Shape => Kind::MalformedMessage,
                 };
                 let issue = error.to_issue();
-                Self { kind, detail: issue.to_string(), issues: vec![issue] }
+                Self { issues: vec![issue.clone()], ..Self::new(kind, issue.to_string()) }
             }
             ReceiveError::Store(error) => error.into(),
             ReceiveError::Vault(error) => {
@@ -291,6 +336,11 @@ impl From<CollectError> for Problem {
             ),
             CollectError::NoDocument => {
                 Self::new(Kind::NotFound, "The message has no document with this number.")
+            }
+            CollectError::Document(error) => {
+                let error = crate::telemetry::chain(&error);
+                tracing::error!(error, "a document could not be read");
+                Self::new(Kind::Internal, "Quote the reference to the operator.")
             }
             CollectError::Ours(what) => {
                 tracing::error!(what, "the gateway could not work out {what}");

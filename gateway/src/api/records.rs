@@ -51,6 +51,15 @@ pub(super) async fn take(
     caller: &Caller,
     raw: RawMessage,
 ) -> Result<Response, Problem> {
+    Ok(answered(received(app, caller, raw).await?))
+}
+
+/// The same, for a caller that writes the answer in a form of its own.
+pub(super) async fn received(
+    app: &Arc<App>,
+    caller: &Caller,
+    raw: RawMessage,
+) -> Result<Answer, Problem> {
     let (receiving, sender) = (Arc::clone(app), caller.sender());
     let received =
         tokio::spawn(async move { pipeline::receive(&receiving, &sender, raw).await }).await;
@@ -59,7 +68,7 @@ pub(super) async fn take(
         "Quote the reference to the operator. Send the request again with the same idempotency key.",
     )))??;
     app.metrics.submission(caller.peer.organisation(), answer.status);
-    Ok(answered(answer.with_checkpoint(app).await?))
+    Ok(answer.with_checkpoint(app).await?)
 }
 
 pub(super) async fn rehearse(

@@ -18,8 +18,10 @@ use crate::authority::rules::{RuleBook, Rules};
 use crate::clock::Clock;
 use crate::config::{Config, Partners, StoreSection};
 use crate::delivery::Carriers;
+use crate::documents::Documents;
 use crate::entropy::{Entropy, hex, sha256};
 use crate::peer::Peers;
+use crate::queue::CarrierKind;
 use crate::receipt::ReceiptSigner;
 use crate::store::{Appended, DatabaseUrl, LogError, LogKeeper, Store, StoreError, StoreLocation};
 use crate::telemetry::Metrics;
@@ -65,6 +67,7 @@ impl App {
             Arc::clone(&entropy),
         );
         let partners = Partners::load(&config.files.partners)?;
+        mailboxes(&config, &partners)?;
         let (agreements, routing) = (agreements(&config)?, routing(&config)?);
         let rules = Rules::built_in().map_err(|error| in_file("the rules shipped", &error))?;
         let mappings = mappings(&config)?;
@@ -79,6 +82,7 @@ impl App {
             log_vkey: signer.vkey(),
             origin,
             carriers: Carriers::default(),
+            documents: Documents::open(&config.documents)?,
             metrics: Metrics::new(),
             rule_book: Arc::new(RuleBook { agreements, rules }),
             routing,
@@ -154,6 +158,7 @@ pub fn check_files(config: &Config) -> Vec<String> {
 fn partners_and_mappings(config: &Config) -> Result<(), AppError> {
     let mappings = mappings(config)?;
     let partners = Partners::load(&config.files.partners)?;
+    mailboxes(config, &partners)?;
     for partner in partners.iter() {
         if let Some(name) = partner.mapping.as_ref().filter(|name| !mappings.contains_key(*name)) {
             let known: Vec<&str> = mappings.keys().map(String::as_str).collect();
@@ -168,6 +173,23 @@ fn partners_and_mappings(config: &Config) -> Result<(), AppError> {
         }
     }
     Ok(())
+}
+
+/// Whoever is reached through MESH needs a gateway that has a mailbox there.
+fn mailboxes(config: &Config, partners: &Partners) -> Result<(), AppError> {
+    let by_mesh = partners.iter().find(|partner| partner.carrier == CarrierKind::Mesh);
+    match by_mesh.filter(|_| config.mesh.is_none()) {
+        None => Ok(()),
+        Some(partner) => Err(AppError::DataFile {
+            file: show(&config.files.partners),
+            message: format!(
+                "{} is reached through MESH, and {} has no [mesh] section; add it with the \
+                 gateway's own mailbox, or give the partner another carrier",
+                partner.organisation,
+                show(config.file())
+            ),
+        }),
+    }
 }
 
 /// Opens another database with the parts of an app: a copy to verify, a restored backup.

@@ -3,6 +3,7 @@
 #![expect(clippy::indexing_slicing, reason = "serde_json answers null where there is nothing")]
 
 mod story;
+mod trusts;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::practice::{Cast, Plan, Stage, StorePlan};
 use crate::store::BoardFilter;
 use crate::verification;
 use story::Seen;
+use trusts::Feeds;
 
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
@@ -42,9 +44,9 @@ pub(super) async fn demo(args: &DemoArgs, json: bool) -> anyhow::Result<Outcome>
         store: StorePlan::Sqlite,
         clock: Arc::<ShiftedClock>::clone(&clock),
     };
-    let cast = Cast::rise(Stage::set(plan)?).await?;
+    let (cast, feeds) = Feeds::rise(Stage::set(plan)?, Arc::<ShiftedClock>::clone(&clock)).await?;
     tell(&format!("Certificates are minted; the gateway serves on {}.", cast.address()));
-    let seen = story::play(&cast, &clock, tell).await?;
+    let seen = story::play(&cast, &feeds, &clock, tell).await?;
     let summary = prove(&cast, &folder.path, &seen, tell).await?;
     let (all, me) = (BoardFilter::default(), Actor::local());
     let lines = crate::board::lines(cast.app(), (&all, Labels::Shown), None, 100, &me).await?;
@@ -55,11 +57,12 @@ pub(super) async fn demo(args: &DemoArgs, json: bool) -> anyhow::Result<Outcome>
         print_line(&format!("\n{}\n", summary_table(&summary)));
     }
     if !args.exit {
-        print_line(&look_at_this(&cast, &seen));
+        print_line(&look_at_this(&cast, &feeds, &seen));
         eprintln_line("\nDemo: made-up data. Staying up; Ctrl-C ends it.");
         super::serve::told_to_stop().await;
     }
     cast.fall().await;
+    feeds.fall().await;
     let intended = summary["as_intended"] == true;
     Ok(if intended { Outcome::Done } else { Outcome::Failed })
 }
@@ -99,7 +102,7 @@ async fn prove(
         "answered": seen.answered,
         "withheld": seen.withheld,
         "overdue": overdue,
-        "collected_by_authority": seen.collected_by_la,
+        "imported_by_authority": seen.collected_by_la,
         "documents": seen.documents,
     });
     let intended = figures == story::intended() && before.is_whole() && caught;
@@ -139,7 +142,7 @@ fn summary_table(summary: &Value) -> String {
 }
 
 /// What to look at, each with its command.
-fn look_at_this(cast: &Cast, seen: &Seen) -> String {
+fn look_at_this(cast: &Cast, feeds: &Feeds, seen: &Seen) -> String {
     let config = cast.config_path().display();
     let folder = cast.config_path().parent().unwrap_or_else(|| Path::new("."));
     let pki = folder.join("pki");
@@ -160,6 +163,11 @@ fn look_at_this(cast: &Cast, seen: &Seen) -> String {
         ("the proof that nothing was altered", format!("cargo run -- audit verify -c {config}")),
         ("the board as the authority's system gets it", curl("authority-334", "/v1/board")),
         ("the board as one trust gets it", curl("trust-rrk", "/v1/board")),
+        (
+            "an answer as the authority's import job finds it",
+            format!("ls -R {}", feeds.drop.display()),
+        ),
+        ("what the gateway speaks in FHIR", curl("trust-ryw", "/fhir/metadata")),
         ("what the auditor reads", curl("auditor-qhl", "/v1/audit/entries")),
         (
             "what a certificate nobody pinned gets: nothing",

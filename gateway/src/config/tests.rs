@@ -178,6 +178,9 @@ fn a_mistake_about_a_partner_says_what_to_do() {
         ("endpoint = ", "# ", "add endpoint"),
         ("server_pins = ", "# ", "add the pin"),
         ("carrier = \"https-push\"", "carrier = \"collect\"", "remove it"),
+        ("endpoint = \"https://localhost:9556", "# \"", "$process-message"),
+        ("server_pins = [\"sha256:6666", "# [\"", "add the pin"),
+        ("format = \"fhir-xml\"", "format = \"csv\"", "\"fhir\" or \"fhir-xml\""),
         ("name = \"Practice Borough Council\"", "name = \" \"", "write the"),
         ("format = \"fhir\"", "format = \"edifact\"", "use one of: csv, json, fhir"),
         ("enabled = true", "enabld = true", "did you mean `enabled`?"),
@@ -186,6 +189,55 @@ fn a_mistake_about_a_partner_says_what_to_do() {
         assert!(complaint.contains(fix), "{complaint}");
         assert!(complaint.starts_with("/etc/ehc/partners.toml:"), "{complaint}");
     }
+}
+
+/// The example with the trust as a partner that has folders, and these settings about them.
+fn with_folders(settings: &str) -> Result<Partners, ConfigError> {
+    let (first, _) = PARTNERS.rsplit_once("[[partner]]").expect("two partners");
+    let pin = "2".repeat(64);
+    parse_partners(&format!(
+        "{first}[[partner]]\norganisation = \"RRK\"\nname = \"A\"\nroles = [\"health-trust\"]\n\
+         pins = [\"sha256:{pin}\"]\nformat = \"xlsx\"\n{settings}"
+    ))
+}
+
+#[test]
+fn folders_start_at_the_partners_file_and_are_nobody_elses() {
+    let settings =
+        "carrier = \"drop-folder\"\nfolder = \"out\"\n[partner.watch]\nfolder = \"/in\"\n";
+    let partners = with_folders(settings).expect("folders");
+    let trust = OrganisationCode::parse("RRK").expect("a code");
+    let trust = partners.by_organisation(&trust).expect("a partner");
+    assert_eq!(trust.folder.as_deref(), Some(Path::new("/etc/ehc/out")));
+    let watch = trust.watch.as_ref().expect("watched");
+    assert_eq!((watch.folder.as_path(), watch.settle_seconds.get()), (Path::new("/in"), 5));
+    for (settings, fix) in [
+        ("carrier = \"drop-folder\"", "add folder ="),
+        ("carrier = \"collect\"\nfolder = \"out\"", "set carrier = \"drop-folder\""),
+        ("carrier = \"drop-folder\"\nfolder = \"\"", "write its path"),
+        ("carrier = \"drop-folder\"\nfolder = \"out\"\nendpoint = \"https://a/\"", "remove it"),
+        (
+            "carrier = \"drop-folder\"\nfolder = \"o\"\n[partner.watch]\nfolder = \"o/in\"",
+            "its own",
+        ),
+        ("carrier = \"collect\"\n[partner.watch]\nfolder = \"i\"\nmarker = \"../x\"", "letters"),
+        ("carrier = \"collect\"\n[partner.watch]\nfolder = \"i\"\nmarker = \"csv\"", "letters"),
+        (
+            "carrier = \"collect\"\n[partner.watch]\nfolder = \"i\"\nsetle_seconds = 1",
+            "did you mean",
+        ),
+    ] {
+        let complaint = with_folders(settings).expect_err("refused").to_string();
+        assert!(complaint.contains(fix), "{complaint}");
+    }
+    let two = format!(
+        "carrier = \"drop-folder\"\nfolder = \"out/a\"\n[[partner]]\norganisation = \"RXT\"\n\
+         name = \"B\"\nroles = [\"health-trust\"]\npins = [\"sha256:{}\"]\nformat = \"csv\"\n\
+         carrier = \"drop-folder\"\nfolder = \"out\"\n",
+        "5".repeat(64)
+    );
+    let complaint = with_folders(&two).expect_err("refused").to_string();
+    assert!(complaint.contains("exchanged already"), "{complaint}");
 }
 
 #[test]
@@ -197,4 +249,92 @@ fn the_canonical_text_depends_on_content_alone() {
     assert_eq!(partners.canonical_text(), turned.canonical_text());
     let other = parse_partners(&PARTNERS.replace("\"fhir\"", "\"json\"")).expect("other partners");
     assert_ne!(partners.canonical_text(), other.canonical_text());
+}
+
+/// The example with its `[mesh]` section in use, and one piece of that replaced.
+fn with_mesh(from: &str, to: &str) -> Result<Config, ConfigError> {
+    let start = EXAMPLE.find("# [mesh]").expect("the section");
+    let (before, rest) = EXAMPLE.split_at(start);
+    let end = rest.find("\n\n").expect("its end");
+    let (section, after) = rest.split_at(end);
+    let setting = |line: &str| {
+        let line = line.strip_prefix("# ").unwrap_or(line);
+        let name = line.split(" = ").next().unwrap_or_default();
+        let plain = name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        let used = line == "[mesh]" || (plain && line.contains(" = "));
+        if used { line.to_owned() } else { format!("# {line}") }
+    };
+    let section: Vec<String> = section.lines().map(setting).collect();
+    let section = section.join("\n");
+    assert!(section.contains(from), "{from}");
+    parse(&format!("{before}{}{after}", section.replacen(from, to, 1)))
+}
+
+#[test]
+fn the_example_of_a_mailbox_is_a_configuration() {
+    let mesh = with_mesh("[mesh]", "[mesh]").expect("it parses").mesh.expect("a mailbox");
+    assert_eq!(mesh.mailbox.as_str(), "X26ABC1");
+    assert_eq!(mesh.password_file, Path::new("/etc/ehc/secrets/mesh-password"));
+    assert_eq!(mesh.poll_seconds.get(), 300);
+    let bare = |setting: &str| with_mesh(&format!("\n{setting} = "), &format!("\n# {setting} = "));
+    let default = bare("chunk_bytes").expect("it parses").mesh.expect("a mailbox");
+    assert_eq!(default.chunk_bytes, mesh.chunk_bytes, "the example shows the default");
+    let default = bare("workflows").expect("it parses").mesh.expect("a mailbox");
+    assert_eq!(default.workflows.unregistered().len(), 3, "placeholders");
+}
+
+#[test]
+fn a_mistake_about_the_mailbox_says_where_and_what_to_do() {
+    for (from, to, fix) in [
+        ("\"X26ABC1\"", "\"x26abc1\"", "write its id in upper-case letters"),
+        ("= \"https://msg", "= \"http://msg", "write https://host"),
+        (".nhs.uk\"", ".nhs.uk/messageexchange\"", "paths are added by the gateway"),
+        ("poll_seconds = 300", "poll_seconds = 60", "use 300 or more"),
+        ("poll_seconds = 300", "poll_seconds = 100000", "use 86400 or less"),
+        ("chunk_bytes = 78643200", "chunk_bytes = 200000000", "use 1024 to 100000000"),
+        ("\"advice.request\" = ", "\"advice.reqest\" = ", "write one, for example"),
+        ("\"EHC_MESSAGE\"", "\"EHC MESSAGE\"", "write it as registered"),
+        (
+            "{ \"advice.request\" = \"EHC_ADVICE_REQ\", \"*\" = \"EHC_MESSAGE\" }",
+            "{}",
+            "leave the table out",
+        ),
+        ("= \"fhir\"", "= \"pdf\"", "use one of: csv"),
+        ("poll_seconds = 300", "pol_seconds = 300", "did you mean `poll_seconds`?"),
+        ("password_file = ", "# ", "add `password_file = ...`"),
+    ] {
+        let complaint = with_mesh(from, to).expect_err(from).to_string();
+        assert!(complaint.contains(fix), "{complaint}");
+        assert!(complaint.starts_with("/etc/ehc/ehc-gateway.toml:"), "{complaint}");
+    }
+    let local = with_mesh("= \"https://msg.intspineservices.nhs.uk", "= \"https://localhost:8701");
+    assert!(local.is_ok(), "a server on this machine");
+}
+
+#[test]
+fn files_of_the_mailbox_must_be_there() {
+    let config = with_mesh("[mesh]", "[mesh]").expect("it parses");
+    let faults: Vec<String> = config.check_files().iter().map(ToString::to_string).collect();
+    for setting in ["password_file", "shared_key_file", "authorities"] {
+        assert!(faults.iter().any(|fault| fault.contains(setting)), "{setting}: {faults:#?}");
+    }
+}
+
+#[test]
+fn a_partner_by_mailbox_has_one_of_its_own() {
+    let mesh = "carrier = \"mesh\"\nmailbox = \"X26ABC2\"";
+    let push = "carrier = \"https-push\"";
+    let collect = "carrier = \"collect\"";
+    let with = |text: &str, from: &str, to: &str| text.replacen(from, to, 1);
+    let one = parse_partners(&with(PARTNERS, collect, mesh)).expect("a partner by mailbox");
+    let mailbox = adapters::mesh::Mailbox::parse("X26ABC2").expect("a mailbox");
+    assert_eq!(one.by_mailbox(&mailbox).expect("found").organisation.as_str(), "334");
+    let missing = partner_complaint(collect, "carrier = \"mesh\"");
+    assert!(missing.contains("add mailbox = "), "{missing}");
+    let endpoint = partner_complaint(push, mesh);
+    assert!(endpoint.contains("remove it; parcels go to its mailbox"), "{endpoint}");
+    let both =
+        with(&with(PARTNERS, collect, mesh), push, &format!("{push}\nmailbox = \"X26ABC2\""));
+    let both = parse_partners(&both).expect_err("refused").to_string();
+    assert!(both.contains("belongs to two partners"), "{both}");
 }

@@ -61,17 +61,12 @@ impl HttpsCarrier {
             .body(parcel.expose_body().to_vec());
         match request.send().await {
             Ok(response) => outcome(response.status()),
-            Err(error) if error.is_connect() || error.is_builder() => {
-                Err(SendError::Transient("the endpoint could not be reached".to_owned()))
-            }
-            Err(error) if error.is_timeout() => {
-                Err(SendError::Unknown("no answer within the time allowed".to_owned()))
-            }
-            Err(_) => Err(SendError::Unknown("the connection broke before an answer".to_owned())),
+            Err(error) => Err(fault(&error)),
         }
     }
 
-    fn client<T: std::any::Any>(
+    /// The client for a partner, made again when its entry or any trust file has changed.
+    pub(super) fn client<T: std::any::Any>(
         &self,
         partner: &Partner,
         settings: &DeliverySection,
@@ -102,6 +97,18 @@ impl HttpsCarrier {
         made.insert(known.partner.organisation.clone(), known);
         Ok(client)
     }
+}
+
+/// What a request without an answer means for the delivery.
+pub(super) fn fault(error: &reqwest::Error) -> SendError {
+    if error.is_connect() || error.is_builder() {
+        return SendError::Transient("the endpoint could not be reached".to_owned());
+    }
+    let timed_out = error.is_timeout();
+    let what = "the connection broke before an answer";
+    SendError::Unknown(
+        if timed_out { "no answer within the time allowed" } else { what }.to_owned(),
+    )
 }
 
 /// What a status means for the delivery.

@@ -15,6 +15,7 @@ use schemas::{
 use zeroize::Zeroizing;
 
 use super::answer::{self, Attachment};
+use super::arriving;
 use super::consent::is_about_consent;
 use super::{ReceiveError, Sender};
 use crate::app::App;
@@ -33,6 +34,8 @@ pub(super) struct Batch<'a> {
     pub(super) app: &'a App,
     pub(super) sender: &'a Sender,
     pub(super) submission: SubmissionId,
+    /// How the submission is written; none for a table, whose rows have no documents.
+    pub(super) format: Option<adapters::Format>,
     pub(super) rows: Vec<RowOutcome>,
     pub(super) changes: Vec<Change>,
     /// Consent recorded by earlier rows of this batch, on top of the ledger.
@@ -88,6 +91,7 @@ impl<'a> Batch<'a> {
             app,
             sender,
             submission,
+            format: None,
             rows: Vec::new(),
             changes: Vec::new(),
             recorded: BTreeMap::new(),
@@ -100,8 +104,9 @@ impl<'a> Batch<'a> {
     }
 
     /// Takes one row or message.
-    pub(super) async fn take(&mut self, item: Item) -> Result<(), ReceiveError> {
+    pub(super) async fn take(&mut self, mut item: Item) -> Result<(), ReceiveError> {
         let place = item.draft.place.clone();
+        arriving::look(self.app, self.sender, &mut item.draft).await?;
         let services: Vec<Place> =
             item.draft.all(Field::SERVICES).map(|located| located.place.clone()).collect();
         let outcome = match item.draft.check(self.app.clock.today()) {
@@ -145,6 +150,9 @@ impl<'a> Batch<'a> {
         if let Some(issue) = self.may_send(&record, place) {
             return Ok(Err(vec![issue]));
         }
+        if let Some(issue) = arriving::not_accepted(self.app, &record, place) {
+            return Ok(Err(vec![issue]));
+        }
         let facts = self.facts(&record)?;
         match self.seen_before(&facts, place).await? {
             Ok(Some(known)) => {
@@ -164,7 +172,11 @@ impl<'a> Batch<'a> {
             Err(issues) => return Ok(Err(issues)),
         };
         let entry = self.consent_entry(record.message().consent.as_ref());
-        self.decide(record, &facts, attachment, destinations, entry, (place, warnings)).await
+        let said = self.acknowledged(&record).await?;
+        let row = self.decide(record, &facts, attachment, destinations, entry, (place, warnings));
+        let row = row.await?;
+        self.changes.extend(said.filter(|_| row.is_ok()));
+        Ok(row)
     }
 
     /// Authorises, seals and writes down one record.
@@ -529,6 +541,7 @@ impl<'a> Batch<'a> {
             issues: serde_json::to_string(&issues).unwrap_or_default(),
             at: self.app.clock.now(),
         })));
+        self.changes.extend(arriving::waits_for_the_scanner(self, id, &issues));
         self.rows.push(row(place, RowResult::Quarantined, None, issues));
         Ok(())
     }
@@ -542,6 +555,10 @@ fn recognisable(record: &Record) -> Zeroizing<Vec<u8>> {
     for document in record.attachments() {
         bytes.extend_from_slice(document.media_type.as_bytes());
         bytes.extend_from_slice(&crate::entropy::sha256(document.content.expose()));
+    }
+    for document in record.stored() {
+        bytes.extend_from_slice(document.media_type.as_bytes());
+        bytes.extend_from_slice(&document.sha256);
     }
     bytes
 }

@@ -40,6 +40,9 @@ pub enum CollectError {
     /// The document asked for does not exist.
     #[error("the message has no such document")]
     NoDocument,
+    /// What is kept of a document could not be read.
+    #[error("the document could not be read")]
+    Document(#[from] crate::documents::SegmentError),
     /// The shipped rules do not cover the date.
     #[error("the gateway could not work out {0}")]
     Ours(&'static str),
@@ -51,13 +54,14 @@ pub enum CollectError {
     Vault(#[from] VaultError),
 }
 
-/// What of a delivery is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// The message in a format; the recipient's own when none is named.
-    Message(Option<Format>),
-    /// One document, by its place from 0.
-    Document(usize),
+/// A record that was decided on now and opened; nothing of it has left, and nothing is in the log.
+#[derive(Debug)]
+pub(super) struct Opening {
+    pub(super) delivery: Delivery,
+    pub(super) stored: StoredRecord,
+    pub(super) opened: Opened,
+    pub(super) note: DecisionNote,
+    pub(super) guard: Option<SubjectGuard>,
 }
 
 /// Opens a delivery for the recipient that fetches it.
@@ -68,13 +72,34 @@ pub async fn collect(
     recipient: &OrganisationCode,
     actor: &Actor,
     id: DeliveryId,
-    part: Part,
+    format: Option<Format>,
 ) -> Result<Collected, CollectError> {
-    let delivery = app.store.find_delivery(id).await?.filter(|d| d.recipient == *recipient);
-    let delivery = delivery.ok_or(CollectError::NotFound)?;
-    if delivery.carrier != CarrierKind::Collect {
+    let collects = app.store.find_delivery(id).await?.map(|delivery| delivery.carrier);
+    if collects != Some(CarrierKind::Collect) {
         return Err(CollectError::NotFound);
     }
+    let opening = open(app, recipient, actor, id).await?;
+    let Opening { delivery, stored, opened, note, guard } = opening;
+    let parcel = render(app, &delivery, &stored, opened, format).await?;
+    let mut event = delivery_event(EventKind::DeliveryCollected, &delivery, &stored, actor);
+    event.decision = Some(note);
+    event.hashes.insert("parcel".to_owned(), crate::entropy::sha256_hex(parcel.expose_body()));
+    let event = event.with("media_type", parcel.media_type());
+    app.store
+        .commit(Change::because(event).write(Write::Collected(delivery.id, app.clock.now())))
+        .await?;
+    Ok(Collected { parcel, guard })
+}
+
+/// Asks authority about a delivery now, under the person's guard, and opens its record.
+pub(super) async fn open(
+    app: &App,
+    recipient: &OrganisationCode,
+    actor: &Actor,
+    id: DeliveryId,
+) -> Result<Opening, CollectError> {
+    let delivery = app.store.find_delivery(id).await?.filter(|d| d.recipient == *recipient);
+    let delivery = delivery.ok_or(CollectError::NotFound)?;
     let stored = app.store.find_record(delivery.record).await?.ok_or(CollectError::NotFound)?;
     let guard = match stored.subject {
         Some(subject) => Some(app.store.subject_guard(subject, Hold::Shared).await?),
@@ -97,15 +122,7 @@ pub async fn collect(
         }
     };
     let opened = app.vault.open(&stored.sealed, release, app.clock.now())?;
-    let parcel = render(app, &delivery, &stored, opened, part).await?;
-    let mut event = delivery_event(EventKind::DeliveryCollected, &delivery, &stored, actor);
-    event.decision = Some(note);
-    event.hashes.insert("parcel".to_owned(), crate::entropy::sha256_hex(parcel.expose_body()));
-    let event = event.with("media_type", parcel.media_type());
-    app.store
-        .commit(Change::because(event).write(Write::Collected(delivery.id, app.clock.now())))
-        .await?;
-    Ok(Collected { parcel, guard })
+    Ok(Opening { delivery, stored, opened, note, guard })
 }
 
 /// Attempts one leased push and settles it, whatever happens.
@@ -121,6 +138,13 @@ pub async fn dispatch(app: &App, lease: Lease) -> Result<(), CollectError> {
     if current.state != DeliveryState::Queued {
         return Ok(());
     }
+    if !delivery.carrier.tells_copies_apart() && may_have_arrived(app, &delivery).await? {
+        let reason = "an earlier attempt ended without an outcome".to_owned();
+        let event = delivery_event(EventKind::DeliveryUnknown, &delivery, &stored, &actor)
+            .with("outcome", &reason);
+        let stopped = Settlement::Stopped(DeliveryState::Unknown, reason);
+        return settle(app, &lease, event, stopped).await;
+    }
     let ruling = decide(app, &delivery, &stored).await?;
     let (release, note) = match ruling {
         Ruling::Granted(release, note) => (release, note),
@@ -133,7 +157,7 @@ pub async fn dispatch(app: &App, lease: Lease) -> Result<(), CollectError> {
     };
     let opened = app.vault.open(&stored.sealed, release, app.clock.now());
     let parcel = match opened {
-        Ok(opened) => render(app, &delivery, &stored, opened, Part::Message(None)).await,
+        Ok(opened) => render(app, &delivery, &stored, opened, None).await,
         Err(error) => Err(error.into()),
     };
     let parcel = match parcel {
@@ -169,6 +193,27 @@ pub async fn dispatch(app: &App, lease: Lease) -> Result<(), CollectError> {
     }
 }
 
+/// Whether an earlier attempt began and nobody wrote down how it ended: the log says so. A worker
+/// that died between the two may have sent it.
+async fn may_have_arrived(app: &App, delivery: &Delivery) -> Result<bool, CollectError> {
+    if delivery.attempts == 0 {
+        return Ok(false);
+    }
+    let entries = app.store.journey(delivery.record).await?;
+    let kinds = entries.iter().rev().filter(|entry| entry.event.delivery == Some(delivery.id));
+    let last = kinds.map(|entry| entry.event.kind).find(|kind| {
+        matches!(
+            kind,
+            EventKind::DeliveryAttempted
+                | EventKind::DeliveryDeferred
+                | EventKind::DeliveryDelivered
+                | EventKind::DeliveryFailed
+                | EventKind::DeliveryUnknown
+        )
+    });
+    Ok(last == Some(EventKind::DeliveryAttempted))
+}
+
 /// What the result of an attempt means (design, section 10).
 fn settlement(
     app: &App,
@@ -179,11 +224,14 @@ fn settlement(
     let attempt = delivery.attempts + 1;
     match sent {
         Ok(()) => (EventKind::DeliveryDelivered, Settlement::Delivered(now), "taken".to_owned()),
-        Err(SendError::Transient(reason) | SendError::Unknown(reason))
-            if attempt < app.config.delivery.attempts_max.get() =>
+        Err(ref error @ (SendError::Transient(ref reason) | SendError::Unknown(ref reason)))
+            if attempt < app.config.delivery.attempts_max.get()
+                && (delivery.carrier.tells_copies_apart()
+                    || matches!(error, SendError::Transient(_))) =>
         {
-            // Unknown means it may have arrived. The recipient tells a second copy by the
-            // delivery id, so asking again by sending again is safe (ADR 0006).
+            let reason = reason.clone();
+            // Unknown means it may have arrived. A recipient that tells a second copy by the
+            // delivery id is asked again by sending again (ADR 0006); of the others a person is.
             let jitter = app.random_u16().unwrap_or(0);
             let wait = crate::queue::backoff(attempt, jitter);
             let next = now.checked_add(wait).unwrap_or(now);
@@ -307,12 +355,8 @@ async fn render(
     delivery: &Delivery,
     stored: &StoredRecord,
     opened: Opened,
-    part: Part,
+    format: Option<Format>,
 ) -> Result<Parcel, CollectError> {
-    if let Part::Document(index) = part {
-        return Parcel::document(&opened, index).ok_or(CollectError::NoDocument);
-    }
-    let Part::Message(format) = part else { return Err(CollectError::NoDocument) };
     let format = format.unwrap_or_else(|| app.format_of(&delivery.recipient));
     let leg = if delivery.kind == MessageType::AdviceRequest {
         Some(delivery.id.leg())
@@ -334,5 +378,10 @@ async fn render(
         due_on,
         sent_at: app.clock.now(),
     };
-    Parcel::message(&opened, format, &outbound).map_err(CollectError::Format)
+    let parcel = Parcel::message(&opened, format, &outbound).map_err(CollectError::Format)?;
+    // A folder has a place for documents beside the message; everybody else asks for them.
+    match app.carrier_of(&delivery.recipient) {
+        Some(CarrierKind::DropFolder) => Ok(parcel.enclosing_documents(&opened)),
+        _ => Ok(parcel),
+    }
 }

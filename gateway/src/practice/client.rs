@@ -1,5 +1,6 @@
 //! A partner's own side of the connection, for the demo, the benchmark and the tests.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reqwest::Client;
@@ -28,9 +29,15 @@ pub struct Reply {
     pub log_entry: Option<u64>,
     /// Whether this answer was given before.
     pub replayed: bool,
+    headers: BTreeMap<String, String>,
 }
 
 impl Reply {
+    /// A header of the answer by its name in small letters.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+
     /// The body as JSON; `null` when it is not.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
@@ -98,6 +105,24 @@ impl Partner {
         reply(request.send().await?).await
     }
 
+    /// Posts a FHIR message, with headers of the caller's choice.
+    pub async fn process_message(
+        &self,
+        media_type: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Vec<u8>>,
+    ) -> Result<Reply, reqwest::Error> {
+        let mut request = self
+            .client
+            .post(format!("{}/fhir/$process-message", self.base))
+            .header("content-type", media_type)
+            .body(body.into());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        reply(request.send().await?).await
+    }
+
     /// Posts JSON to the message route under an idempotency key.
     pub async fn send(&self, key: &str, message: &Value) -> Result<Reply, reqwest::Error> {
         self.post("/v1/messages", "application/json", key, message.to_string()).await
@@ -108,12 +133,17 @@ async fn reply(response: reqwest::Response) -> Result<Reply, reqwest::Error> {
     let header = |name: &str| {
         response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
     };
+    let headers = response.headers().iter().filter_map(|(name, value)| {
+        Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+    });
+    let headers = headers.collect();
     let media_type = header("content-type").unwrap_or_default();
     Ok(Reply {
         status: response.status().as_u16(),
         media_type: media_type.split(';').next().unwrap_or_default().trim().to_owned(),
         log_entry: header("ehc-log-entry").and_then(|text| text.parse().ok()),
         replayed: header("idempotency-replayed").is_some(),
+        headers,
         body: response.bytes().await?.to_vec(),
     })
 }

@@ -9,7 +9,9 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +21,7 @@ use crate::config::Partners;
 use crate::peer::Peers;
 use crate::tls::{Limits, Served, ServerTls, serve};
 
-/// How the endpoint treats what is pushed to it.
+/// How the endpoint treats what is pushed to it, or sent to its `$process-message`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Behaviour {
     /// Takes it, and takes the same again without a second effect.
@@ -30,6 +32,10 @@ pub enum Behaviour {
     Refuse,
     /// Takes it, and fails before it can say so.
     TakeAndFail,
+    /// Takes it, and answers about another message.
+    AnswerAboutAnother,
+    /// Takes it, and answers with words that nobody can read.
+    AnswerNonsense,
 }
 
 /// The pushed-to trust's endpoint.
@@ -119,6 +125,7 @@ impl Stage {
         }));
         let router = Router::new()
             .route("/inbox", post(take))
+            .route("/fhir/$process-message", post(take_message))
             .layer(axum::extract::DefaultBodyLimit::max(adapters::limits::SUBMISSION_BYTES_MAX))
             .with_state(Arc::clone(&inbox));
         let limits = Limits {
@@ -144,18 +151,98 @@ async fn take(
     body: Bytes,
 ) -> StatusCode {
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
-    let key = key.unwrap_or_default().to_owned();
-    let mut inbox = inbox.lock().unwrap_or_else(PoisonError::into_inner);
-    inbox.attempts += 1;
-    let takes = matches!(inbox.behaviour, Behaviour::Take | Behaviour::TakeAndFail);
-    if takes {
-        let text = String::from_utf8_lossy(&body).into_owned();
-        inbox.parcels.entry(key).or_insert(text);
-    }
-    match inbox.behaviour {
-        Behaviour::Take => StatusCode::OK,
+    let behaviour = keep(&inbox, key.unwrap_or_default(), &body);
+    match behaviour {
+        Behaviour::Take | Behaviour::AnswerAboutAnother | Behaviour::AnswerNonsense => {
+            StatusCode::OK
+        }
         Behaviour::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Behaviour::Refuse => StatusCode::BAD_REQUEST,
         Behaviour::TakeAndFail => StatusCode::INTERNAL_SERVER_ERROR,
     }
+}
+
+/// Counts an attempt and keeps what is taken, once per key.
+fn keep(inbox: &Mutex<Inbox>, key: &str, body: &[u8]) -> Behaviour {
+    let mut inbox = inbox.lock().unwrap_or_else(PoisonError::into_inner);
+    inbox.attempts += 1;
+    if !matches!(inbox.behaviour, Behaviour::Unavailable | Behaviour::Refuse) {
+        let text = String::from_utf8_lossy(body).into_owned();
+        inbox.parcels.entry(key.to_owned()).or_insert(text);
+    }
+    inbox.behaviour
+}
+
+/// A trust's own `$process-message`, written without the gateway's code for answers. It reads of
+/// a message what an answer needs, and answers in JSON whatever came.
+async fn take_message(State(inbox): State<Arc<Mutex<Inbox>>>, body: Bytes) -> Response {
+    let Some((id, event)) = called(&body) else {
+        let issue = json!([{ "severity": "fatal", "code": "structure" }]);
+        let outcome = json!({ "resourceType": "OperationOutcome", "issue": issue });
+        return fhir(StatusCode::BAD_REQUEST, &outcome);
+    };
+    let (id, event) = (id.as_str(), &json!({ "system": EVENTS, "code": event }));
+    let said = |about: &str, code: &str| response(event, about, code);
+    match keep(&inbox, id, &body) {
+        Behaviour::Take => fhir(StatusCode::OK, &said(id, "ok")),
+        Behaviour::Unavailable => {
+            fhir(StatusCode::SERVICE_UNAVAILABLE, &said(id, "transient-error"))
+        }
+        Behaviour::Refuse => fhir(StatusCode::UNPROCESSABLE_ENTITY, &said(id, "fatal-error")),
+        Behaviour::TakeAndFail => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Behaviour::AnswerAboutAnother => {
+            fhir(StatusCode::OK, &said("0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff", "ok"))
+        }
+        Behaviour::AnswerNonsense => (StatusCode::OK, "thank you").into_response(),
+    }
+}
+
+/// The id of a message's header and the code of its event, from JSON or XML.
+fn called(body: &[u8]) -> Option<(String, String)> {
+    let text = std::str::from_utf8(body).ok()?;
+    if text.starts_with('<') {
+        let header = text.split_once("<MessageHeader>")?.1;
+        let value = |after: &str| {
+            let (_, rest) = header.split_once(after)?;
+            rest.split('"').next().map(str::to_owned)
+        };
+        return Some((value("<id value=\"")?, value("<code value=\"")?));
+    }
+    let message: Value = serde_json::from_str(text).ok()?;
+    let header = message.pointer("/entry/0/resource")?;
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+    text(header.get("resourceType")).filter(|kind| kind == "MessageHeader")?;
+    Some((text(header.get("id"))?, text(header.pointer("/eventCoding/code"))?))
+}
+
+/// The code system of the events that messages between gateway and trust have.
+const EVENTS: &str = "urn:ehc-gateway:message-event";
+
+fn response(event: &Value, about: &str, code: &str) -> Value {
+    let severity = if code == "ok" { "information" } else { "error" };
+    let kind = if code == "ok" { "informational" } else { "processing" };
+    let outcome = "urn:uuid:7d1c5f0e-5a0e-4c57-9b0f-6a4c1f1d2e3b";
+    json!({
+        "resourceType": "Bundle",
+        "type": "message",
+        "entry": [
+            { "fullUrl": "urn:uuid:2f6d6a53-7a6f-4a5c-8b35-0a9a4f2f9d11", "resource": {
+                "resourceType": "MessageHeader",
+                "eventCoding": event,
+                "source": { "endpoint": "urn:ehc-gateway:organisation:RYW" },
+                "response": {
+                    "identifier": about, "code": code, "details": { "reference": outcome },
+                },
+            } },
+            { "fullUrl": outcome, "resource": {
+                "resourceType": "OperationOutcome",
+                "issue": [{ "severity": severity, "code": kind }],
+            } },
+        ],
+    })
+}
+
+fn fhir(status: StatusCode, resource: &Value) -> Response {
+    let media_type = [("content-type", "application/fhir+json; fhirVersion=4.0")];
+    (status, media_type, resource.to_string()).into_response()
 }

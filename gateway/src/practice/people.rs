@@ -231,14 +231,16 @@ pub fn exception(sender: &str, id: &str, leg: &str, child: &Child, from: Date, t
 pub fn advice_fhir(sender: &str, id: &str, leg: &str, child: &Child, on: Date) -> Value {
     let entry = |uuid: &str, resource: Value| json!({ "fullUrl": format!("urn:uuid:{uuid}"), "resource": resource });
     let of = |uuid: &str| json!({ "reference": format!("urn:uuid:{uuid}") });
-    let [header, task, patient, document, author] = FHIR_IDS;
+    let header = message_uuid(id);
+    let [task, patient, document, author] = FHIR_IDS;
     json!({
         "resourceType": "Bundle",
+        "id": id,
         "type": "message",
         "identifier": { "system": "urn:ehc-gateway:message-id", "value": id },
         "timestamp": format!("{on}T10:00:00Z"),
         "entry": [
-            entry(header, json!({
+            entry(&header, json!({
                 "resourceType": "MessageHeader",
                 "id": header,
                 "eventCoding": { "system": "urn:ehc-gateway:message-event", "code": "advice.response" },
@@ -283,6 +285,61 @@ pub fn advice_fhir(sender: &str, id: &str, leg: &str, child: &Child, on: Date) -
     })
 }
 
+/// The business level of a FHIR acknowledgement: a response message that says that the message
+/// with the header id `about` is in the sender's own system.
+pub fn acknowledgement_fhir(sender: &str, la: &str, id: &str, about: &str) -> Value {
+    let header = message_uuid(id);
+    json!({
+        "resourceType": "Bundle",
+        "id": id,
+        "type": "message",
+        "identifier": { "system": "urn:ehc-gateway:message-id", "value": id },
+        "entry": [{ "fullUrl": format!("urn:uuid:{header}"), "resource": {
+            "resourceType": "MessageHeader",
+            "id": header,
+            "eventCoding": { "system": "urn:ehc-gateway:message-event", "code": "ack.business" },
+            "source": { "endpoint": format!("urn:ehc-gateway:organisation:{sender}") },
+            "destination": [{ "endpoint": format!("urn:ehc-gateway:organisation:{la}") }],
+            "response": { "identifier": about, "code": "ok" },
+        } }],
+    })
+}
+
+/// Advice as a Kettering letter, the way a document system sends it by MESH: a PDF in base64 under
+/// a mark that says HTML, and nowhere to put the leg's id.
+pub fn advice_kettering(sender: &str, id: &str, child: &Child, on: Date) -> String {
+    let day = on.strftime("%Y%m%d");
+    let born = child.date_of_birth.strftime("%Y%m%d");
+    let document = STANDARD.encode(pdf());
+    let (nhs, family, given) = (&child.nhs_number, &child.family_name, &child.given_names);
+    format!(
+        "<?xml version=\"1.0\" encoding=\"iso-8859-1\"?>\n\
+         <!DOCTYPE ReportMsg SYSTEM \"ReportMsg_EDT_03.dtd\">\n\
+         <ReportMsg MsgStatus=\"Live\" MsgUrgency=\"Normal\">\n\
+         <MsgId>{id}</MsgId><MsgIssueDate>{day}0930</MsgIssueDate>\n\
+         <ServiceRequester><IdValue>2</IdValue></ServiceRequester>\
+         <ServiceProvider><IdValue>1</IdValue></ServiceProvider>\n\
+         <Parties><Party AgentId=\"1\"><OrgCode IdType=\"Provider\">{sender}</OrgCode>\
+         <OrgName>Practice Acute NHS Trust</OrgName><HcpName>Dr Jo Practice-Paediatrician</HcpName>\
+         <DepartmentName>Community paediatrics</DepartmentName></Party></Parties>\n\
+         <PatientMatchingInfo><PatientId><Id><IdType>Nhs</IdType><IdValue>{nhs}</IdValue></Id></PatientId>\
+         <PersonName_s><PersonNameType>CU</PersonNameType><StructPersonName><FamilyName>{family}</FamilyName>\
+         <GivenName>{given}</GivenName></StructPersonName></PersonName_s>\
+         <BirthDate>{born}</BirthDate></PatientMatchingInfo>\n\
+         <ClinicalReport><ReportID>{id}</ReportID><ReportType>Letter</ReportType>\
+         <EventDate>{day}</EventDate><DocCreationDate>{day}</DocCreationDate>\n\
+         <TextItem><TextMarkupIndicator>HTML</TextMarkupIndicator><TextBlock>{document}</TextBlock></TextItem>\
+         </ClinicalReport>\n</ReportMsg>\n"
+    )
+}
+
+/// The id of a made-up message's header: the same for the same message, and for no other.
+fn message_uuid(id: &str) -> String {
+    let digits = crate::entropy::sha256_hex(id.as_bytes());
+    let tail: String = digits.chars().take(12).collect();
+    format!("0b9f6f9e-6d0c-4f8e-9f53-{tail}")
+}
+
 /// A one-page PDF with nothing on it but a line that says what it is.
 pub fn pdf() -> Vec<u8> {
     let content = "BT /F1 18 Tf 72 720 Td (Practice advice. Nobody real.) Tj ET";
@@ -310,8 +367,7 @@ pub fn pdf() -> Vec<u8> {
     file
 }
 
-const FHIR_IDS: [&str; 5] = [
-    "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7e0001",
+const FHIR_IDS: [&str; 4] = [
     "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7e0002",
     "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7e0003",
     "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7e0004",

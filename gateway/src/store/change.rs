@@ -7,7 +7,9 @@ use uuid::Uuid;
 
 use crate::audit::{Event, SubjectKey};
 use crate::authority::ConsentEntry;
+use crate::documents::DocumentState;
 use crate::queue::{CarrierKind, DeliveryId, DeliveryState, LegState, SubmissionId};
+use crate::vault::segments::DocumentHeader;
 use crate::vault::{SealedBlob, SealedRecord};
 
 /// A change that commits whole or not at all: one or more steps, each an event and its writes.
@@ -93,6 +95,9 @@ pub enum Write {
     /// Fails when the delivery is held or withdrawn: a recipient may well have what we believe
     /// failed, or do not know the fate of.
     Acknowledged(DeliveryId, DeliveryState, Option<String>, Timestamp),
+    /// What was handed over, or may have been, did not reach the recipient after all: whoever
+    /// carried it says so. Fails when the recipient has acknowledged it, or it is not on its way.
+    Undelivered(DeliveryId, String),
     /// A leg's state changes, with the dates that come with it. Fails when it is no longer in the
     /// state that was read.
     LegChanged {
@@ -119,6 +124,49 @@ pub enum Write {
     Resume(DeliveryId, Timestamp),
     /// The fingerprint of the trust files now in force.
     TrustInForce(String),
+    /// The upload of a document begins.
+    DocumentBegun(NewDocument),
+    /// A document comes into another state. Fails when it is no longer in the one that was read.
+    DocumentMoved {
+        /// Which document.
+        document: Uuid,
+        /// The state it was in when the change was decided.
+        from: DocumentState,
+        /// Its new state.
+        state: DocumentState,
+        /// The rule behind it.
+        reason: Option<String>,
+        /// What was found when all of it was read.
+        found: Option<DocumentFound>,
+    },
+    /// A quarantined message waits for the scanner; it is written in the format of this media type.
+    MessageHeld(Uuid, String),
+    /// A message that waited for the scanner is taken up again. Fails when it was before.
+    MessageTaken(Uuid),
+}
+
+/// The upload of a document as it begins.
+#[derive(Debug, Clone)]
+pub struct NewDocument {
+    /// Its id.
+    pub id: Uuid,
+    /// Who uploads it.
+    pub owner: OrganisationCode,
+    /// How many bytes it will have.
+    pub size: u64,
+    /// The digest its sender declared.
+    pub declared_sha256: Option<[u8; 32]>,
+    /// The wrapped key of its segments.
+    pub header: DocumentHeader,
+}
+
+/// What was found of a document when all of it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentFound {
+    /// SHA-256 of its bytes.
+    pub sha256: [u8; 32],
+    /// The media type of its content.
+    pub media_type: String,
 }
 
 /// A submission: what came in under one idempotency key, and what was answered.

@@ -73,6 +73,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0002_questions_about_people.sql"),
         postgres: include_str!("../../migrations/postgres/0002_questions_about_people.sql"),
     },
+    Migration {
+        number: 3,
+        name: "documents",
+        sqlite: include_str!("../../migrations/sqlite/0003_documents.sql"),
+        postgres: include_str!("../../migrations/postgres/0003_documents.sql"),
+    },
 ];
 
 const PREPARE_SQLITE: &str = "/* migration::migrate */

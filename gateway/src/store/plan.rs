@@ -174,11 +174,16 @@ impl Plan {
             | Write::Collected(..)
             | Write::Stop(..)
             | Write::Acknowledged(..)
+            | Write::Undelivered(..)
             | Write::LegChanged { .. }
             | Write::LegWithheld(_)
             | Write::LegRestarted(_)
             | Write::Override(..)
-            | Write::TrustInForce(_) => {}
+            | Write::TrustInForce(_)
+            | Write::DocumentBegun(_)
+            | Write::DocumentMoved { .. }
+            | Write::MessageHeld(..)
+            | Write::MessageTaken(_) => {}
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use schemas::OrganisationCode;
 
 use super::change::{Change, NewConsent, Settlement, Write};
+use super::documents;
 use super::engine::{Insert, Statement, Transaction, statements};
 use super::error::StoreError;
 use super::log::Head;
@@ -78,6 +79,10 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
             let rule = "what is held or withdrawn is not acknowledged";
             one(tx, &ACKNOWLEDGED, values![id.0, state, reason.clone(), *at], rule).await
         }
+        Write::Undelivered(id, reason) => {
+            let rule = "only what was handed over, and not acknowledged, comes back";
+            one(tx, &UNDELIVERED, values![id.0, reason.as_str()], rule).await
+        }
         Write::LegChanged { leg, from, state, answered_on, expected_on } => {
             let values =
                 values![leg.0, name_of(*state), *answered_on, *expected_on, name_of(*from)];
@@ -106,6 +111,10 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         Write::TrustInForce(fingerprint) => {
             tx.execute(&TRUST_IN_FORCE, values![fingerprint.as_str()]).await.map(drop)
         }
+        Write::DocumentBegun(_)
+        | Write::DocumentMoved { .. }
+        | Write::MessageHeld(..)
+        | Write::MessageTaken(_) => documents::update(tx, write, now).await,
     }
 }
 
@@ -172,7 +181,7 @@ async fn consent(tx: &mut Transaction, new: &NewConsent) -> Result<(), StoreErro
 }
 
 /// Runs an update that must change exactly one row.
-async fn one(
+pub(super) async fn one(
     tx: &mut Transaction,
     statement: &Statement,
     values: Vec<Value>,
@@ -235,6 +244,9 @@ statements! {
             lease_expires_at = null
         where id = $1
             and state in ('queued', 'delivered', 'accepted', 'rejected', 'unknown', 'failed')";
+    UNDELIVERED = "writes::update" on "deliveries":
+        "update deliveries set state = 'failed', reason = $2
+        where id = $1 and state in ('delivered', 'unknown')";
     LEG_CHANGED = "writes::update" on "legs":
         "update legs set state = $2, answered_on = coalesce($3, answered_on),
             expected_on = coalesce($4, expected_on)

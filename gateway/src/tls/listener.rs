@@ -1,10 +1,11 @@
-//! The accept loop: nobody speaks HTTP before it is known who they are.
+//! The accept loop: nobody speaks HTTP, or any other protocol, before it is known who they are.
 //!
 //! A stranger holds a handshake slot, never one of the partners' connection slots, and holds it no
 //! longer than the handshake timeout. The peer is looked at again before every request; one that
 //! may no longer call gets no answer at all, and the handshake of its next attempt says why.
 
 use std::convert::Infallible;
+use std::future::Future;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::Timestamp;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
@@ -70,74 +72,137 @@ pub async fn serve(
     limits: Limits,
     shutdown: CancellationToken,
 ) -> Served {
-    let cut_off = CancellationToken::new();
-    let tracker = TaskTracker::new();
-    let handshakes = Arc::new(Semaphore::new(HANDSHAKES_MAX.min(Semaphore::MAX_PERMITS)));
-    let places = limits.connections_max.get().min(Semaphore::MAX_PERMITS);
-    let door = Door {
-        tls,
-        app,
-        limits,
-        shutdown: shutdown.clone(),
-        places: Arc::new(Semaphore::new(places)),
-    };
-    while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
-        let Ok((socket, _)) = accepted else {
-            // Usually out of file descriptors: let some connections end first.
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            continue;
-        };
-        let Ok(handshake) = Arc::clone(&handshakes).try_acquire_owned() else {
-            door.tls.refusals.count(Refusal::TooMany);
-            continue;
-        };
-        let (door, cut_off) = (door.clone(), cut_off.clone());
-        tracker.spawn(async move {
-            cut_off.run_until_cancelled(door.admit(socket, handshake)).await;
-        });
+    let stop = shutdown.clone();
+    let door = Door { tls, streams: false, limits, shutdown };
+    let converse =
+        move |connection: Connection| converse(app.clone(), connection, limits, stop.clone());
+    door.keep(listener, converse).await
+}
+
+/// Serves another protocol than HTTP on connections whose peer is known. `converse` is handed each
+/// and asks it for the peer before every message; it ends when told to stop, or is cut off at the
+/// drain deadline.
+pub async fn serve_streams<F, Fut>(
+    listener: TcpListener,
+    tls: Arc<ServerTls>,
+    limits: Limits,
+    shutdown: CancellationToken,
+    converse: F,
+) -> Served
+where
+    F: Fn(Connection) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = ()> + Send,
+{
+    Door { tls, streams: true, limits, shutdown }.keep(listener, converse).await
+}
+
+/// A connection whose peer was identified.
+pub struct Connection {
+    stream: TlsStream<TcpStream>,
+    standing: Standing,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Connection")
     }
-    drop(listener);
-    tracker.close();
-    let drained = tokio::time::timeout(limits.drain_timeout, tracker.wait()).await;
-    let left = if drained.is_ok() { 0 } else { tracker.len() };
-    cut_off.cancel();
-    tracker.wait().await;
-    Served { cut_off: left }
+}
+
+impl Connection {
+    /// Who is at the other end, checked afresh when anything was reloaded: to be asked before
+    /// every message. After an error the connection must end without an answer.
+    pub fn peer(&self) -> Result<Peer, NoLonger> {
+        self.standing.peer()
+    }
+
+    /// What is said on it.
+    pub fn stream(&mut self) -> &mut (impl AsyncRead + AsyncWrite + Unpin + Send + use<>) {
+        &mut self.stream
+    }
 }
 
 /// What every new connection is met with.
 #[derive(Clone)]
 struct Door {
     tls: Arc<ServerTls>,
-    app: Router,
+    streams: bool,
     limits: Limits,
     shutdown: CancellationToken,
-    places: Arc<Semaphore>,
 }
 
 impl Door {
+    async fn keep<F, Fut>(self, listener: TcpListener, converse: F) -> Served
+    where
+        F: Fn(Connection) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send,
+    {
+        let cut_off = CancellationToken::new();
+        let tracker = TaskTracker::new();
+        let handshakes = Arc::new(Semaphore::new(HANDSHAKES_MAX.min(Semaphore::MAX_PERMITS)));
+        let places = self.limits.connections_max.get().min(Semaphore::MAX_PERMITS);
+        let places = Arc::new(Semaphore::new(places));
+        while let Some(accepted) = self.shutdown.run_until_cancelled(listener.accept()).await {
+            let Ok((socket, _)) = accepted else {
+                // Usually out of file descriptors: let some connections end first.
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            };
+            let Ok(handshake) = Arc::clone(&handshakes).try_acquire_owned() else {
+                self.tls.refusals.count(Refusal::TooMany);
+                continue;
+            };
+            let (door, cut_off, places) = (self.clone(), cut_off.clone(), Arc::clone(&places));
+            let converse = converse.clone();
+            tracker.spawn(async move {
+                let admitted = async move {
+                    if let Some((connection, _place)) = door.admit(socket, handshake, places).await
+                    {
+                        converse(connection).await;
+                    }
+                };
+                cut_off.run_until_cancelled(admitted).await;
+            });
+        }
+        drop(listener);
+        tracker.close();
+        let drained = tokio::time::timeout(self.limits.drain_timeout, tracker.wait()).await;
+        let left = if drained.is_ok() { 0 } else { tracker.len() };
+        cut_off.cancel();
+        tracker.wait().await;
+        Served { cut_off: left }
+    }
+
     /// From a bare connection to a known peer, or not at all.
-    async fn admit(self, socket: TcpStream, handshake: OwnedSemaphorePermit) {
+    async fn admit(
+        self,
+        socket: TcpStream,
+        handshake: OwnedSemaphorePermit,
+        places: Arc<Semaphore>,
+    ) -> Option<(Connection, OwnedSemaphorePermit)> {
         let proof = self.prove(socket);
         let proof = tokio::time::timeout(self.limits.handshake_timeout, proof);
-        let Some(proof) = self.shutdown.run_until_cancelled(proof).await else { return };
+        let proof = self.shutdown.run_until_cancelled(proof).await?;
         match proof.unwrap_or(Err(Refusal::TooSlow)) {
-            Err(refusal) => self.tls.refusals.count(refusal),
-            Ok((stream, standing)) => {
+            Err(refusal) => {
+                self.tls.refusals.count(refusal);
+                None
+            }
+            Ok(connection) => {
                 drop(handshake);
-                match Arc::clone(&self.places).try_acquire_owned() {
-                    Err(_) => self.tls.refusals.count(Refusal::TooMany),
-                    Ok(place) => self.converse(stream, standing, place).await,
+                let place = places.try_acquire_owned();
+                if place.is_err() {
+                    self.tls.refusals.count(Refusal::TooMany);
                 }
+                Some((connection, place.ok()?))
             }
         }
     }
 
-    async fn prove(&self, socket: TcpStream) -> Result<(TlsStream<TcpStream>, Standing), Refusal> {
+    async fn prove(&self, socket: TcpStream) -> Result<Connection, Refusal> {
         // A failure only costs latency, and the handshake finds a broken socket anyway.
         let _ = socket.set_nodelay(true);
         let generation = self.tls.generation();
-        let config = Arc::clone(&self.tls.live.load().config);
+        let config = self.tls.live.load().config(self.streams);
         let stream = TlsAcceptor::from(config)
             .accept(socket)
             .await
@@ -154,40 +219,42 @@ impl Door {
         let now = self.tls.clock.now();
         let peer = self.tls.peers.identify(&leaf, now).map_err(Refusal::Peer)?;
         let seen = Mutex::new(Seen { generation, at: now, peer });
-        Ok((stream, Standing { tls: Arc::clone(&self.tls), leaf: Arc::new(leaf), seen }))
+        let standing = Standing { tls: Arc::clone(&self.tls), leaf: Arc::new(leaf), seen };
+        Ok(Connection { stream, standing })
     }
+}
 
-    async fn converse(
-        self,
-        stream: TlsStream<TcpStream>,
-        standing: Standing,
-        _place: OwnedSemaphorePermit,
-    ) {
-        let (app, standing) = (self.app, Arc::new(standing));
-        let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let (app, standing) = (app.clone(), Arc::clone(&standing));
-            async move {
-                let peer = standing.peer()?;
-                let mut request = request.map(Body::new);
-                request.extensions_mut().insert(peer);
-                request.extensions_mut().insert(Arc::clone(&standing.leaf));
-                app.oneshot(request).await.map_err(never)
-            }
-        });
-        let mut builder = hyper::server::conn::http1::Builder::new();
-        builder.timer(TokioTimer::new()).header_read_timeout(self.limits.header_timeout);
-        let mut connection =
-            std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = self.shutdown.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        if let Err(error) = ended {
-            tracing::debug!(timeout = error.is_timeout(), "connection ended early");
+/// Speaks HTTP with a known peer.
+async fn converse(
+    app: Router,
+    connection: Connection,
+    limits: Limits,
+    shutdown: CancellationToken,
+) {
+    let Connection { stream, standing } = connection;
+    let standing = Arc::new(standing);
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let (app, standing) = (app.clone(), Arc::clone(&standing));
+        async move {
+            let peer = standing.peer()?;
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(Arc::clone(&standing.leaf));
+            app.oneshot(request).await.map_err(never)
         }
+    });
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout);
+    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(timeout = error.is_timeout(), "connection ended early");
     }
 }
 
@@ -225,7 +292,7 @@ impl Standing {
 /// The peer may no longer call: the connection ends without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the peer may no longer call")]
-struct NoLonger;
+pub struct NoLonger;
 
 fn never(infallible: Infallible) -> NoLonger {
     match infallible {}

@@ -75,7 +75,8 @@ impl ServerTls {
         }
         let partners = self.changed_partners()?;
         let number = now.number.wrapping_add(1);
-        let live = Live::build(&material, &self.settings, &self.peers, &self.clock, number)?;
+        let offer = (self.allow_tls12, number);
+        let live = Live::build(&material, &self.settings, &self.peers, &self.clock, offer)?;
         let mut changes = now.fingerprints.changes(&fingerprints);
         changes.extend(
             partners.as_ref().map(|partners| TrustChange::Partners {

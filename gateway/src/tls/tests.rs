@@ -230,6 +230,8 @@ async fn a_push_reaches_the_pinned_organisation_and_nobody_else() {
         let target = Partner {
             organisation: code(organisation),
             server_pins: pins.into_iter().collect(),
+            folder: None,
+            watch: None,
             ..any_partner(&stage)
         };
         let config = client_config(&la, &target, Arc::clone(&dyn_clock)).expect("a configuration");

@@ -1,10 +1,11 @@
 //! The rules for documents: their type is what their content says, and their name is made safe.
 
 use super::Check;
-use crate::draft::DraftAttachment;
+use crate::document_type;
+use crate::draft::{DraftAttachment, DraftReference, Standing};
 use crate::issue::Issue;
 use crate::personal::PersonalText;
-use crate::record::Attachment;
+use crate::record::{Attachment, StoredDocument};
 
 impl Check<'_> {
     pub(super) fn attachments(&mut self) -> Vec<Attachment> {
@@ -12,10 +13,14 @@ impl Check<'_> {
         draft.attachments.iter().filter_map(|attachment| self.attachment(attachment)).collect()
     }
 
+    /// The documents that were sent on their own before.
+    pub(super) fn stored(&mut self) -> Vec<StoredDocument> {
+        let draft = self.draft;
+        draft.references.iter().filter_map(|reference| self.reference(reference)).collect()
+    }
+
     fn attachment(&mut self, attachment: &DraftAttachment) -> Option<Attachment> {
-        let bytes = attachment.content.expose();
-        let media_type = media_type_of(bytes);
-        let Some(media_type) = media_type else {
+        let Some(kind) = document_type::of(attachment.content.expose()) else {
             self.issues.push(Issue::error(
                 "attachment-type",
                 None,
@@ -25,43 +30,71 @@ impl Check<'_> {
             ));
             return None;
         };
-        let name: String = attachment
-            .name
-            .expose()
-            .chars()
-            .filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c))
-            .take(100)
-            .collect();
-        let name = if name.trim_matches('.').is_empty() { "document".to_owned() } else { name };
         Some(Attachment {
-            name: PersonalText::new(name),
-            media_type: media_type.to_owned(),
+            name: safe_name(&attachment.name),
+            media_type: kind.media_type().to_owned(),
             content: attachment.content.clone(),
         })
     }
-}
 
-/// The media type of a document by its first bytes, if it is one we accept.
-fn media_type_of(bytes: &[u8]) -> Option<&'static str> {
-    const SIGNATURES: [(&[u8], &str); 6] = [
-        (b"%PDF-", "application/pdf"),
-        (b"{\\rtf", "application/rtf"),
-        (b"II*\0", "image/tiff"),
-        (b"MM\0*", "image/tiff"),
-        (b"PK\x03\x04", WORD),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/msword"),
-    ];
-    let known = SIGNATURES.iter().find(|(start, _)| bytes.starts_with(start));
-    if let Some((_, media_type)) = known {
-        // Any zip archive starts alike; a Word document has parts whose names begin so.
-        let is_word = || bytes.windows(WORD_PART.len()).any(|window| window == WORD_PART);
-        return (*media_type != WORD || is_word()).then_some(media_type);
+    fn reference(&mut self, reference: &DraftReference) -> Option<StoredDocument> {
+        let id = uuid::Uuid::try_parse(reference.document.trim()).ok();
+        if let (Some(id), Standing::Ready { size, sha256, media_type }) = (id, &reference.standing)
+        {
+            let name = safe_name(&reference.name);
+            let (media_type, size, sha256) = (media_type.clone(), *size, *sha256);
+            return Some(StoredDocument { id, name, media_type, size, sha256 });
+        }
+        let (rule, message, next) = fault(&reference.standing);
+        let place = reference.place.clone();
+        self.issues.push(Issue::error(rule, None, place, message, next));
+        None
     }
-    let text = std::str::from_utf8(bytes).ok()?;
-    let printable = text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'));
-    let markup = text.trim_start().starts_with('<');
-    (!text.trim().is_empty() && printable && !markup).then_some("text/plain")
 }
 
-const WORD: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
-const WORD_PART: &[u8] = b"word/";
+fn fault(standing: &Standing) -> (&'static str, &'static str, &'static str) {
+    match standing {
+        Standing::Unknown | Standing::Ready { .. } => (
+            "document-unknown",
+            "names a document that your organisation has not uploaded here",
+            "upload it first (POST /v1/documents) and use the id of the answer",
+        ),
+        Standing::Incomplete => (
+            "document-incomplete",
+            "names a document of which not everything has been uploaded",
+            "upload the rest, then send the message again under a new idempotency key",
+        ),
+        Standing::BeingChecked => (
+            "document-being-checked",
+            "names a document that is still being checked",
+            "wait until its state is ready, then send the message again under a new idempotency key",
+        ),
+        Standing::Refused => (
+            "document-refused",
+            "names a document that was refused",
+            "look at its reason (GET /v1/documents/{id}), put it right and upload it again",
+        ),
+        Standing::Flagged => (
+            "document-flagged",
+            "has a document in which the scanner found something",
+            "do not send it again; tell your information security team and the operator",
+        ),
+        Standing::NotScanned => (
+            "document-not-scanned",
+            "has a document that the scanner could not look at yet, so it is held",
+            "wait: it is scanned when the scanner answers again; the operator sees that it is held",
+        ),
+    }
+}
+
+/// A name that is safe in a file system and a header: letters, digits, `-`, `_` and `.`.
+fn safe_name(name: &PersonalText) -> PersonalText {
+    let name: String = name
+        .expose()
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c))
+        .take(100)
+        .collect();
+    let name = if name.trim_matches('.').is_empty() { "document".to_owned() } else { name };
+    PersonalText::new(name)
+}

@@ -6,12 +6,13 @@ use std::fmt;
 
 use super::{
     Acting, Advice, AdviceRequest, Attachment, Body, Consent, Exception, Message, NilReturn,
-    Notice, Record, Subject, TransitionPlan, Triage,
+    Notice, Record, StoredDocument, Subject, TransitionPlan, Triage,
 };
 
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Record({}, {} documents, hidden)", self.message.kind, self.attachments.len())
+        let documents = self.attachments.len() + self.stored.len();
+        write!(f, "Record({}, {documents} documents, hidden)", self.message.kind)
     }
 }
 
@@ -24,6 +25,12 @@ impl fmt::Debug for Message {
 impl fmt::Debug for Attachment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Attachment({}, {:?})", self.media_type, self.content)
+    }
+}
+
+impl fmt::Debug for StoredDocument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoredDocument({}, {}, {} bytes)", self.id, self.media_type, self.size)
     }
 }
 

@@ -29,15 +29,20 @@ impl Record {
         for class in DataClass::ALL.into_iter().filter(|class| !keep.contains(class)) {
             let before = self.message.clone();
             self.message.drop_class(class);
-            let documents = class == DataClass::Documents && !self.attachments.is_empty();
+            let documents = class == DataClass::Documents && self.has_documents();
             if documents {
                 self.attachments.clear();
+                self.stored.clear();
             }
             if documents || before != self.message {
                 dropped.insert(class);
             }
         }
         (self, dropped)
+    }
+
+    fn has_documents(&self) -> bool {
+        !(self.attachments.is_empty() && self.stored.is_empty())
     }
 
     /// The classes of data this record holds something of.
@@ -54,7 +59,7 @@ impl Record {
             (DataClass::Education, message.holds_education()),
             (DataClass::Health, message.holds_health()),
             (DataClass::Consent, message.consent.is_some()),
-            (DataClass::Documents, reports || !self.attachments.is_empty()),
+            (DataClass::Documents, reports || self.has_documents()),
         ];
         held.into_iter().filter_map(|(class, held)| held.then_some(class)).collect()
     }

@@ -100,6 +100,12 @@ fn the_schema_knows_documents_and_consent_messages_without_a_decision() {
         {"name": "report.pdf", "media_type": "application/pdf", "content_base64": "JVBERi0="},
     ]);
     assert!(validator.is_valid(&value));
+    value["attachments"] = json!([
+        {"name": "report.pdf", "document": "0192f1c0-0000-7000-8000-000000000001"},
+    ]);
+    assert!(validator.is_valid(&value));
+    value["attachments"] = json!([{"name": "report.pdf"}]);
+    assert!(!validator.is_valid(&value));
     let mut value = samples::json(MessageType::ConsentGrant);
     value.as_object_mut().expect("an object").remove("decision");
     assert!(validator.is_valid(&value));

@@ -10,12 +10,23 @@ use serde_json::{Value, json};
 
 use super::Message;
 
-/// A document as it travels in canonical JSON, in the member `attachments` of the message.
+/// A document as it travels in canonical JSON, in the member `attachments` of the message: with its
+/// bytes, or by the id under which it was uploaded before.
 ///
 /// For the schema only: what is read becomes a [`DraftAttachment`](crate::DraftAttachment), whose
-/// content decides its type.
+/// content decides its type, or a [`DraftReference`](crate::DraftReference).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct WireAttachment {
+#[serde(untagged)]
+pub enum WireAttachment {
+    /// With its bytes.
+    Inside(WireContent),
+    /// Uploaded before.
+    Stored(WireReference),
+}
+
+/// A document with its bytes.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WireContent {
     /// The file name; reduced to letters, digits, `-`, `_` and `.` when accepted.
     pub name: String,
     /// The media type as the sender has it; the content decides.
@@ -27,6 +38,30 @@ pub struct WireAttachment {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schemars(regex(pattern = r"^[0-9a-fA-F]{64}$"))]
     pub sha256: Option<String>,
+}
+
+/// A document that was uploaded before (`POST /v1/documents`). A sender gives `document` and
+/// `name`; the gateway adds the rest for the recipient, and ignores it when it is sent.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WireReference {
+    /// The id of the upload.
+    #[schemars(extend("format" = "uuid"))]
+    pub document: String,
+    /// The file name; reduced to letters, digits, `-`, `_` and `.` when accepted.
+    pub name: String,
+    /// The media type found from the content.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub media_type: Option<String>,
+    /// How many bytes it has.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub size: Option<u64>,
+    /// The SHA-256 digest of the bytes, 64 hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schemars(regex(pattern = r"^[0-9a-fA-F]{64}$"))]
+    pub sha256: Option<String>,
+    /// The path at this gateway from which the recipient fetches it, in ranges if it likes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub href: Option<String>,
 }
 
 impl std::fmt::Debug for WireAttachment {

@@ -3,7 +3,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use schemas::PersonalText;
-use schemas::record::{Advice, AdviceRequest, Attachment, Body, Exception, NilReturn, Triage};
+use schemas::record::{
+    Advice, AdviceRequest, Attachment, Body, Exception, NilReturn, StoredDocument, Triage,
+};
 use serde_json::{Map, Value, json};
 
 use super::super::systems;
@@ -11,6 +13,7 @@ use super::{
     Part, Parts, concept, identifier, organisation, people, put, put_list, put_some, resource,
     task_status,
 };
+use crate::document_path;
 
 /// A request: the Task, and the `ServiceRequest` it is focused on.
 pub(super) fn request(parts: &mut Parts<'_>, request: &AdviceRequest) -> Part {
@@ -136,6 +139,12 @@ pub(super) fn documents(parts: &mut Parts<'_>) {
     let advice =
         if let Body::Advice(advice) = &record.message().body { Some(advice) } else { None };
     let mut contents: Vec<Value> = record.attachments().iter().map(content).collect();
+    let delivery = parts.outbound.delivery;
+    contents.extend(
+        record
+            .numbered_stored()
+            .map(|(number, stored)| by_address(stored, &document_path(delivery, number))),
+    );
     if contents.is_empty() && advice.is_some() {
         // A DocumentReference must have content; this one says that there is no document.
         let absent = json!([{"url": systems::DATA_ABSENT, "valueCode": "not-applicable"}]);
@@ -174,6 +183,19 @@ fn content(document: &Attachment) -> Value {
         "size": document.content.len(),
         "title": document.name.expose(),
     }})
+}
+
+/// A document that is kept apart: its address at this gateway instead of its data.
+fn by_address(stored: &StoredDocument, path: &str) -> Value {
+    let mut attachment = Map::new();
+    let hash = json!([{"url": systems::EXTENSION_SHA256, "valueString": stored.sha256_hex()}]);
+    put(&mut attachment, "extension", hash);
+    put(&mut attachment, "contentType", json!(stored.media_type));
+    put(&mut attachment, "url", json!(path));
+    // An unsignedInt ends at 2^31 - 1; the size of a larger one is said by the address.
+    put_some(&mut attachment, "size", i32::try_from(stored.size).ok().map(|size| json!(size)));
+    put(&mut attachment, "title", json!(stored.name.expose()));
+    json!({"attachment": attachment})
 }
 
 fn task(parts: &Parts<'_>, details: &str, values: Vec<Value>) -> Map<String, Value> {

@@ -1,21 +1,24 @@
 //! The story the demo plays: requests out, answers back, one consent withdrawn, one clock run out.
 //!
-//! Everything goes over real mutual TLS through the partner API, as the partners' own systems
-//! would do it. What is counted here is counted from the gateway's answers, never assumed.
+//! Everything goes over real mutual TLS, as the partners' own systems would do it: the three trusts
+//! are in `trusts`, each with a feed of its own. What is counted here is counted from the gateway's answers, never assumed.
 
 #![expect(clippy::indexing_slicing, reason = "serde_json answers null where there is nothing")]
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use jiff::SignedDuration;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use crate::clock::{Clock, ShiftedClock};
+use crate::delivery::folder;
 use crate::practice::client::Partner;
 use crate::practice::people::{self, Row};
 use crate::practice::{Cast, Trust};
+
+use super::trusts::{self, Feeds};
 
 /// What the story has seen so far.
 #[derive(Debug, Default)]
@@ -36,19 +39,21 @@ pub(super) struct Seen {
 /// Plays one act after the other, telling each in a line.
 pub(super) async fn play(
     cast: &Cast,
+    feeds: &Feeds,
     clock: &ShiftedClock,
     mut tell: impl FnMut(&str),
 ) -> anyhow::Result<Seen> {
     let mut seen = Seen::default();
     push_extract(cast, clock.today(), &mut seen, &mut tell).await?;
     withdraw(cast, clock.today(), &mut seen, &mut tell).await?;
-    collect_fhir(cast, clock.today(), &mut seen, &mut tell).await?;
-    collect_json(cast, clock.today(), &mut seen, &mut tell).await?;
-    take_pushes(cast, clock.today(), &mut seen, &mut tell).await?;
+    feeds.speak_up(cast).await?;
+    trusts::by_mailbox(cast, feeds, clock.today(), &mut seen, &mut tell).await?;
+    trusts::by_hl7(cast, feeds, clock.today(), &mut seen, &mut tell).await?;
+    trusts::by_fhir(cast, clock.today(), &mut seen, &mut tell).await?;
     seen.checkpoint = cast.trust(Trust::Acute).get("/v1/audit/checkpoint", None).await?.text();
     // Seven weeks and a day later: what nobody answered is overdue.
     clock.advance(SignedDuration::from_hours(24 * DAYS));
-    la_collects(cast, &mut seen, &mut tell).await?;
+    la_imports(cast, feeds, IMPORTS, &mut seen, &mut tell).await?;
     Ok(seen)
 }
 
@@ -142,174 +147,58 @@ async fn withdraw(
         let reply = la.post("/v1/consents", "application/json", &key, message.to_string()).await?;
         ensure!(reply.status == 201, "the withdrawal answered {}", reply.text());
         let leg = seen.legs_by_child.get(&(number, service.to_owned())).context("no such leg")?;
-        if service == "CAMHS" {
-            let fetch = cast.trust(Trust::Mental).get(&format!("/v1/inbox/{leg}"), None).await?;
-            ensure!(
-                fetch.status == 410,
-                "after the withdrawal the fetch answered {}",
-                fetch.status
-            );
-        }
+        let lines = la.get("/v1/board", None).await?.json();
+        let lines = lines["legs"].as_array().context("no board")?.iter();
+        let held = lines.filter(|line| line["leg"] == leg.as_str() && line["delivery"] == "held");
+        ensure!(held.count() == 1, "after the withdrawal the delivery is not held");
         seen.withheld += 1;
     }
     tell("Two families withdraw while their requests are queued: both are held, nothing goes out.");
-    cast.endpoint.open();
     Ok(())
 }
 
-/// The acute trust collects FHIR, accepts, and answers with a DocumentReference and its PDF.
-async fn collect_fhir(
+/// The authority's import job finds every answer in its folder, whole: a workbook, the documents
+/// beside it, and a manifest whose hashes agree.
+async fn la_imports(
     cast: &Cast,
-    today: Date,
-    seen: &mut Seen,
-    tell: &mut impl FnMut(&str),
-) -> anyhow::Result<()> {
-    let trust = cast.trust(Trust::Acute);
-    let mut answers = 0u64;
-    for delivery in inbox(trust).await? {
-        let fetched =
-            trust.get(&format!("/v1/inbox/{delivery}"), Some("application/fhir+json")).await?;
-        ensure!(fetched.status == 200, "collecting answered {}", fetched.text());
-        let bundle = fetched.json();
-        ensure!(bundle["resourceType"] == "Bundle", "no Bundle came");
-        seen.delivered += 1;
-        let number = child_of(&bundle.to_string()).context("a child we do not know")?;
-        acknowledge(trust, &delivery, json!({ "outcome": "accepted" })).await?;
-        let key = format!("rrk-{number}");
-        let child = people::child(number);
-        let reply = match number {
-            // Child 10 is never answered: the clock runs out.
-            10 => continue,
-            8 => trust.send(&key, &people::nil(&trust.code, &key, &delivery, &child)).await?,
-            _ => {
-                let advice =
-                    people::advice_fhir(&trust.code, &key, &delivery, &child, today).to_string();
-                trust.post("/v1/messages", "application/fhir+json", &key, advice).await?
-            }
-        };
-        ensure!(reply.status == 201, "the answer was answered {} {}", reply.status, reply.text());
-        answers += 1;
-    }
-    seen.answered += answers;
-    tell(&format!(
-        "The acute trust collects FHIR and answers {answers}: documents and a nil return."
-    ));
-    Ok(())
-}
-
-/// The mental health trust collects JSON, answers, and notifies one regulation 8(2) exception.
-async fn collect_json(
-    cast: &Cast,
-    today: Date,
-    seen: &mut Seen,
-    tell: &mut impl FnMut(&str),
-) -> anyhow::Result<()> {
-    let trust = cast.trust(Trust::Mental);
-    let mut answers = 0u64;
-    for delivery in inbox(trust).await? {
-        let fetched = trust.get(&format!("/v1/inbox/{delivery}"), Some("application/json")).await?;
-        ensure!(fetched.status == 200, "collecting answered {}", fetched.text());
-        seen.delivered += 1;
-        let number = child_of(&fetched.text()).context("a child we do not know")?;
-        let child = people::child(number);
-        let key = format!("rxt-{number}");
-        if number == 11 {
-            acknowledge(
-                trust,
-                &delivery,
-                json!({ "outcome": "rejected", "reason": "OUT_OF_AREA" }),
-            )
-            .await?;
-            continue;
-        }
-        acknowledge(trust, &delivery, json!({ "outcome": "accepted" })).await?;
-        let message = if number == 6 {
-            let later = today.saturating_add(jiff::Span::new().days(63));
-            people::exception(&trust.code, &key, &delivery, &child, today, later)
-        } else {
-            answers += 1;
-            people::advice(&trust.code, &key, &delivery, &child, today)
-        };
-        let reply = trust.send(&key, &message).await?;
-        ensure!(reply.status == 201, "the answer was answered {} {}", reply.status, reply.text());
-    }
-    seen.answered += answers;
-    tell(&format!(
-        "The mental health trust collects JSON and answers {answers}; one is excused under regulation 8(2), one rejected."
-    ));
-    Ok(())
-}
-
-/// The community trust is pushed to at its own endpoint, and answers in JSON.
-async fn take_pushes(
-    cast: &Cast,
-    today: Date,
-    seen: &mut Seen,
-    tell: &mut impl FnMut(&str),
-) -> anyhow::Result<()> {
-    let trust = cast.trust(Trust::Community);
-    let expected = 3;
-    let parcels = cast.endpoint.wait_for(expected, std::time::Duration::from_secs(20)).await;
-    ensure!(parcels.len() == expected, "{} parcels were pushed", parcels.len());
-    for (delivery, body) in parcels {
-        let number = child_of(&body).context("a child we do not know")?;
-        if number == 7 {
-            bail!("a delivery went out after its withdrawal was acknowledged");
-        }
-        seen.delivered += 1;
-        acknowledge(trust, &delivery, json!({ "outcome": "accepted" })).await?;
-        let key = format!("ryw-{number}");
-        let advice = people::advice(&trust.code, &key, &delivery, &people::child(number), today);
-        let reply = trust.send(&key, &advice).await?;
-        ensure!(reply.status == 201, "the answer was answered {} {}", reply.status, reply.text());
-        seen.answered += 1;
-    }
-    tell(&format!(
-        "The community trust is pushed {expected} requests at its own endpoint and answers them."
-    ));
-    Ok(())
-}
-
-/// The authority collects every answer as JSON, and advice also as CSV and as the PDF itself.
-async fn la_collects(
-    cast: &Cast,
+    feeds: &Feeds,
+    expected: usize,
     seen: &mut Seen,
     tell: &mut impl FnMut(&str),
 ) -> anyhow::Result<()> {
     let la = cast.authority();
-    for delivery in inbox(la).await? {
-        let path = format!("/v1/inbox/{delivery}");
-        let fetched = la.get(&path, Some("application/json")).await?;
-        ensure!(fetched.status == 200, "collecting answered {}", fetched.text());
-        let table = la.get(&path, Some("text/csv")).await?;
-        ensure!(table.status == 200 && table.media_type == "text/csv", "no CSV: {}", table.text());
-        if fetched.json()["type"] == "advice.response" {
-            let document = la.get(&format!("{path}/documents/1"), None).await?;
-            ensure!(
-                document.body.starts_with(b"%PDF-"),
-                "the document is not the PDF that was sent"
-            );
+    let mut arrived = Vec::new();
+    for _ in 0..WAIT_STEPS {
+        arrived = folder::arrived(&feeds.drop)?;
+        if arrived.len() >= expected {
+            break;
+        }
+        tokio::time::sleep(WAIT_STEP).await;
+    }
+    for (place, manifest) in arrived {
+        ensure!(folder::is_whole(&place, &manifest), "a delivery in the folder is not whole");
+        let workbook = std::fs::read(place.join("import.xlsx"))?;
+        ensure!(workbook.starts_with(b"PK"), "the import file is no workbook");
+        if manifest.documents > 0 {
+            let document = std::fs::read(place.join("document-1.pdf"))?;
+            ensure!(document == people::pdf(), "the document is not the PDF that was sent");
             seen.documents += 1;
         }
-        acknowledge(la, &delivery, json!({ "outcome": "accepted" })).await?;
+        acknowledge(la, &manifest.delivery.to_string(), json!({ "outcome": "accepted" })).await?;
         seen.collected_by_la += 1;
     }
     tell(&format!(
-        "The authority collects {} answers as JSON and CSV, {} of them with a PDF.",
+        "The authority's import folder holds {} answers as workbooks, {} of them with a PDF; every manifest's hashes agree.",
         seen.collected_by_la, seen.documents
     ));
     Ok(())
 }
 
-async fn inbox(partner: &Partner) -> anyhow::Result<Vec<String>> {
-    let reply = partner.get("/v1/inbox?limit=500", None).await?;
-    ensure!(reply.status == 200, "the inbox answered {}", reply.text());
-    let lines = reply.json();
-    let lines = lines["deliveries"].as_array().context("no deliveries")?;
-    Ok(lines.iter().filter_map(|line| line["delivery"].as_str().map(str::to_owned)).collect())
-}
-
-async fn acknowledge(partner: &Partner, delivery: &str, body: Value) -> anyhow::Result<()> {
+pub(super) async fn acknowledge(
+    partner: &Partner,
+    delivery: &str,
+    body: Value,
+) -> anyhow::Result<()> {
     let path = format!("/v1/inbox/{delivery}/acknowledgement");
     let key = format!("ack-{delivery}");
     let reply = partner.post(&path, "application/json", &key, body.to_string()).await?;
@@ -318,10 +207,15 @@ async fn acknowledge(partner: &Partner, delivery: &str, body: Value) -> anyhow::
 }
 
 /// Which practice child a message is about, by its NHS number.
-fn child_of(text: &str) -> Option<u32> {
+pub(super) fn child_of(text: &str) -> Option<u32> {
     (1..=12).find(|number| text.contains(&people::nhs_number(*number)))
 }
 
+/// What the authority is given: nine answers, one exception, eight acknowledgements.
+const IMPORTS: usize = 18;
+/// How long the story waits for something, in steps.
+const WAIT_STEPS: u32 = 400;
+const WAIT_STEP: std::time::Duration = std::time::Duration::from_millis(50);
 /// How long the story lasts, in days: past six weeks, short of the exception's new date.
 pub(super) const DAYS: i64 = 50;
 
@@ -335,7 +229,7 @@ pub(super) fn intended() -> Value {
         "answered": 9,
         "withheld": 2,
         "overdue": 1,
-        "collected_by_authority": 10,
+        "imported_by_authority": IMPORTS,
         "documents": 8,
     })
 }

@@ -5,14 +5,15 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
-    bare, consents, counts, deliveries, legs, log, migration, records, subjects, writes,
+    bare, consents, counts, deliveries, documents, legs, log, migration, records, subjects, writes,
 };
 
-const REGISTRY: [&[Statement]; 10] = [
+const REGISTRY: [&[Statement]; 11] = [
     bare::ALL,
     consents::ALL,
     counts::ALL,
     deliveries::ALL,
+    documents::ALL,
     legs::ALL,
     log::ALL,
     migration::ALL,

@@ -152,7 +152,7 @@ impl Stage {
         shown: Option<&Issued>,
         key: Option<&Issued>,
         provider: Arc<CryptoProvider>,
-        version: &'static rustls::SupportedProtocolVersion,
+        version: &'static SupportedProtocolVersion,
     ) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         let authority = self.practice.authority_pem();

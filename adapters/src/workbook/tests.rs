@@ -1,0 +1,120 @@
+use std::io::Cursor;
+
+use calamine::{Data, Reader, Xlsx};
+use jiff::civil::date;
+use proptest::prelude::*;
+use schemas::{Field, PersonalBytes, Place};
+
+use super::*;
+use crate::import_row::samples::{draft, every_type, outbound, record};
+
+/// The workbook's header and row as an independent reader finds them.
+fn read_back(bytes: &[u8]) -> (Vec<String>, Vec<Data>) {
+    let mut book: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(bytes)).unwrap();
+    assert_eq!(book.sheet_names(), [SHEET]);
+    let range = book.worksheet_range(SHEET).unwrap();
+    assert_eq!(range.height(), 2);
+    let header = range.rows().next().unwrap().iter().map(ToString::to_string).collect();
+    (header, range.rows().nth(1).unwrap().to_vec())
+}
+
+/// A cell as the CSV has it, without the apostrophe that only a CSV needs.
+fn as_in_csv(cell: &Data) -> String {
+    match cell {
+        Data::DateTime(day) => {
+            let days = i64::try_from(day.as_f64().trunc() as u32).unwrap();
+            let first = date(1899, 12, 30);
+            let day = first.checked_add(jiff::Span::new().days(days)).unwrap();
+            day.strftime("%d/%m/%Y").to_string()
+        }
+        Data::Empty => String::new(),
+        Data::String(text) => text.clone(),
+        other => panic!("a cell that is neither text nor date: {other:?}"),
+    }
+}
+
+fn csv_row(bytes: &[u8]) -> Vec<String> {
+    let mut rows = ::csv::ReaderBuilder::new().from_reader(bytes);
+    let row = rows.records().next().unwrap().unwrap();
+    row.iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn every_type_of_message_has_the_same_cells_as_in_csv() {
+    for draft in every_type() {
+        let record = record(draft);
+        let (header, row) = read_back(&write(&record, &outbound()).unwrap());
+        assert_eq!(header, HEADER);
+        let csv = csv_row(&crate::csv::write(&record, &outbound()).unwrap());
+        for ((header, cell), text) in HEADER.iter().zip(&row).zip(&csv) {
+            let text = if crate::csv::is_guarded(text) { &text[1..] } else { text };
+            assert_eq!(as_in_csv(cell), text, "{header} of {}", record.message().kind);
+        }
+    }
+}
+
+#[test]
+fn identifiers_are_text_and_dates_are_dates() {
+    let mut draft = every_type().remove(4);
+    draft.attachments.push(schemas::DraftAttachment {
+        name: schemas::PersonalText::new("report.pdf"),
+        media_type: "application/pdf".to_owned(),
+        content: PersonalBytes::new(b"%PDF-1.7 example".to_vec()),
+        place: Place::Whole,
+    });
+    let (_, row) = read_back(&write(&record(draft), &outbound()).unwrap());
+    let cell = |name| row[HEADER.iter().position(|header| *header == name).unwrap()].clone();
+    assert_eq!(cell("NHS_NUMBER"), Data::String("9990000018".to_owned()));
+    assert_eq!(cell("HEALTH_NEEDS"), Data::String("=one, with a comma\ntwo".to_owned()));
+    assert_eq!(cell("DOCUMENT_SAVED_AS"), Data::String("document-1.pdf".to_owned()));
+    assert_eq!(cell("DOCUMENT_BYTES"), Data::String("16".to_owned()));
+    assert_eq!(cell("UPN"), Data::Empty);
+    for (name, day) in [("BIRTH_DTTM", "06/05/2014"), ("RECEIVED_DTTM", "01/07/2026")] {
+        assert!(matches!(cell(name), Data::DateTime(_)), "{name}");
+        assert_eq!(as_in_csv(&cell(name)), day);
+    }
+}
+
+#[test]
+fn the_same_record_gives_the_same_bytes() {
+    let record = record(every_type().remove(4));
+    let first = write(&record, &outbound()).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    assert_eq!(first, write(&record, &outbound()).unwrap());
+}
+
+#[test]
+fn a_text_longer_than_a_cell_refuses_the_file_instead_of_being_cut() {
+    let longest = "x".repeat(CELL_CHARS_MAX);
+    let advice = |text: &str| {
+        let mut draft = every_type().remove(4);
+        draft.set(Field::SUMMARY, text, Place::Whole);
+        record(draft)
+    };
+    let (_, row) = read_back(&write(&advice(&longest), &outbound()).unwrap());
+    assert!(row.contains(&Data::String(longest.clone())));
+    let refused = write(&advice(&format!("{longest}x")), &outbound()).unwrap_err();
+    assert_eq!(refused, WriteError::TooLong { format: Format::Xlsx });
+}
+
+#[test]
+fn a_date_that_spreadsheets_do_not_know_is_text() {
+    assert!(known_date(date(1900, 2, 28)).unwrap().is_none());
+    assert!(known_date(date(1900, 3, 1)).unwrap().is_some());
+    assert!(known_date(date(9999, 12, 31)).unwrap().is_some());
+}
+
+proptest! {
+    #[test]
+    fn names_stand_in_the_workbook_as_they_were(
+        name in "([=+@'\",\t\n;|_x0-9a-zé🙂 \\-]|_x00[0-9A-F]{2}_){1,30}"
+    ) {
+        let name = name.trim();
+        prop_assume!(!name.is_empty());
+        let record = record(draft("advice.accepted", &[(Field::FAMILY_NAME, name)]));
+        let (_, row) = read_back(&write(&record, &outbound()).unwrap());
+        let at = HEADER.iter().position(|header| *header == "SURNAME").unwrap();
+        let kept = record.message().subject.as_ref().unwrap().family_name.expose().to_owned();
+        prop_assert_eq!(&row[at], &Data::String(kept));
+    }
+}
