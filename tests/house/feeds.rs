@@ -48,11 +48,7 @@ fn test_names(text: &str) -> BTreeSet<String> {
 }
 
 /// Rows that do not have four cells, do not say yes or no, give no reason, or name no test there is.
-fn findings(
-    page: &File,
-    tests: &BTreeSet<String>,
-    corpus: &dyn Fn(&str) -> bool,
-) -> Vec<String> {
+fn findings(page: &File, tests: &BTreeSet<String>, corpus: &dyn Fn(&str) -> bool) -> Vec<String> {
     let mut findings = Vec::new();
     let rows = rows(&page.text);
     if rows.is_empty() {

@@ -81,7 +81,7 @@ fn contradictions_are_refused_and_named() {
         ("version = 3", "version = 3\nheader_within = 0", "from 1 to 50"),
         ("version = 3", "version = 3\nrefuse_file_above_percent = 101", "at most 100"),
         ("format = \"csv\"", "format = \"set\"", "goes with"),
-        ("format = \"csv\"", "format = [\"csv\", \"set\"]", "or, for"),
+        ("format = \"csv\"", "format = [\"csv\", \"set\"]", "or ["),
         ("[columns]", "[[filter]]\nfrom = [\"T\"]\nwhy = \"w\"\n[columns]", "neither drops"),
         ("[columns]", "[[filter]]\ndrop = [\"1\"]\nwhy = \"w\"\n[columns]", "needs `from`"),
         ("[columns]", "[[filter]]\nat = 1\ndrop = [\"1\"]\nwhy = \"w\"\n[columns]", "needs `from`"),

@@ -374,8 +374,7 @@ fn a_partner_by_mailbox_has_one_of_its_own() {
     assert!(missing.contains("add mailbox = "), "{missing}");
     let endpoint = partner_complaint(push, mesh);
     assert!(endpoint.contains("remove it; parcels go to its mailbox"), "{endpoint}");
-    let both =
-        with(&with(&base, collect, mesh), push, &format!("{push}\nmailbox = \"X26ABC2\""));
+    let both = with(&with(&base, collect, mesh), push, &format!("{push}\nmailbox = \"X26ABC2\""));
     let both = parse_partners(&both).expect_err("refused").to_string();
     assert!(both.contains("belongs to two partners"), "{both}");
 }
