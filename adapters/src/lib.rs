@@ -11,8 +11,10 @@ use jiff::civil::Date;
 use schemas::{Draft, Issue, LegId, OrganisationCode, PersonalBytes, Record, ServiceCode};
 use uuid::Uuid;
 
+pub mod archive;
 mod cda;
 pub mod csv;
+pub mod drift;
 pub mod feed;
 pub mod fhir;
 pub mod gateway_xml;
@@ -23,12 +25,16 @@ pub mod json;
 mod kettering;
 mod letter;
 pub mod limits;
+pub mod manifest;
 pub mod mapping;
 pub mod mesh;
 mod person_level;
 pub mod read_error;
-mod xml;
+pub mod set;
+mod table;
 pub mod workbook;
+pub mod xlsx;
+mod xml;
 
 pub use read_error::{ReadError, ReadErrorKind};
 
@@ -58,7 +64,8 @@ impl Format {
     pub fn from_media_type(media_type: &str) -> Option<Self> {
         let essence = media_type.split(';').next().unwrap_or_default().trim();
         match essence.to_ascii_lowercase().as_str() {
-            "text/csv" => Some(Self::Csv),
+            // An archive is a set of tables, read through a mapping of sets.
+            "text/csv" | "application/zip" => Some(Self::Csv),
             "application/json" => Some(Self::Json),
             "application/fhir+json" => Some(Self::Fhir),
             "application/fhir+xml" => Some(Self::FhirXml),
@@ -231,7 +238,9 @@ pub fn read(format: Format, bytes: &[u8], source: Source<'_>) -> Result<Reading,
         Format::Fhir | Format::FhirXml => fhir::read_as(format, bytes, source.feed),
         Format::Xml => read_xml(bytes, source),
         Format::Hl7 => hl7v2::read(bytes, source),
-        Format::Xlsx => Err(not_read()),
+        Format::Xlsx => {
+            xlsx::read(bytes, source.mapping.ok_or_else(no_mapping)?, source.organisation)
+        }
     }
 }
 

@@ -35,3 +35,12 @@ pub const XML_NAME_BYTES_MAX: usize = 256;
 pub const HL7_SEGMENTS_MAX: usize = 5_000;
 /// The most fields of one HL7 v2 segment: the longest in the standard has 50, and Z segments grow.
 pub const HL7_FIELDS_MAX: usize = 256;
+/// The most bytes an archive may unpack to: three times the largest submission, which XML of a
+/// workbook needs. Anything beyond is an archive made to exhaust who opens it.
+pub const ARCHIVE_BYTES_MAX: usize = 96 * 1024 * 1024;
+/// The most parts of one archive: a set with a document for each of a night's requests fits.
+pub const ARCHIVE_PARTS_MAX: usize = 2_000;
+/// The most cells of one sheet, empty ones before others included: 50,000 rows of 40.
+pub const SHEET_CELLS_MAX: usize = 2_000_000;
+/// The most text of one sheet, in bytes: a text that is kept once may stand in every cell.
+pub const SHEET_TEXT_BYTES_MAX: usize = 64 * 1024 * 1024;

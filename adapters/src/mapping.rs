@@ -11,23 +11,29 @@
 //! assert_eq!(mapping.version(), 1);
 //! ```
 //!
+//! A file without a header is read by the places of its columns, and only with its declared width:
+//! a column more or less is a fault of every row.
+//!
 //! Limits: dates are matched against the listed patterns only, character for character; codes are
 //! matched exactly; two columns never feed one field. Not supported: computed values and
-//! conditions (a mapping that needs them hides a rule that belongs in the check), two-digit years
-//! (nobody can tell 1926 from 2026), files without a header (column order drifts silently), and
-//! lines before the header other than `sep=`.
+//! conditions between columns (a mapping that needs them hides a rule that belongs in the check),
+//! and two-digit years (nobody can tell 1926 from 2026).
 
 mod dates;
 mod file;
+mod proposal;
 mod rows;
 
 use std::collections::BTreeMap;
 
-use schemas::Field;
+use schemas::{Field, Place};
+
+use crate::{ReadError, ReadErrorKind};
 
 pub use file::MappingError;
+pub use proposal::{Proposal, propose};
 
-pub(crate) use rows::{Filter, Verdict};
+pub(crate) use rows::{Filter, Key, KeyRole, Verdict};
 
 use dates::DatePattern;
 
@@ -45,8 +51,33 @@ pub struct Mapping {
     pub(crate) columns: Vec<Column>,
     /// The path of the element that is one record, in files of XML.
     pub(crate) record: Option<String>,
-    /// What a record says about itself. Only files of XML have them.
+    /// The columns that say something about the row itself.
     pub(crate) filters: Vec<Filter>,
+    /// The columns that join the files of a set.
+    pub(crate) keys: Vec<Key>,
+    /// The files of a set, each with the mapping of its own.
+    pub(crate) entities: BTreeMap<Entity, Mapping>,
+    /// How many cells a row has, in files without a header.
+    pub(crate) width: Option<usize>,
+    /// The header is among the first so many rows.
+    pub(crate) header_within: usize,
+    /// So many rows at the end are no records.
+    pub(crate) trailer_rows: usize,
+    /// Whether every row ends with a delimiter.
+    pub(crate) trailing_delimiter: bool,
+    /// Whether a bare number in a date column is a spreadsheet's number for a day.
+    pub(crate) serial_dates: bool,
+    /// The file is refused when more rows than this, in a hundred, could not be read.
+    pub(crate) refuse_file_above_percent: Option<u8>,
+    /// Answers carry no id of the request: the person's only open one is meant.
+    pub(crate) leg_by_person: bool,
+    /// What to do about cells that a formula computed.
+    pub(crate) formulas: Formulas,
+    /// The sheet of a workbook to read; the only visible one when none is named.
+    pub(crate) sheet: Option<SheetChoice>,
+    kinds: Vec<FileKind>,
+    no_message: Option<String>,
+    totals: Vec<String>,
     date_patterns: Vec<DatePattern>,
     midnight_times: bool,
     null_markers: Vec<String>,
@@ -79,6 +110,120 @@ pub(crate) enum UnknownColumns {
     Refuse,
 }
 
+/// A kind of file a mapping is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// Separated text.
+    Csv,
+    /// A workbook.
+    Xlsx,
+    /// A set of separated texts, one for each [`Entity`], with a manifest.
+    Set,
+    /// XML with one element for each record.
+    Xml,
+}
+
+impl FileKind {
+    /// The kind of this name in mapping files.
+    fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "csv" => Some(Self::Csv),
+            "xlsx" => Some(Self::Xlsx),
+            "set" => Some(Self::Set),
+            "xml" => Some(Self::Xml),
+            _ => None,
+        }
+    }
+}
+
+/// What to do about a cell that a formula computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Formulas {
+    /// Refuse the row.
+    #[default]
+    Refuse,
+    /// Take what it gave when the workbook was saved, and say so.
+    Cached,
+}
+
+/// Which sheet of a workbook is read.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(untagged)]
+pub(crate) enum SheetChoice {
+    /// By its place among all sheets, from 1.
+    Number(usize),
+    /// By its name, compared as headers are.
+    Name(String),
+}
+
+/// What the rows of one file of a set are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Entity {
+    /// People, with tombstones for deleted and merged ones.
+    Person,
+    /// Their NHS and pupil numbers.
+    PersonIdentifier,
+    /// Their addresses, with the day on which each ended.
+    Address,
+    /// People with parental responsibility. Counted and checked, not read: no message carries it.
+    ContactPr,
+    /// Requests for an EHC needs assessment: the cases.
+    EhcRequest,
+    /// Requests for advice: one message each.
+    AdviceRequest,
+    /// Plans. Counted and checked, not read.
+    Plan,
+    /// Reviews. Counted and checked, not read.
+    Review,
+    /// Decisions about sharing.
+    Consent,
+    /// Involvements of services. Counted and checked, not read.
+    Involvement,
+    /// Documents that go with requests.
+    DocumentIndex,
+}
+
+impl Entity {
+    /// Every entity, in the order of the layout.
+    pub const ALL: [Self; 11] = [
+        Self::Person,
+        Self::PersonIdentifier,
+        Self::Address,
+        Self::ContactPr,
+        Self::EhcRequest,
+        Self::AdviceRequest,
+        Self::Plan,
+        Self::Review,
+        Self::Consent,
+        Self::Involvement,
+        Self::DocumentIndex,
+    ];
+
+    /// Its name in manifests and mappings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::PersonIdentifier => "person_identifier",
+            Self::Address => "address",
+            Self::ContactPr => "contact_pr",
+            Self::EhcRequest => "ehc_request",
+            Self::AdviceRequest => "advice_request",
+            Self::Plan => "plan",
+            Self::Review => "review",
+            Self::Consent => "consent",
+            Self::Involvement => "involvement",
+            Self::DocumentIndex => "document_index",
+        }
+    }
+
+    /// The entity of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|entity| entity.name() == name)
+    }
+}
+
 /// How a row gets its `id` when the file has no column for it.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
@@ -95,6 +240,8 @@ pub(crate) struct Column {
     pub(crate) field: Field,
     /// The headers that stand for it.
     pub(crate) from: Vec<String>,
+    /// Its index from 0, in files without a header.
+    pub(crate) at: Option<usize>,
     /// Whether a file without this column is refused.
     pub(crate) required: bool,
     /// The source's codes and ours, if the field is coded.
@@ -114,6 +261,8 @@ pub(crate) enum DateCell {
     Placeholder,
     /// A date whose year has two digits.
     TwoDigitYear,
+    /// A spreadsheet's number for a day, where the mapping does not take them.
+    Serial,
     /// Nothing that the patterns allow.
     Impossible,
 }
@@ -148,6 +297,67 @@ impl Mapping {
     /// The fields that come from columns, each with the headers that stand for it.
     pub fn fields(&self) -> impl Iterator<Item = (Field, &[String])> {
         self.columns.iter().map(|column| (column.field, column.from.as_slice()))
+    }
+
+    /// Whether the mapping is for this kind of file.
+    pub fn reads(&self, kind: FileKind) -> bool {
+        self.kinds.contains(&kind)
+    }
+
+    /// The mapping of one file of a set.
+    pub fn entity(&self, entity: Entity) -> Option<&Self> {
+        self.entities.get(&entity)
+    }
+
+    /// Why files of this mapping cannot become messages, if they cannot.
+    pub fn no_message(&self) -> Option<&str> {
+        self.no_message.as_deref()
+    }
+
+    /// Refuses a kind of file that the mapping is not for, and files that are no messages.
+    pub(crate) fn takes(&self, kind: FileKind) -> Result<(), ReadError> {
+        match &self.no_message {
+            None => self.fits(kind),
+            Some(why) => Err(ReadError::new(
+                ReadErrorKind::Shape,
+                "mapping-no-message",
+                Place::Whole,
+                &format!("cannot become messages: {why}"),
+                "look at it with `ehc-gateway mapping check`, or copy the mapping and add what is missing",
+            )),
+        }
+    }
+
+    /// Refuses a kind of file that the mapping is not for.
+    pub(crate) fn fits(&self, kind: FileKind) -> Result<(), ReadError> {
+        if self.reads(kind) {
+            return Ok(());
+        }
+        Err(ReadError::new(
+            ReadErrorKind::Shape,
+            "mapping-format",
+            Place::Whole,
+            "is not the kind of file that the mapping is for",
+            "name another mapping, or add the kind to the mapping's `format`",
+        ))
+    }
+
+    /// Whether a row whose first filled cell reads so holds totals and is no record.
+    pub(crate) fn is_total(&self, first: &str) -> bool {
+        !self.totals.is_empty() && {
+            let folded = fold(first);
+            self.totals.iter().any(|total| folded.starts_with(&fold(total)))
+        }
+    }
+
+    /// Whether any pattern of dates has a time of day.
+    pub(crate) fn times(&self) -> bool {
+        self.date_patterns.iter().any(DatePattern::has_time)
+    }
+
+    /// Whether a date stands for "none" at the source.
+    pub(crate) fn is_placeholder(&self, date: &str) -> bool {
+        self.placeholder_dates.iter().any(|placeholder| placeholder == date)
     }
 
     /// The column rule for a header, if the mapping names it.
@@ -188,7 +398,11 @@ impl Mapping {
         if self.date_patterns.iter().any(|pattern| pattern.fits_two_digit_year(day)) {
             return DateCell::TwoDigitYear;
         }
-        DateCell::Impossible
+        match dates::of_serial(day) {
+            Some(date) if self.serial_dates => DateCell::Date(date.to_string(), false),
+            Some(_) => DateCell::Serial,
+            None => DateCell::Impossible,
+        }
     }
 }
 
@@ -211,13 +425,22 @@ const FOLDED: &str = "-_\u{2010}\u{2011}\u{2012}\u{2013}\u{2014}\u{2212}'\u{2018
 
 const MIDNIGHTS: [&str; 5] = [" 00:00:00.000", " 00:00:00", " 00:00", "T00:00:00.000", "T00:00:00"];
 
-const BUILT_IN: [(&str, &str); 5] = [
+const BUILT_IN: [(&str, &str); 14] = [
     (
         "liquidlogic-ehc-advice-request",
         include_str!("../mappings/liquidlogic-ehc-advice-request.toml"),
     ),
     ("canonical-la-advice-request", include_str!("../mappings/canonical-la-advice-request.toml")),
+    ("canonical-la-export", include_str!("../mappings/canonical-la-export.toml")),
     ("gateway-message", include_str!("../mappings/gateway-message.toml")),
+    ("annex-a-send-plans", include_str!("../mappings/annex-a-send-plans.toml")),
+    ("annex-a-send-requests", include_str!("../mappings/annex-a-send-requests.toml")),
+    ("sen2-blade-person", include_str!("../mappings/sen2-blade-person.toml")),
+    ("sen2-blade-requests", include_str!("../mappings/sen2-blade-requests.toml")),
+    ("systmone-advice", include_str!("../mappings/systmone-advice.toml")),
+    ("emis-advice", include_str!("../mappings/emis-advice.toml")),
+    ("pipe-advice", include_str!("../mappings/pipe-advice.toml")),
+    ("headerless-advice", include_str!("../mappings/headerless-advice.toml")),
     (
         "liquidlogic-xml-advice-request",
         include_str!("../mappings/liquidlogic-xml-advice-request.toml"),

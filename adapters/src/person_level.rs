@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, HashMap};
 use schemas::{Draft, Field, Issue, PersonalBytes, Place};
 
 use crate::limits::ROWS_MAX;
-use crate::mapping::{Column, DateCell, Mapping, UnknownColumns, Verdict};
+use crate::mapping::{Column, DateCell, FileKind, Mapping, UnknownColumns, Verdict};
 use crate::xml::Document;
 use crate::{Item, ReadError, ReadErrorKind, Reading};
 
@@ -37,6 +37,7 @@ pub(crate) fn read(
     record: &str,
     sender: &str,
 ) -> Result<Reading, ReadError> {
+    mapping.takes(FileKind::Xml)?;
     let records = paths::records(&document.root, record);
     if records.len() > ROWS_MAX {
         return Err(ReadError::new(
@@ -281,7 +282,7 @@ impl RecordReader<'_, '_> {
                 "has a year of two digits",
                 "export dates with four-digit years; the century is never guessed",
             ),
-            DateCell::Impossible => (
+            DateCell::Impossible | DateCell::Serial => (
                 "date-impossible",
                 "is not a date that exists, in a form that the mapping names",
                 "correct it, or add the form to the mapping's date_formats",

@@ -6,7 +6,9 @@
 mod audit_verify;
 mod bench;
 mod demo;
+mod documents;
 mod import;
+mod mapping;
 mod pki;
 mod serve;
 mod show;
@@ -47,12 +49,18 @@ enum Command {
     /// About one record.
     #[command(subcommand)]
     Record(show::RecordCommand),
+    /// About documents that are kept apart from their messages.
+    #[command(subcommand)]
+    Documents(documents::DocumentsCommand),
     /// About the audit log.
     #[command(subcommand)]
     Audit(audit_verify::AuditCommand),
     /// About the configuration.
     #[command(subcommand)]
     Config(show::ConfigCommand),
+    /// About mappings of tabular files: look at a file through one, or propose one.
+    #[command(subcommand)]
+    Mapping(mapping::MappingCommand),
     /// Measure this machine: durable accepts against the bare durable insert rate.
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -125,8 +133,10 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Import(args) => import::import(&args, json).await,
         Command::Board(args) => show::board(&args, json).await,
         Command::Record(command) => show::record(&command, json).await,
+        Command::Documents(command) => documents::documents(&command, json).await,
         Command::Audit(command) => audit_verify::audit(&command, json).await,
         Command::Config(command) => show::config(&command, json),
+        Command::Mapping(command) => mapping::mapping(&command, json),
         Command::Bench(command) => bench::bench(&command, json).await,
         Command::Openapi => {
             print_line(&format!("{:#}", crate::api::openapi_document()));

@@ -13,9 +13,9 @@
 //! Limits: a configuration file is at most 1 MiB. Environment variables are not read at all.
 
 mod document;
+mod documents;
 mod folders;
 mod mesh;
-mod documents;
 mod partners;
 
 use std::net::SocketAddr;
@@ -28,10 +28,10 @@ use serde::Deserialize;
 
 use document::{Document, Step};
 
+pub use documents::{DocumentsSection, KeepingSection, S3Section, ScannerAddress};
 pub use folders::Watch;
 pub use mesh::MeshSection;
 pub(crate) use partners::mllp_address;
-pub use documents::{DocumentsSection, KeepingSection, S3Section, ScannerAddress};
 pub use partners::{Partner, Partners, Pin};
 
 /// Everything in `ehc-gateway.toml`, with paths resolved and defaults filled in.

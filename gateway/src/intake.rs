@@ -5,10 +5,10 @@
 //! second copy harmless, and are acknowledged at their source only after that answered. It must
 //! never know formats beyond their names, SQL, or keys.
 
-pub mod mesh;
-pub mod mllp;
 pub mod acknowledgements;
 pub mod folder;
+pub mod mesh;
+pub mod mllp;
 pub mod report;
 
 use adapters::Format;

@@ -106,7 +106,7 @@ impl Decoder for Frames {
                 let content = buffer.split_to(end).freeze();
                 buffer.advance(1);
                 self.state = State::Outside;
-                Ok(Some(Frame::Message(after_restart(content))))
+                Ok(Some(Frame::Message(after_restart(&content))))
             }
             (_, None) if buffer.len() <= self.frame_max => {
                 self.seen = buffer.len();
@@ -173,9 +173,9 @@ pub async fn next(
 
 /// What follows the last start of a message inside a frame: a sender that broke off begins anew.
 /// A lone `0x0B` is left alone: word processors use it for line breaks.
-fn after_restart(content: Bytes) -> Bytes {
+fn after_restart(content: &Bytes) -> Bytes {
     let restart = content.windows(RESTART.len()).rposition(|window| window == RESTART);
-    restart.map_or(content.clone(), |at| content.slice(at + 1..))
+    restart.map_or_else(|| content.clone(), |at| content.slice(at + 1..))
 }
 
 const START: u8 = 0x0b;

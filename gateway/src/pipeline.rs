@@ -20,6 +20,7 @@ mod sending;
 
 pub(crate) use sending::{delivery_event, question};
 
+use adapters::mapping::FileKind;
 use schemas::{OrganisationCode, PersonalBytes};
 
 use crate::app::App;
@@ -183,6 +184,12 @@ fn read(app: &App, sender: &Sender, raw: &RawMessage) -> Result<adapters::Readin
     }
     let feed = app.partner(&sender.organisation).map(|partner| partner.feed).unwrap_or_default();
     let organisation = sender.organisation.as_str();
+    let set = mapping.as_ref().filter(|mapping| mapping.reads(FileKind::Set));
+    if let Some(set) = set.filter(|_| raw.format.is_tabular()) {
+        let sha256 = crate::entropy::sha256_hex;
+        return adapters::set::read(raw.bytes.expose(), set, organisation, sha256)
+            .map_err(ReceiveError::Unreadable);
+    }
     let source = adapters::Source { organisation, mapping: mapping.as_ref(), feed: &feed };
     adapters::read(raw.format, raw.bytes.expose(), source).map_err(ReceiveError::Unreadable)
 }

@@ -8,9 +8,9 @@
 
 pub mod client;
 mod endpoint;
+pub mod folders;
 pub mod mailbox;
 pub mod mllp;
-pub mod folders;
 pub mod people;
 pub mod postgres;
 

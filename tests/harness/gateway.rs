@@ -41,13 +41,13 @@ where
     F: Fn(TestGateway) -> T,
     T: Future<Output = ()>,
 {
-    each_engine_prepared(name, async |_, _| (), |gateway, ()| test(gateway));
+    each_engine_prepared(name, &async |_, _| (), |gateway, ()| test(gateway));
 }
 
 /// The same with a stage made ready by `prepare`, whose result the test is given.
 pub fn each_engine_prepared<P, F, T>(
     name: &str,
-    prepare: impl AsyncFn(&Stage, Arc<dyn Clock>) -> P,
+    prepare: &impl AsyncFn(&Stage, Arc<dyn Clock>) -> P,
     test: F,
 ) where
     F: Fn(TestGateway, P) -> T,
@@ -57,11 +57,11 @@ pub fn each_engine_prepared<P, F, T>(
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.expect("a runtime");
     runtime.block_on(async {
-        let (gateway, prepared) = TestGateway::prepared(Engine::Sqlite, None, &prepare).await;
+        let (gateway, prepared) = TestGateway::prepared(Engine::Sqlite, None, prepare).await;
         test(gateway, prepared).await;
         if let Some(cluster) = postgres::Cluster::find() {
             let url = Some(cluster.make_database());
-            let (gateway, prepared) = TestGateway::prepared(Engine::Postgres, url, &prepare).await;
+            let (gateway, prepared) = TestGateway::prepared(Engine::Postgres, url, prepare).await;
             test(gateway, prepared).await;
         } else {
             eprintln!("the PostgreSQL half of {name} did not run");
@@ -76,14 +76,14 @@ impl TestGateway {
     }
 
     async fn start_on(engine: Engine, url: Option<String>) -> Self {
-        Self::prepared(engine, url, async |_, _| ()).await.0
+        Self::prepared(engine, url, &async |_, _| ()).await.0
     }
 
     /// A gateway whose stage is made ready by `prepare` before it rises.
     pub async fn prepared<P>(
         engine: Engine,
         url: Option<String>,
-        prepare: impl AsyncFn(&Stage, Arc<dyn Clock>) -> P,
+        prepare: &impl AsyncFn(&Stage, Arc<dyn Clock>) -> P,
     ) -> (Self, P) {
         let folder = TempDir::new().expect("a folder");
         let start = jiff::Timestamp::from_second(now_s()).expect("a time");

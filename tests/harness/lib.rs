@@ -11,6 +11,7 @@
 )]
 
 pub mod binary;
+pub mod clamd;
 pub mod gateway;
 pub mod mailboxes;
 pub mod peers;

@@ -16,14 +16,14 @@ where
 {
     each_engine_prepared(
         name,
-        async |stage, clock| stage.open_mesh(trust, clock).await.expect("a practice MESH"),
+        &async |stage, clock| stage.open_mesh(trust, clock).await.expect("a practice MESH"),
         test,
     );
 }
 
 /// One such gateway on SQLite, for tests that are about something other than the store.
 pub async fn one_by_mesh(trust: Trust) -> (TestGateway, PracticeMesh) {
-    TestGateway::prepared(Engine::Sqlite, None, async |stage, clock| {
+    TestGateway::prepared(Engine::Sqlite, None, &async |stage, clock| {
         stage.open_mesh(trust, clock).await.expect("a practice MESH")
     })
     .await

@@ -3,6 +3,7 @@
 mod advice;
 mod clock;
 mod consent;
+mod documents;
 mod extract;
 mod fhir_forms;
 mod fhir_messages;
@@ -14,5 +15,6 @@ mod mesh;
 mod mllp;
 mod mllp_peers;
 mod push;
+mod scanner;
 mod wrong_person;
 mod xml_extract;

@@ -7,8 +7,8 @@
 
 use schemas::Record;
 
-use super::cells::needs_guard;
 use crate::import_row::{self, Cell, HEADER};
+use crate::table::needs_guard;
 use crate::{Outbound, WriteError};
 
 /// Writes a record as a header and one row.

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::civil::date;
 use proptest::prelude::*;
+use schemas::Field;
 
 use super::*;
 
@@ -14,9 +15,10 @@ fn mapping_for(file: &Path) -> Mapping {
     if own.exists() {
         return Mapping::parse(&std::fs::read_to_string(own).unwrap()).unwrap();
     }
-    let canonical = file.file_name().unwrap().to_string_lossy().starts_with("canonical");
-    let name =
-        if canonical { "canonical-la-advice-request" } else { "liquidlogic-ehc-advice-request" };
+    let file = file.file_name().unwrap().to_string_lossy().into_owned();
+    let named = crate::mapping::built_in_names().find(|name| file.starts_with(name));
+    let canonical = file.starts_with("canonical").then_some("canonical-la-advice-request");
+    let name = named.or(canonical).unwrap_or("liquidlogic-ehc-advice-request");
     Mapping::built_in(name).unwrap()
 }
 

@@ -9,7 +9,7 @@ use crate::mapping::Encoding;
 use crate::{ReadError, ReadErrorKind};
 
 /// A decoded file that can give any part of itself back in the bytes it came in.
-pub(super) struct Text<'a> {
+pub(crate) struct Text<'a> {
     text: Cow<'a, str>,
     bytes: Bytes,
 }
@@ -23,7 +23,7 @@ enum Bytes {
 
 impl<'a> Text<'a> {
     /// Decodes a whole file, or says on which line its bytes stop making sense.
-    pub(super) fn decode(bytes: &'a [u8], encoding: Encoding) -> Result<Self, ReadError> {
+    pub(crate) fn decode(bytes: &'a [u8], encoding: Encoding) -> Result<Self, ReadError> {
         let marked_utf8 = bytes.strip_prefix(b"\xef\xbb\xbf");
         let marked_utf16 = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
         let text = match encoding {
@@ -43,12 +43,12 @@ impl<'a> Text<'a> {
     }
 
     /// The text.
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 
     /// A part of the text in the bytes it came in.
-    pub(super) fn original(&self, part: &str) -> Vec<u8> {
+    pub(crate) fn original(&self, part: &str) -> Vec<u8> {
         match self.bytes {
             Bytes::Utf8 => part.as_bytes().to_vec(),
             Bytes::Windows1252 => WINDOWS_1252.encode(part).0.into_owned(),

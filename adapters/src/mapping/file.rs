@@ -8,9 +8,14 @@ use schemas::Field;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::limits::COLUMNS_MAX;
+
 use super::dates::DatePattern;
-use super::rows::{Filter, FilterTable};
-use super::{Column, Encoding, Identity, Mapping, UnknownColumns, fold};
+use super::rows::{FilterTable, KeyTable};
+use super::{
+    Column, Encoding, Entity, FileKind, Filter, Formulas, Identity, Key, KeyRole, Mapping,
+    SheetChoice, UnknownColumns, fold,
+};
 
 /// What is wrong with a mapping file, and on which line. The file is the operator's own and holds
 /// no personal details, so its words may be repeated.
@@ -54,34 +59,7 @@ pub(super) fn parse(text: &str) -> Result<Mapping, MappingError> {
         message: error.message().to_owned(),
     })?;
     let source = Source { text };
-    source.format(&file)?;
-    let delimiter = source.delimiter(&file.delimiter)?;
-    let date_patterns = source.date_patterns(&file.date_formats)?;
-    let constants = source.constants(&file.constants)?;
-    let columns = source.columns(file.columns)?;
-    source.claims(&columns, &constants, &file.ignored_columns)?;
-    let identity = file.identity.map(|id| source.identity(id)).transpose()?;
-    if columns.iter().any(|column| column.date) && date_patterns.is_empty() {
-        return Err(source.wrong("date_formats", 0, "is empty, but columns hold dates"));
-    }
-    Ok(Mapping {
-        name: file.name.into_inner(),
-        version: file.version,
-        encoding: file.encoding,
-        delimiter,
-        quoting: file.quote,
-        unknown_columns: file.unknown_columns,
-        identity,
-        constants,
-        columns,
-        record: file.record,
-        filters: file.filters.into_iter().map(Filter::from).collect(),
-        date_patterns,
-        midnight_times: file.allow_midnight_times,
-        null_markers: file.null_markers,
-        placeholder_dates: file.placeholder_dates,
-        ignored: file.ignored_columns.into_iter().map(Spanned::into_inner).collect(),
-    })
+    source.mapping(file)
 }
 
 #[derive(Debug, Deserialize)]
@@ -89,10 +67,8 @@ pub(super) fn parse(text: &str) -> Result<Mapping, MappingError> {
 struct MappingFile {
     name: Spanned<String>,
     version: u32,
-    format: Spanned<String>,
+    format: Spanned<Kinds>,
     record: Option<String>,
-    #[serde(default, rename = "filter")]
-    filters: Vec<FilterTable>,
     #[serde(default = "utf8")]
     encoding: Encoding,
     #[serde(default = "comma")]
@@ -114,7 +90,58 @@ struct MappingFile {
     #[serde(default)]
     constants: BTreeMap<Spanned<String>, String>,
     identity: Option<IdentityTable>,
+    #[serde(default)]
     columns: BTreeMap<Spanned<String>, ColumnTable>,
+    #[serde(default, rename = "filter")]
+    filters: Vec<Spanned<FilterTable>>,
+    #[serde(default)]
+    entities: BTreeMap<Spanned<Entity>, EntityTable>,
+    #[serde(default = "yes")]
+    header: bool,
+    width: Option<Spanned<usize>>,
+    #[serde(default = "one")]
+    header_within: Spanned<usize>,
+    #[serde(default)]
+    trailer_rows: usize,
+    no_message: Option<String>,
+    #[serde(default)]
+    total_rows: Vec<String>,
+    #[serde(default)]
+    trailing_delimiter: bool,
+    #[serde(default)]
+    serial_dates: bool,
+    refuse_file_above_percent: Option<Spanned<u8>>,
+    #[serde(default)]
+    leg_by_person: bool,
+    #[serde(default)]
+    workbook: WorkbookTable,
+}
+
+/// One kind of file, or several.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Kinds {
+    One(String),
+    Several(Vec<String>),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WorkbookTable {
+    sheet: Option<SheetChoice>,
+    #[serde(default)]
+    formulas: Formulas,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EntityTable {
+    #[serde(default)]
+    columns: BTreeMap<Spanned<String>, ColumnTable>,
+    #[serde(default)]
+    keys: BTreeMap<Spanned<KeyRole>, KeyTable>,
+    #[serde(default)]
+    ignored_columns: Vec<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -128,7 +155,9 @@ struct IdentityTable {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ColumnTable {
+    #[serde(default)]
     from: Vec<String>,
+    at: Option<usize>,
     #[serde(default)]
     required: bool,
     codes: Option<BTreeMap<String, String>>,
@@ -143,19 +172,161 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    fn format(&self, file: &MappingFile) -> Result<(), MappingError> {
-        if (file.format.get_ref() != "csv" || file.record.is_some())
-            && (file.format.get_ref() != "xml" || file.record.is_none())
-        {
-            return Err(
-                self.wrong_at(&file.format, "is not a format of mapping files; use \"csv\"")
-            );
+    fn mapping(&self, file: MappingFile) -> Result<Mapping, MappingError> {
+        let kinds = self.kinds(&file)?;
+        let width = self.width(&file)?;
+        let delimiter = self.delimiter(&file.delimiter)?;
+        let date_patterns = self.date_patterns(&file.date_formats)?;
+        let constants = self.constants(&file.constants)?;
+        let columns = self.columns(file.columns, width)?;
+        self.claims(&columns, &constants, &file.ignored_columns)?;
+        let filters = self.filters(file.filters, width)?;
+        let identity = file.identity.map(|id| self.identity(id)).transpose()?;
+        let mut mapping = Mapping {
+            name: file.name.into_inner(),
+            version: file.version,
+            encoding: file.encoding,
+            delimiter,
+            quoting: file.quote,
+            unknown_columns: file.unknown_columns,
+            identity,
+            constants,
+            columns,
+            record: file.record,
+            filters,
+            keys: Vec::new(),
+            entities: BTreeMap::new(),
+            width,
+            header_within: file.header_within.into_inner(),
+            trailer_rows: file.trailer_rows.min(TRAILER_ROWS_MAX),
+            trailing_delimiter: file.trailing_delimiter,
+            serial_dates: file.serial_dates,
+            refuse_file_above_percent: file.refuse_file_above_percent.map(Spanned::into_inner),
+            leg_by_person: file.leg_by_person,
+            formulas: file.workbook.formulas,
+            sheet: file.workbook.sheet,
+            kinds,
+            no_message: file.no_message,
+            totals: file.total_rows,
+            date_patterns,
+            midnight_times: file.allow_midnight_times,
+            null_markers: file.null_markers,
+            placeholder_dates: file.placeholder_dates,
+            ignored: file.ignored_columns.into_iter().map(Spanned::into_inner).collect(),
+        };
+        mapping.entities = self.entities(&mapping, file.entities)?;
+        let dated = |mapping: &Mapping| mapping.columns.iter().any(|column| column.date);
+        let any_dated = dated(&mapping) || mapping.entities.values().any(dated);
+        if any_dated && mapping.date_patterns.is_empty() {
+            return Err(self.wrong("date_formats", 0, "is empty, but columns hold dates"));
+        }
+        Ok(mapping)
+    }
+
+    fn kinds(&self, file: &MappingFile) -> Result<Vec<FileKind>, MappingError> {
+        let names = match file.format.get_ref() {
+            Kinds::One(name) => std::slice::from_ref(name),
+            Kinds::Several(names) => names.as_slice(),
+        };
+        let line = line_at(self.text, file.format.span().start);
+        let kinds: Option<Vec<FileKind>> =
+            names.iter().map(|name| FileKind::from_name(name)).collect();
+        let Some(kinds) = kinds else {
+            return Err(self.wrong("format", line, "is not a format of mapping files"));
+        };
+        let wrong = |problem| Err(self.wrong("format", line, problem));
+        let set = kinds.contains(&FileKind::Set);
+        let xml = kinds.contains(&FileKind::Xml);
+        if kinds.is_empty() || ((set || xml) && kinds.len() > 1) {
+            return wrong("is \"csv\", \"xlsx\", \"set\", \"xml\", or [\"csv\", \"xlsx\"]");
+        }
+        if xml != file.record.is_some() {
+            return wrong("goes with `record`, the path of one record's element, only for \"xml\"");
+        }
+        if set == file.entities.is_empty() || set != file.columns.is_empty() {
+            return wrong("goes with [columns], or, for a set of files, with [entities.NAME]");
+        }
+        if set && file.entities.keys().all(|name| *name.get_ref() != Entity::AdviceRequest) {
+            return wrong("needs [entities.advice_request]: its rows are the messages");
         }
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if file.name.get_ref().is_empty() || !file.name.get_ref().chars().all(plain) {
             return Err(self.wrong_at(&file.name, "may hold only a-z, 0-9 and hyphens"));
         }
-        Ok(())
+        Ok(kinds)
+    }
+
+    /// The declared width of a file without a header.
+    fn width(&self, file: &MappingFile) -> Result<Option<usize>, MappingError> {
+        let within = *file.header_within.get_ref();
+        let line = line_at(self.text, file.header_within.span().start);
+        if within == 0 || within > HEADER_WITHIN_MAX {
+            return Err(self.wrong("header_within", line, "is a number of rows from 1 to 50"));
+        }
+        let percent = file.refuse_file_above_percent.as_ref();
+        if let Some(percent) = percent.filter(|percent| *percent.get_ref() > 100) {
+            let line = line_at(self.text, percent.span().start);
+            return Err(self.wrong("refuse_file_above_percent", line, "is at most 100"));
+        }
+        match (&file.width, file.header) {
+            (Some(width), false) if (1..=COLUMNS_MAX).contains(width.get_ref()) => {
+                Ok(Some(*width.get_ref()))
+            }
+            (None, true) => Ok(None),
+            (width, _) => {
+                let line = width.as_ref().map_or(1, |width| line_at(self.text, width.span().start));
+                Err(self.wrong(
+                    "width",
+                    line,
+                    "is for files with `header = false`, which need it: 1 to 512 columns",
+                ))
+            }
+        }
+    }
+
+    fn filters(
+        &self,
+        filters: Vec<Spanned<FilterTable>>,
+        width: Option<usize>,
+    ) -> Result<Vec<Filter>, MappingError> {
+        let filters = filters.into_iter().map(|filter| {
+            let line = line_at(self.text, filter.span().start);
+            let filter = filter.into_inner();
+            let why = filter.why.clone();
+            let filter = filter.filter(width.is_some());
+            let filter = filter.map_err(|problem| self.wrong(&why, line, problem))?;
+            if filter.at.is_some_and(|at| Some(at) >= width) {
+                return Err(self.wrong(&why, line, "is beyond the width of the file"));
+            }
+            Ok(filter)
+        });
+        filters.collect()
+    }
+
+    fn entities(
+        &self,
+        base: &Mapping,
+        entities: BTreeMap<Spanned<Entity>, EntityTable>,
+    ) -> Result<BTreeMap<Entity, Mapping>, MappingError> {
+        let entities = entities.into_iter().map(|(entity, table)| {
+            let columns = self.columns(table.columns, None)?;
+            self.claims(&columns, &base.constants, &table.ignored_columns)?;
+            let keys = table.keys.into_iter().map(|(role, key)| Key {
+                role: role.into_inner(),
+                from: key.from,
+                required: key.required,
+                codes: key.codes,
+            });
+            let mapping = Mapping {
+                columns,
+                keys: keys.collect(),
+                ignored: table.ignored_columns.into_iter().map(Spanned::into_inner).collect(),
+                kinds: vec![FileKind::Csv],
+                ..base.clone()
+            };
+            Ok((entity.into_inner(), mapping))
+        });
+        entities.collect()
     }
 
     fn delimiter(&self, delimiter: &Spanned<String>) -> Result<u8, MappingError> {
@@ -198,21 +369,36 @@ impl Source<'_> {
     fn columns(
         &self,
         columns: BTreeMap<Spanned<String>, ColumnTable>,
+        width: Option<usize>,
     ) -> Result<Vec<Column>, MappingError> {
-        let columns = columns.into_iter().map(|(path, column)| self.column(&path, column));
+        let columns = columns.into_iter().map(|(path, column)| self.column(&path, column, width));
         let mut columns: Vec<Column> = columns.collect::<Result<_, _>>()?;
         // In the order of the canonical message, whatever the order of the file.
         columns.sort_by_key(|column| Field::ALL.iter().position(|f| *f == column.field));
         Ok(columns)
     }
 
-    fn column(&self, path: &Spanned<String>, column: ColumnTable) -> Result<Column, MappingError> {
+    fn column(
+        &self,
+        path: &Spanned<String>,
+        column: ColumnTable,
+        width: Option<usize>,
+    ) -> Result<Column, MappingError> {
         let field = self.field(path)?;
-        let problem = if column.from.is_empty() {
+        let problem = if let Some(width) = width {
+            let inside = column.at.is_some_and(|at| (1..=width).contains(&at));
+            (!inside || !column.from.is_empty())
+                .then_some("needs `at`, from 1 to the width, and no `from`: there is no header")
+        } else if column.at.is_some() {
+            Some("has `at`, which is for files without a header")
+        } else if column.from.is_empty() {
             Some("names no header in `from`")
         } else if column.from.iter().any(|name| fold(name).is_empty()) {
             Some("has an empty header in `from`")
-        } else if column.split.is_some() && !field.repeats() {
+        } else {
+            None
+        };
+        let problem = problem.or(if column.split.is_some() && !field.repeats() {
             Some("holds one value; `split` is for fields that repeat")
         } else if column.split.as_ref().is_some_and(String::is_empty) {
             Some("has an empty `split`")
@@ -222,12 +408,13 @@ impl Source<'_> {
             Some("is not a date; remove `date = true`")
         } else {
             None
-        };
+        });
         if let Some(problem) = problem {
             return Err(self.wrong_at(path, problem));
         }
-        let ColumnTable { from, required, codes, split, date } = column;
-        Ok(Column { field, from, required, codes, split, date })
+        let ColumnTable { from, at, required, codes, split, date } = column;
+        let at = at.map(|at| at - 1);
+        Ok(Column { field, from, at, required, codes, split, date })
     }
 
     /// Every header may be claimed once, and every field filled from one place.
@@ -293,6 +480,10 @@ fn comma() -> Spanned<String> {
     Spanned::new(0..0, ",".to_owned())
 }
 
+fn one() -> Spanned<usize> {
+    Spanned::new(0..0, 1)
+}
+
 fn yes() -> bool {
     true
 }
@@ -301,8 +492,13 @@ fn warn() -> UnknownColumns {
     UnknownColumns::Warn
 }
 
+/// The most rows above a header: nobody would find the right one among more.
+const HEADER_WITHIN_MAX: usize = 50;
+/// The most rows at the end that are no records; more asked for is more than this many.
+const TRAILER_ROWS_MAX: usize = 50;
+
 /// The fields of the canonical message that are dates.
-const DATE_FIELDS: [Field; 12] = [
+pub(super) const DATE_FIELDS: [Field; 12] = [
     Field::DATE_OF_BIRTH,
     Field::REQUESTED_ON,
     Field::ASSESSMENT_REQUESTED_ON,

@@ -37,11 +37,13 @@ fn every_code_of_a_built_in_mapping_is_one_the_check_knows() {
             let codes = column.codes.iter().flat_map(BTreeMap::values);
             for code in codes {
                 let mut draft = schemas::Draft::default();
-                draft.set(Field::TYPE, "advice.request", schemas::Place::Whole);
-                draft.set(Field::FAMILY_NAME, "Testcase", schemas::Place::Whole);
-                draft.set(Field::CONSENT_STATUS, "refused", schemas::Place::Whole);
+                let kind = mapping.constants.iter().find(|(field, _)| *field == Field::TYPE);
+                let kind = kind.map_or("advice.request", |(_, kind)| kind.as_str());
+                draft.set(Field::TYPE, kind, Place::Whole);
+                draft.set(Field::FAMILY_NAME, "Testcase", Place::Whole);
+                draft.set(Field::CONSENT_STATUS, "refused", Place::Whole);
                 draft.fields.retain(|(field, _)| *field != column.field);
-                draft.set(column.field, code.clone(), schemas::Place::Whole);
+                draft.set(column.field, code.clone(), Place::Whole);
                 let issues = draft.check(jiff::civil::date(2026, 11, 24)).unwrap_err();
                 let about = issues.iter().find(|issue| issue.field == column.field.path());
                 assert!(about.is_none(), "{name}: {code} for {}: {about:?}", column.field);
@@ -67,7 +69,7 @@ fn unknown_fields_are_refused_with_their_line() {
 #[test]
 fn contradictions_are_refused_and_named() {
     let cases = [
-        ("format = \"csv\"", "format = \"xlsx\"", "not a format"),
+        ("format = \"csv\"", "format = \"ods\"", "not a format"),
         ("name = \"small\"", "name = \"Small One\"", "may hold only"),
         ("%d/%m/%Y", "%d/%m/%y", "two-digit year"),
         ("%d/%m/%Y", "%m/%Y", "needs a day"),
@@ -111,13 +113,15 @@ fn dates_follow_the_patterns_and_nothing_else() {
     assert_eq!(mapping.date("29/02/2024 00:00:00"), DateCell::Date("2024-02-29".into(), true));
     assert_eq!(mapping.date("01/01/1900 00:00:00"), DateCell::Placeholder);
     assert_eq!(mapping.date("29/02/24"), DateCell::TwoDigitYear);
+    assert_eq!(mapping.date("45000"), DateCell::Serial);
     for wrong in [
         "30/02/2024",
         "1/9/2026",
         "09/31/2024",
         "2024-02-29",
         " 29/02/2024",
-        "45000",
+        "4500",
+        "450000",
         "",
         "29/02/2024 09:31:00",
         "29/02/2024x",

@@ -114,6 +114,10 @@ struct Coming {
 }
 
 impl Pieces for Coming {
+    fn announced(&self) -> Option<u64> {
+        hyper::body::Body::size_hint(&self.body).exact()
+    }
+
     async fn next_piece(&mut self) -> Option<Result<Bytes, BrokenOff>> {
         loop {
             let left = self.until.saturating_duration_since(Instant::now()).min(SILENCE);

@@ -123,7 +123,7 @@ pub(super) fn raw_message(
     let format = media_type.and_then(Format::from_media_type).ok_or_else(|| {
         Problem::new(
             Kind::UnsupportedMediaType,
-            "Send text/csv, application/json or application/fhir+json.",
+            "Send text/csv, a workbook (.xlsx), a set as application/zip, application/json or application/fhir+json.",
         )
     })?;
     if headers.contains_key(header::CONTENT_ENCODING) {

@@ -4,6 +4,7 @@
 //! each engine, the bare tables, and PostgreSQL's own data when the server is started here.
 
 mod accept;
+mod documents;
 mod figures;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +26,15 @@ use figures::Run;
 pub(super) enum BenchCommand {
     /// Durable accepts per second over mutual TLS, next to the bare durable insert rate.
     Accept(AcceptArgs),
+    /// One large document over mutual TLS: rates, and how little is held meanwhile.
+    Documents {
+        /// How large: 1G, 200M, or bytes.
+        #[arg(long, default_value = "1G", value_parser = documents::size)]
+        size: u64,
+        /// Keep the document on the disk this folder is on.
+        #[arg(long, value_name = "FOLDER", default_value = ".")]
+        dir: PathBuf,
+    },
 }
 
 /// Arguments of `bench accept`.
@@ -62,7 +72,16 @@ enum Half {
 }
 
 pub(super) async fn bench(command: &BenchCommand, json: bool) -> anyhow::Result<Outcome> {
-    let BenchCommand::Accept(args) = command;
+    let args = match command {
+        BenchCommand::Accept(args) => args,
+        BenchCommand::Documents { size, dir } => {
+            let folder = Folder::make(dir)?;
+            return tokio::select! {
+                measured = documents::measure(&folder.0, *size, json) => measured,
+                () = super::serve::told_to_stop() => bail!("stopped before the end"),
+            };
+        }
+    };
     let folder = Folder::make(&args.dir)?;
     eprintln_line(&format!("Measuring in {}; it is removed at the end.", folder.0.display()));
     if cfg!(debug_assertions) {

@@ -285,7 +285,7 @@ fn fault(partner: &Partner) -> Option<(&'static str, &'static str, &'static str)
             let fix = "remove it, or set carrier = \"https-push\"";
             Some(("endpoint", "a partner that collects has no endpoint", fix))
         }
-        (CarrierKind::Collect, None) => None,
+        (CarrierKind::Collect, None) | (CarrierKind::DropFolder, _) => None,
         (CarrierKind::FhirMessage, _) => fhir_message_fault(partner),
         (CarrierKind::Mllp, endpoint) => mllp_fault(partner, endpoint.as_deref()),
         (CarrierKind::Mesh, Some(_)) => {
@@ -297,7 +297,6 @@ fn fault(partner: &Partner) -> Option<(&'static str, &'static str, &'static str)
             let problem = "mesh needs the partner's mailbox";
             partner.mailbox.is_none().then_some(("carrier", problem, fix))
         }
-        (CarrierKind::DropFolder, _) => None,
     }
 }
 

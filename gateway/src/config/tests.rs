@@ -191,6 +191,43 @@ fn a_mistake_about_a_partner_says_what_to_do() {
     }
 }
 
+#[test]
+fn a_mistake_about_mllp_says_what_to_do() {
+    for (from, to, fix) in [
+        ("mllps://localhost:2575", "mllps://localhost", "write mllps://host:port"),
+        ("mllps://localhost:2575", "https://localhost:2575", "write mllps://host:port"),
+        ("mllps://localhost:2575", "mllps://localhost:2575/inbox", "write mllps://host:port"),
+        ("format = \"hl7\"", "format = \"json\"", "set format"),
+        ("endpoint = \"mllps", "# endpoint = \"mllps", "add endpoint"),
+        ("carrier = \"mllp\"", "carrier = \"collect\"", "remove it"),
+        ("\"guessed-encoding\"]", "\"guesses\"]", "unknown variant"),
+        ("\"advice.author_profession\"", "\"subject.sex\"", "says nothing of the person"),
+        ("require_hybrid = true", "allow_tls12 = true", "everything else is TLS 1.3"),
+    ] {
+        let complaint = partner_complaint(from, to);
+        assert!(complaint.contains(fix), "{complaint}");
+    }
+}
+
+#[test]
+fn the_mllp_listener_of_the_example_is_one_with_the_defaults() {
+    assert!(parse(EXAMPLE).expect("the example parses").mllp.is_none());
+    let section: Vec<&str> = EXAMPLE
+        .lines()
+        .skip_while(|line| *line != "# [mllp]")
+        .take_while(|line| !line.is_empty())
+        .filter(|line| *line == "# [mllp]" || line.contains(" = "))
+        .map(|line| line.trim_start_matches("# "))
+        .collect();
+    let shown = parse(&format!("{EXAMPLE}\n{}\n", section.join("\n"))).expect("it parses");
+    let bare = format!("{EXAMPLE}\n[mllp]\nlisten = \"127.0.0.1:2575\"\n");
+    let bare = parse(&bare).expect("it parses");
+    assert_eq!(format!("{:?}", shown.mllp), format!("{:?}", bare.mllp));
+    let taken = format!("{EXAMPLE}\n[mllp]\nlisten = \"127.0.0.1:8443\"\n");
+    let complaint = parse(&taken).expect_err("refused").to_string();
+    assert!(complaint.contains("a port of its own"), "{complaint}");
+}
+
 /// The example with the trust as a partner that has folders, and these settings about them.
 fn with_folders(settings: &str) -> Result<Partners, ConfigError> {
     let (first, _) = PARTNERS.rsplit_once("[[partner]]").expect("two partners");

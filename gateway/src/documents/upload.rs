@@ -72,6 +72,9 @@ pub enum UploadError {
 
 /// Where a body comes from: the next piece, nothing at its end, or that it broke off.
 pub trait Pieces {
+    /// How many bytes there will be, where it was said beforehand.
+    fn announced(&self) -> Option<u64>;
+
     /// The next piece.
     fn next_piece(&mut self) -> impl Future<Output = Option<Result<Bytes, BrokenOff>>> + Send;
 }
@@ -149,6 +152,9 @@ pub async fn append(
     if offset != known.received {
         return Err(UploadError::WrongOffset(known.received));
     }
+    if body.announced().is_some_and(|bytes| too_much(&known, bytes)) {
+        return Err(UploadError::TooMuch);
+    }
     let segments = app.vault.document_sealer(&place(&known), &known.header)?;
     let mut intake = Intake { app, known: &known, segments, at: offset, noted: offset };
     let taken = intake.take(body).await;
@@ -156,6 +162,11 @@ pub async fn append(
     intake.note().await?;
     taken?;
     find(app, sender, id).await
+}
+
+/// Whether so many bytes are more than are missing, or than one request may bring.
+fn too_much(known: &StoredUpload, bytes: u64) -> bool {
+    bytes > REQUEST_BYTES_MAX || known.received.saturating_add(bytes) > known.size
 }
 
 /// Bytes on their way into segments.
@@ -177,8 +188,7 @@ impl Intake<'_> {
             // A broken body ends this request; what was kept of it stays.
             let Ok(piece) = piece else { return Ok(()) };
             came = came.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
-            let whole = self.known.received.saturating_add(came);
-            if whole > self.known.size || came > REQUEST_BYTES_MAX {
+            if too_much(self.known, came) {
                 return Err(UploadError::TooMuch);
             }
             let mut rest = piece.as_ref();

@@ -64,14 +64,13 @@ async fn converse(
     loop {
         let next = mllp::next(connection.stream(), &mut frames, &mut buffer, patience);
         let frame = match stop.run_until_cancelled(next).await {
-            // Told to stop, or the other end has closed or fallen silent.
-            None | Some(Ok(None)) => return,
             Some(Ok(Some(frame))) => frame,
             Some(Err(FrameError::TooSlow)) => {
                 tracing::info!("an MLLP frame was not finished in time; the connection is closed");
                 return;
             }
-            Some(Err(FrameError::Io(_))) => return,
+            // Told to stop, or the other end has closed, broken off or fallen silent.
+            None | Some(Ok(None) | Err(FrameError::Io(_))) => return,
         };
         // A partner that may no longer call gets no answer; its next handshake says why.
         let Ok(peer) = connection.peer() else { return };

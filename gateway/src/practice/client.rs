@@ -1,6 +1,5 @@
 //! A partner's own side of the connection, for the demo, the benchmark and the tests.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reqwest::Client;
@@ -29,18 +28,18 @@ pub struct Reply {
     pub log_entry: Option<u64>,
     /// Whether this answer was given before.
     pub replayed: bool,
-    headers: BTreeMap<String, String>,
+    headers: reqwest::header::HeaderMap,
 }
 
 impl Reply {
-    /// A header of the answer by its name in small letters.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(String::as_str)
-    }
-
     /// The body as JSON; `null` when it is not.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+
+    /// A header, if the answer has it.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
     /// The body as text.
@@ -123,6 +122,27 @@ impl Partner {
         reply(request.send().await?).await
     }
 
+    /// Sends the next bytes of a document, from an offset on.
+    pub async fn append(
+        &self,
+        document: &str,
+        offset: u64,
+        bytes: impl Into<reqwest::Body>,
+    ) -> Result<Reply, reqwest::Error> {
+        let path = format!("{}/v1/documents/{document}/content", self.base);
+        let request = self.client.post(path).header("upload-offset", offset).body(bytes.into());
+        reply(request.send().await?).await
+    }
+
+    /// Fetches a range of a path; the answer while its body is still to come.
+    pub async fn get_range(
+        &self,
+        path: &str,
+        range: &str,
+    ) -> Result<reqwest::Response, reqwest::Error> {
+        self.client.get(format!("{}{path}", self.base)).header("range", range).send().await
+    }
+
     /// Posts JSON to the message route under an idempotency key.
     pub async fn send(&self, key: &str, message: &Value) -> Result<Reply, reqwest::Error> {
         self.post("/v1/messages", "application/json", key, message.to_string()).await
@@ -133,17 +153,13 @@ async fn reply(response: reqwest::Response) -> Result<Reply, reqwest::Error> {
     let header = |name: &str| {
         response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
     };
-    let headers = response.headers().iter().filter_map(|(name, value)| {
-        Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
-    });
-    let headers = headers.collect();
     let media_type = header("content-type").unwrap_or_default();
     Ok(Reply {
         status: response.status().as_u16(),
         media_type: media_type.split(';').next().unwrap_or_default().trim().to_owned(),
         log_entry: header("ehc-log-entry").and_then(|text| text.parse().ok()),
         replayed: header("idempotency-replayed").is_some(),
-        headers,
+        headers: response.headers().clone(),
         body: response.bytes().await?.to_vec(),
     })
 }

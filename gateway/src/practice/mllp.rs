@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -178,7 +178,7 @@ impl Stage {
 
     /// A member's MLLP client, by the name of its folder.
     pub fn mllp_caller(&self, name: &str) -> Result<MllpCaller, PracticeError> {
-        self.mllp_caller_from(self.plan.dir.join("pki/partners").join(name))
+        self.mllp_caller_from(&self.plan.dir.join("pki/partners").join(name))
     }
 
     /// MLLP clients with one fault each, by the fault's name.
@@ -186,13 +186,13 @@ impl Stage {
         let folder = self.plan.dir.join("pki/villains");
         let villains = self.practice.villains().iter().filter_map(|villain| {
             let name = villain.kind.name();
-            let caller = self.mllp_caller_from(folder.join(name)).ok()?;
+            let caller = self.mllp_caller_from(&folder.join(name)).ok()?;
             Some((name.to_owned(), caller))
         });
         villains.collect()
     }
 
-    fn mllp_caller_from(&self, folder: PathBuf) -> Result<MllpCaller, PracticeError> {
+    fn mllp_caller_from(&self, folder: &Path) -> Result<MllpCaller, PracticeError> {
         Ok(MllpCaller {
             tls: self.tls_section(folder.join("certificate.pem"), folder.join("key.pem")),
             gateway: self.gateway_as_partner()?,

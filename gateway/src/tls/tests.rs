@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::config::Partners;
 use crate::pki::VillainKind;
 use stage::{LIMITS, Open, Stage, code};
 
@@ -371,4 +372,65 @@ async fn a_watched_change_is_written_down_before_it_takes_effect() {
     while !heard.recv().await.expect("news").starts_with("Kept(Partners(Invalid") {}
     stop.cancel();
     watching.await.expect("stopped");
+}
+
+/// A listener that does not speak HTTP, on a stage of its own: it says who calls, before each message.
+async fn streams(stage: &Stage, allow_tls12: bool) -> (std::net::SocketAddr, CancellationToken) {
+    let partners = Partners::load(&stage.path("partners.toml")).expect("partners");
+    let dyn_clock: Arc<dyn Clock> = Arc::<crate::clock::FrozenClock>::clone(&stage.clock);
+    let peers = Arc::new(Peers::new(partners));
+    let tls = ServerTls::load(&stage.settings, None, peers, dyn_clock).expect("TLS files");
+    let tls = Arc::new(tls.with_tls12_for_streams(allow_tls12).expect("TLS files"));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let shutdown = CancellationToken::new();
+    let converse = async |mut connection: Connection| {
+        let mut byte = [0];
+        while connection.stream().read_exact(&mut byte).await.is_ok() {
+            let Ok(peer) = connection.peer() else { return };
+            let name = format!("{}.", peer.organisation());
+            if connection.stream().write_all(name.as_bytes()).await.is_err() {
+                return;
+            }
+        }
+    };
+    let stop = shutdown.clone();
+    tokio::spawn(async move { serve_streams(listener, tls, LIMITS, stop, converse).await });
+    (address, shutdown)
+}
+
+/// What such a listener answers to a caller of one version, if it does.
+async fn ask_stream(
+    stage: &Stage,
+    address: std::net::SocketAddr,
+    version: &'static SupportedProtocolVersion,
+) -> Option<String> {
+    let caller = stage.caller_with(Some(stage.la()), Some(stage.la()), provider(false), version);
+    let socket = TcpStream::connect(address).await.expect("a socket");
+    let name = ServerName::try_from("localhost").expect("a name");
+    let mut stream = TlsConnector::from(Arc::new(caller)).connect(name, socket).await.ok()?;
+    stream.write_all(b"?").await.ok()?;
+    stream.flush().await.ok()?;
+    let mut answer = [0; 4];
+    stream.read_exact(&mut answer).await.ok()?;
+    Some(String::from_utf8_lossy(&answer).into_owned())
+}
+
+#[tokio::test]
+async fn only_streams_that_are_allowed_to_take_tls_1_2() {
+    let stage = Stage::set().await;
+    for (allowed, answer) in [(false, None), (true, Some("334.".to_owned()))] {
+        let (address, shutdown) = streams(&stage, allowed).await;
+        let new = ask_stream(&stage, address, &rustls::version::TLS13).await;
+        assert_eq!(new.as_deref(), Some("334."), "TLS 1.3 always");
+        assert_eq!(ask_stream(&stage, address, &rustls::version::TLS12).await, answer, "{allowed}");
+        shutdown.cancel();
+    }
+    let old = stage.caller_with(
+        Some(stage.la()),
+        Some(stage.la()),
+        provider(false),
+        &rustls::version::TLS12,
+    );
+    assert_eq!(stage.call(old).await, None, "never the listener of the API");
 }

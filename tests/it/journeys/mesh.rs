@@ -22,6 +22,12 @@ fn a_request_and_its_answer_travel_through_mailboxes_as_json() {
         assert_eq!(workflow.as_str(), "EHC_ADVICE_REQ");
         let request: serde_json::Value = serde_json::from_slice(&asked.body).expect("JSON");
         assert_eq!(request["type"], "advice.request");
+        let headers = format!("{:?}", asked.headers);
+        let person = &request["subject"];
+        for detail in ["nhs_number", "family_name", "date_of_birth"] {
+            let detail = person[detail].as_str().expect("a detail of the child");
+            assert!(!headers.contains(detail), "the headers name the child");
+        }
         let la = gateway.la();
         assert!(
             eventually(async || gateway.board(la).await[0]["delivery"] == "delivered").await,

@@ -174,7 +174,7 @@ fn a_worker_killed_while_it_waits_for_the_first_answer_leaves_it_to_a_person() {
         mesh.server.feel(Mood::HoldFirstAnswers);
         let mut gateway = Binary::start(config, Stdio::null());
         gateway.wait_until_ready(&la).await;
-        let today = gateway::clock::Clock::today(&SystemClock);
+        let today = Clock::today(&SystemClock);
         let message = people::request(&la.code, "AR-6", &people::child(6), &["CAMHS"], today);
         let reply = la.send("AR-6", &message).await.expect("an answer");
         assert_eq!(reply.status, 201, "{}", reply.text());

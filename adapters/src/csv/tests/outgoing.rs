@@ -1,8 +1,8 @@
 use schemas::PersonalBytes;
 
 use super::*;
-use crate::Format;
 use crate::import_row::samples::{draft, every_type, outbound, record};
+use crate::{Format, Item};
 
 fn read_back(bytes: &[u8]) -> Item {
     let mapping = Mapping::built_in("gateway-message").unwrap();
@@ -51,9 +51,9 @@ fn the_file_is_what_a_case_system_imports() {
 proptest! {
     #[test]
     fn names_come_back_as_they_were(name in "[=+@'\",\t\r\n;|a-zé0-9 \\-]{1,30}") {
-        prop_assume!(!cells::trimmed(&name).is_empty());
+        prop_assume!(!table::trimmed(&name).is_empty());
         // The reader trims; whatever is left of a name must survive the journey.
-        let name = cells::trimmed(&name);
+        let name = table::trimmed(&name);
         let record = record(draft("advice.accepted", &[(Field::FAMILY_NAME, name)]));
         let bytes = write(&record, &outbound()).unwrap();
         let text = String::from_utf8(bytes.clone()).unwrap();
