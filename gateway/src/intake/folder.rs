@@ -7,7 +7,8 @@
 //! before the last one: after a crash at any point the file is found where it was left, gets the
 //! same answer again, and nothing is done twice.
 //!
-//! The extension says the format: csv, xlsx, xml, json (our message), hl7. Anything else, hidden
+//! The extension says the format: csv, xlsx, xml, json (our message), hl7, or zip for a set of tables
+//! with its manifest, whose counts and hashes the reader holds it to. Anything else, hidden
 //! files and folders are left alone. Links, files that have a second name elsewhere, names with
 //! control characters and files over the reader's limit are refused with a report. One file that
 //! cannot be used never blocks the others, and one partner's folder never another's.

@@ -254,7 +254,7 @@ fn an_import_by_hand_writes_the_same_report() {
         let folder = gateway.folder().to_owned();
         let extract = people::extract(&[Row::new(1, "SALT")], gateway.today());
         fs::write(folder.join("extract.csv"), &extract).expect("written");
-        fs::write(folder.join("extract.dat"), &extract).expect("written");
+        fs::write(folder.join("extract.unknown"), &extract).expect("written");
         let config = gateway.cast.config_path().to_owned();
         let import = |more: &[&str]| {
             let mut command = tests::binary::command();
@@ -267,12 +267,12 @@ fn an_import_by_hand_writes_the_same_report() {
         let report: gateway::intake::report::Report =
             serde_json::from_slice(&report).expect("a report");
         assert_eq!((report.outcome, report.accepted), (FileOutcome::Taken, 1));
-        let told = import(&["extract.dat"]);
-        assert!(String::from_utf8_lossy(&told.stderr).contains("add --format"));
-        let again = import(&["extract.dat", "--format", "csv", "--report", "report.txt"]);
+        let told = import(&["extract.unknown"]);
+        assert!(String::from_utf8_lossy(&told.stderr).contains("say --format"));
+        let again = import(&["extract.unknown", "--format", "csv", "--report", "report.txt"]);
         assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
         let text = fs::read_to_string(folder.join("report.txt")).expect("there");
-        assert!(text.contains("seen before  yes"), "{text}");
+        assert!(text.contains("yes: nothing was done again"), "{text}");
         gateway.end().await;
     });
 }

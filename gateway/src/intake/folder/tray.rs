@@ -265,7 +265,9 @@ impl Shape {
 pub(super) fn format_of(name: &OsStr) -> Option<Format> {
     let hidden = name.as_encoded_bytes().starts_with(b".");
     let extension = Path::new(name).extension()?.to_str()?;
-    Format::from_extension(extension).filter(|_| !hidden)
+    // A set of tables with its manifest travels as one archive.
+    let set = extension.eq_ignore_ascii_case("zip").then_some(Format::Csv);
+    Format::from_extension(extension).or(set).filter(|_| !hidden)
 }
 
 /// A name that fits on a line and leaves room for what reports and second copies add.
