@@ -6,6 +6,7 @@
 mod audit_verify;
 mod bench;
 mod demo;
+mod extract;
 mod import;
 mod mapping;
 mod pki;

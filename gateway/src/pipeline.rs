@@ -103,6 +103,16 @@ pub enum ReceiveError {
 ///
 /// Everything the answer says is durable, with its audit entries, before this returns.
 pub async fn receive(app: &App, sender: &Sender, raw: RawMessage) -> Result<Answer, ReceiveError> {
+    receive_and_say(app, sender, raw, &|_, _| {}).await
+}
+
+/// [`receive`], saying after each row or message how many of how many were looked at.
+pub async fn receive_and_say(
+    app: &App,
+    sender: &Sender,
+    raw: RawMessage,
+    say: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Answer, ReceiveError> {
     let _claim = app.claim_key(&sender.organisation, &raw.key).ok_or(ReceiveError::InProgress)?;
     let request_hash = outcome::request_hash(&raw);
     if let Some(before) =
@@ -123,8 +133,10 @@ pub async fn receive(app: &App, sender: &Sender, raw: RawMessage) -> Result<Answ
     let several = raw.format == adapters::Format::Xml && reading.items.len() != 1;
     let one_message = !raw.format.is_tabular() && !several;
     batch.format = one_message.then_some(raw.format);
-    for item in reading.items {
+    let items = reading.items.len();
+    for (before, item) in reading.items.into_iter().enumerate() {
         batch.take(item).await?;
+        say(before + 1, items);
     }
     let (change, rows, guards) = batch.finish(app).await?;
     let answer = outcome::answer(app, submission, &raw, (rows, reading.notes, one_message))?;

@@ -1,3 +1,4 @@
 //! What survives being killed.
 
+mod folders;
 mod kill;

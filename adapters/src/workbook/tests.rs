@@ -118,3 +118,52 @@ proptest! {
         prop_assert_eq!(&row[at], &Data::String(kept));
     }
 }
+
+/// The lines of a documented table after a heading, as cells without their code marks.
+fn documented(page: &str, after: &str) -> Vec<Vec<String>> {
+    let (_, rest) = page.split_once(after).unwrap();
+    let lines = rest.lines().skip_while(|line| !line.starts_with("| `"));
+    let lines = lines.take_while(|line| line.starts_with("| `"));
+    let cells = |line: &str| {
+        let cells = line.trim_matches('|').split('|');
+        cells.map(|cell| cell.trim().replace('`', "")).collect()
+    };
+    lines.map(cells).collect()
+}
+
+#[test]
+fn the_documented_columns_are_those_that_are_written() {
+    let csv = include_str!("../../../schemas/csv/mapping.md");
+    let xlsx = include_str!("../../../schemas/xlsx/mapping.md");
+    let columns = documented(csv, "| column | our field | in the workbook |");
+    let names: Vec<&str> = columns.iter().map(|cells| cells[0].as_str()).collect();
+    assert_eq!(names, HEADER);
+    let mapping = crate::mapping::Mapping::built_in("gateway-message").unwrap();
+    for cells in &columns {
+        let read: Vec<String> = mapping
+            .fields()
+            .filter(|(_, from)| from.contains(&cells[0]))
+            .map(|(field, _)| field.path().to_owned())
+            .collect();
+        let documented = [cells[1].clone()];
+        assert!(read.is_empty() || read == documented, "{cells:?}");
+    }
+    let listed: Vec<&str> = xlsx
+        .lines()
+        .filter_map(|line| line.strip_prefix("- `").and_then(|line| line.strip_suffix('`')))
+        .collect();
+    let dates = columns.iter().filter(|cells| cells[2] == "date");
+    assert_eq!(listed, dates.map(|cells| cells[0].as_str()).collect::<Vec<_>>());
+    // What any type of message writes as a date is documented as one, and nothing else is.
+    for draft in every_type() {
+        let cells = import_row::cells(&record(draft), &outbound()).unwrap();
+        for (header, cell) in HEADER.iter().zip(cells) {
+            match cell {
+                Cell::Date(_) => assert!(listed.contains(header), "{header}"),
+                Cell::Text(text) => {
+                    assert!(text.is_empty() || !listed.contains(header), "{header}")
+                }
+            }
+        }
+    }
+}

@@ -15,7 +15,7 @@ use clap::{Args, Subcommand};
 use schemas::{Field, Issue};
 use serde_json::json;
 
-use super::import::{Extract, file};
+use super::extract::{Extract, file, format_named};
 use super::{Outcome, eprintln_line, print_line, table};
 
 /// About mappings of tabular files.
@@ -39,8 +39,8 @@ pub(super) struct CheckArgs {
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
     /// The format, when the name of the file does not say it: csv or xlsx.
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<String>,
+    #[arg(long, value_name = "FORMAT", value_parser = format_named)]
+    format: Option<Format>,
     /// The organisation whose file it is, where no column says so.
     #[arg(long = "as", value_name = "CODE", default_value = "334")]
     organisation: String,
@@ -59,8 +59,8 @@ pub(super) struct NewArgs {
     #[arg(long, value_name = "FILE")]
     from: PathBuf,
     /// The format, when the name of the file does not say it: csv or xlsx.
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<String>,
+    #[arg(long, value_name = "FORMAT", value_parser = format_named)]
+    format: Option<Format>,
     /// The name of the mapping.
     #[arg(long, default_value = "new-mapping", value_name = "NAME")]
     name: String,
@@ -78,7 +78,7 @@ pub(super) fn mapping(command: &MappingCommand, json: bool) -> anyhow::Result<Ou
 
 fn check(args: &CheckArgs, json: bool) -> anyhow::Result<Outcome> {
     let mapping = mapping_of(&args.mapping)?;
-    let extract = file(&args.file, args.format.as_deref())?;
+    let extract = file(&args.file, args.format)?;
     let reading = match read(&extract, &mapping, &args.organisation) {
         Ok(reading) => reading,
         Err(error) => return Ok(refused(&error, json)),
@@ -89,7 +89,7 @@ fn check(args: &CheckArgs, json: bool) -> anyhow::Result<Outcome> {
             anyhow::bail!("a set has no layout to compare: its manifest is what is proved")
         }
         Some(before) => {
-            let before = file(before, args.format.as_deref())?;
+            let before = file(before, args.format)?;
             match drift(&extract, &before, &mapping) {
                 Ok(drift) => drift,
                 Err(error) => return Ok(refused(&error, json)),
@@ -111,7 +111,7 @@ fn check(args: &CheckArgs, json: bool) -> anyhow::Result<Outcome> {
 }
 
 fn new(args: &NewArgs, json: bool) -> anyhow::Result<Outcome> {
-    let extract = file(&args.from, args.format.as_deref())?;
+    let extract = file(&args.from, args.format)?;
     if !extract.format.is_tabular() {
         anyhow::bail!("only tables have mappings: {} is none", args.from.display());
     }

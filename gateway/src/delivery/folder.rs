@@ -252,15 +252,11 @@ fn sweep_where(folder: &Path, which: impl Fn(&str) -> bool) -> io::Result<()> {
 
 /// What went wrong, without the path: the operator knows the folder, the log need not.
 fn reason(error: &io::Error) -> String {
-    let what = match error.kind() {
-        io::ErrorKind::PermissionDenied => "the gateway may not write to the folder",
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "the disk is full",
-        io::ErrorKind::NotFound => "the folder, or what was staged in it, is not there",
-        io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only",
-        io::ErrorKind::NotADirectory => "something in the folder is not a folder",
-        kind => return format!("the folder could not be written to ({kind})"),
-    };
-    what.to_owned()
+    let known = REASONS.iter().find(|(kind, _)| *kind == error.kind());
+    known.map_or_else(
+        || format!("the folder could not be written to ({})", error.kind()),
+        |(_, words)| (*words).to_owned(),
+    )
 }
 
 fn import_name(format: Format) -> &'static str {
@@ -275,6 +271,15 @@ fn import_name(format: Format) -> &'static str {
     }
 }
 
+/// What an operator reads for the faults that happen.
+const REASONS: [(io::ErrorKind, &str); 6] = [
+    (io::ErrorKind::PermissionDenied, "the gateway may not write to the folder"),
+    (io::ErrorKind::StorageFull, "the disk is full"),
+    (io::ErrorKind::QuotaExceeded, "the disk is full"),
+    (io::ErrorKind::NotFound, "the folder, or what was staged in it, is not there"),
+    (io::ErrorKind::ReadOnlyFilesystem, "the file system is read-only"),
+    (io::ErrorKind::NotADirectory, "something in the folder is not a folder"),
+];
 /// The name of the file that says what a delivery consists of.
 pub const MANIFEST: &str = "manifest.json";
 /// The version of the manifest's form.

@@ -69,9 +69,10 @@ fn there_and_back(name: &str, format: Format) {
         let import = place.join(&manifest.files[0].name);
         assert_eq!(manifest.files[0].name, format!("import.{}", format.extension()));
         let import = fs::read(import).expect("there");
-        match format {
-            Format::Xlsx => must_hold(&import, &leg),
-            _ => assert!(String::from_utf8_lossy(&import).contains(&leg)),
+        if format == Format::Xlsx {
+            must_hold(&import, &leg);
+        } else {
+            assert!(String::from_utf8_lossy(&import).contains(&leg));
         }
         // Nothing but what the delivery itself holds says anything about the child.
         let names = manifest.files.iter().map(|file| file.name.clone()).collect::<String>();
@@ -92,10 +93,10 @@ fn there_and_back(name: &str, format: Format) {
 
 /// An independent reader finds the same in the workbook.
 fn must_hold(workbook: &[u8], leg: &str) {
-    let said = match peers::ask(&["workbook"], &BASE64_STANDARD.encode(workbook)) {
-        Verdict::Taken(said) => said,
-        Verdict::Absent => return,
-        Verdict::Refused(reason) => panic!("openpyxl refused the workbook: {reason}"),
+    let verdict = peers::ask(&["workbook"], &BASE64_STANDARD.encode(workbook));
+    let Verdict::Taken(said) = verdict else {
+        assert!(matches!(verdict, Verdict::Absent), "openpyxl: {verdict:?}");
+        return;
     };
     let said: Value = serde_json::from_str(&said).expect("JSON");
     assert_eq!(said["frozen"], "A2");
@@ -243,6 +244,35 @@ fn a_folder_that_is_not_there_defers_and_then_gets_what_waited() {
         let delivery = delivery.expect("an answer").expect("a delivery");
         assert_eq!(delivery.state, DeliveryState::Rejected);
         assert_eq!(delivery.reason.as_deref(), Some("WRONG_ORG"));
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn an_import_by_hand_writes_the_same_report() {
+    each_engine("import_report", |gateway| async move {
+        let folder = gateway.folder().to_owned();
+        let extract = people::extract(&[Row::new(1, "SALT")], gateway.today());
+        fs::write(folder.join("extract.csv"), &extract).expect("written");
+        fs::write(folder.join("extract.dat"), &extract).expect("written");
+        let config = gateway.cast.config_path().to_owned();
+        let import = |more: &[&str]| {
+            let mut command = tests::binary::command();
+            command.current_dir(&folder).args(["import", "--as", "334", "-c"]).arg(&config);
+            command.args(more).output().expect("the command runs")
+        };
+        let done = import(&["extract.csv", "--report", "report.json"]);
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let report = fs::read(folder.join("report.json")).expect("there");
+        let report: gateway::intake::report::Report =
+            serde_json::from_slice(&report).expect("a report");
+        assert_eq!((report.outcome, report.accepted), (FileOutcome::Taken, 1));
+        let told = import(&["extract.dat"]);
+        assert!(String::from_utf8_lossy(&told.stderr).contains("add --format"));
+        let again = import(&["extract.dat", "--format", "csv", "--report", "report.txt"]);
+        assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+        let text = fs::read_to_string(folder.join("report.txt")).expect("there");
+        assert!(text.contains("seen before  yes"), "{text}");
         gateway.end().await;
     });
 }
