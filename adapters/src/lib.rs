@@ -32,9 +32,9 @@ mod person_level;
 pub mod read_error;
 pub mod set;
 mod table;
+pub mod workbook;
 pub mod xlsx;
 mod xml;
-pub mod workbook;
 
 pub use read_error::{ReadError, ReadErrorKind};
 

@@ -14,5 +14,6 @@ mod mesh;
 mod mllp;
 mod mllp_peers;
 mod push;
+mod tables;
 mod wrong_person;
 mod xml_extract;

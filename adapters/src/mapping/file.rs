@@ -341,9 +341,8 @@ impl Source<'_> {
         &self,
         patterns: &[Spanned<String>],
     ) -> Result<Vec<DatePattern>, MappingError> {
-        let mirrored = |pattern: &str| {
-            pattern.replace("%d", "%\0").replace("%m", "%d").replace("%\0", "%m")
-        };
+        let mirrored =
+            |pattern: &str| pattern.replace("%d", "%\0").replace("%m", "%d").replace("%\0", "%m");
         let parsed = patterns.iter().map(|pattern| {
             let text = pattern.get_ref();
             let mirror = mirrored(text);

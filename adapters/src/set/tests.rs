@@ -171,9 +171,8 @@ fn whatever_could_mean_another_person_stops_the_request() {
 #[test]
 fn requests_and_cases_that_were_deleted_or_are_missing_are_refused() {
     let request = "advice_request_id,case_ref,requested_on,services,change\n";
-    let requests = |row: &str| {
-        Export::whole().with("advice_request", &format!("{request}{row}")).errors()
-    };
+    let requests =
+        |row: &str| Export::whole().with("advice_request", &format!("{request}{row}")).errors();
     assert_eq!(requests("A1,C1,2026-11-02,OT,deleted\n"), ["request-deleted"]);
     assert_eq!(requests("A1,C9,2026-11-02,OT,\n"), ["case-unknown"]);
     assert_eq!(requests("A1,C4,2026-11-02,OT,\n"), ["person-deleted"]);
@@ -191,7 +190,10 @@ fn requests_and_cases_that_were_deleted_or_are_missing_are_refused() {
 fn two_decisions_of_one_day_that_differ_stop_the_request() {
     let head = "case_ref,status,given_by,decided_on\n";
     let rows = "C1,given,parent,2026-10-21\nC1,refused,parent,2026-10-21\n";
-    assert_eq!(Export::whole().with("consent", &format!("{head}{rows}")).errors(), ["consent-unclear"]);
+    assert_eq!(
+        Export::whole().with("consent", &format!("{head}{rows}")).errors(),
+        ["consent-unclear"]
+    );
 }
 
 #[test]
@@ -269,5 +271,28 @@ fn nothing_that_is_said_of_a_set_repeats_a_cell() {
         for issue in issues {
             assert!(!format!("{issue} {issue:?}").contains("Zanzibarq"), "{issue}");
         }
+    }
+}
+
+#[test]
+fn the_documented_columns_are_those_of_the_mapping() {
+    let page = include_str!("../../../schemas/csv/export.md");
+    let mapping = mapping();
+    for (entity, part) in &mapping.entities {
+        let start = format!("| `{}` |", entity.name());
+        let line = page.lines().find(|line| line.starts_with(&start)).unwrap();
+        let cell = line.split('|').nth(2).unwrap();
+        let mut documented: Vec<(String, bool)> = cell
+            .split(", ")
+            .map(|name| (name.trim().replace(['`', '*'], ""), name.contains("**")))
+            .collect();
+        let columns = part.columns.iter().map(|column| (column.from[0].clone(), column.required));
+        let keys = part.keys.iter().map(|key| (key.from[0].clone(), key.required));
+        let mut actual: Vec<(String, bool)> = columns.chain(keys).collect();
+        // What is left out on purpose is not documented, save the day an address began.
+        documented.retain(|(name, _)| name != "starts_on");
+        documented.sort();
+        actual.sort();
+        assert_eq!(documented, actual, "{}", entity.name());
     }
 }

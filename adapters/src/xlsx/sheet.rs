@@ -193,8 +193,7 @@ fn day(date: &ExcelDateTime) -> (String, CellKind) {
     let (year, month, day, hour, minute, second, thousandths) = date.to_ymd_hms_milli();
     let day = format!("{year:04}-{month:02}-{day:02}");
     let midnight = (hour, minute, second, thousandths) == (0, 0, 0, 0);
-    let text =
-        if midnight { day } else { format!("{day} {hour:02}:{minute:02}:{second:02}") };
+    let text = if midnight { day } else { format!("{day} {hour:02}:{minute:02}:{second:02}") };
     (text, CellKind::Date)
 }
 

@@ -291,11 +291,7 @@ fn limits_refuse_wide_rows_and_large_cells() {
 }
 
 /// A workbook with one part changed.
-fn with_part(
-    parts: &[archive::Part],
-    name: &str,
-    change: impl Fn(&str) -> String,
-) -> Vec<u8> {
+fn with_part(parts: &[archive::Part], name: &str, change: impl Fn(&str) -> String) -> Vec<u8> {
     let changed: Vec<(String, Vec<u8>)> = parts
         .iter()
         .map(|part| {
@@ -312,9 +308,8 @@ fn with_part(
 fn a_document_type_or_cells_out_of_order_refuse_the_workbook() {
     let parts = archive::unpack(&workbook(|_| {}), |_| true).unwrap();
     let sheet = "xl/worksheets/sheet1.xml";
-    let typed = with_part(&parts, sheet, |xml| {
-        xml.replacen("?>", "?><!DOCTYPE x [<!ENTITY a \"b\">]>", 1)
-    });
+    let typed =
+        with_part(&parts, sheet, |xml| xml.replacen("?>", "?><!DOCTYPE x [<!ENTITY a \"b\">]>", 1));
     assert_eq!(rule(&typed, ""), "workbook-document-type");
     let twice = with_part(&parts, sheet, |xml| xml.replace("r=\"B2\"", "r=\"A2\""));
     assert_eq!(rule(&twice, ""), "workbook-broken");
@@ -374,15 +369,10 @@ fn deflated_part(packed: &[u8], whole: &[u8]) -> Vec<u8> {
     ]
     .concat();
     let local = [b"PK\x03\x04", fields.as_slice(), name, packed].concat();
-    let directory =
-        [b"PK\x01\x02\x14\x00".as_slice(), &fields, &[0; 14], name.as_slice()].concat();
-    let end = [
-        b"PK\x05\x06\0\0\0\0\x01\0\x01\0".as_slice(),
-        &size(&directory),
-        &size(&local),
-        &[0, 0],
-    ]
-    .concat();
+    let directory = [b"PK\x01\x02\x14\x00".as_slice(), &fields, &[0; 14], name.as_slice()].concat();
+    let end =
+        [b"PK\x05\x06\0\0\0\0\x01\0\x01\0".as_slice(), &size(&directory), &size(&local), &[0, 0]]
+            .concat();
     [local, directory, end].concat()
 }
 
@@ -391,9 +381,10 @@ fn a_list_that_is_no_message_is_refused_and_can_be_looked_at() {
     let mut book = Workbook::new();
     let sheet = book.add_worksheet();
     sheet.set_name("List 1").unwrap();
-    for (row, cells) in [["Unique ID", "Date of birth", "Gender"], ["P1", "06/05/2014", "b) Female"]]
-        .iter()
-        .enumerate()
+    for (row, cells) in
+        [["Unique ID", "Date of birth", "Gender"], ["P1", "06/05/2014", "b) Female"]]
+            .iter()
+            .enumerate()
     {
         for (column, cell) in (0..).zip(cells) {
             sheet.write(u32::try_from(row).unwrap(), column, *cell).unwrap();
