@@ -1,23 +1,25 @@
-//! What there is to import or look at: a file, or a set of files with a manifest, which is packed
-//! into one archive first.
+//! What a command reads from disk: one file, or a folder with a manifest.
+//!
+//! Owns how a file's format is known, and how a folder becomes the archive in which a set of files
+//! travels. Nothing is believed of it here: the pipeline proves the set against its manifest.
 
 use std::path::Path;
 
-use adapters::Format;
-use adapters::manifest::{self, Manifest};
+use adapters::manifest::{FILE_NAME, Manifest};
+use adapters::set::DOCUMENTS;
+use adapters::{Format, ReadError};
 use anyhow::Context;
-use serde_json::Value;
 
-/// What there is to import.
+/// What was read from disk.
 pub(super) struct Extract {
     pub(super) format: Format,
     pub(super) bytes: Vec<u8>,
 }
 
-/// Why there is nothing to import.
+/// Why there is nothing to work with.
 pub(super) enum NoExtract {
     /// It cannot be used as it is.
-    Refused(adapters::ReadError),
+    Refused(ReadError),
     /// It could not be read from disk.
     Failed(anyhow::Error),
 }
@@ -28,25 +30,22 @@ impl From<anyhow::Error> for NoExtract {
     }
 }
 
-/// What lies at a path: a file, a folder with a manifest, or that manifest. With `after`, the
-/// manifest of the set before, a set that does not follow it is refused.
-pub(super) fn extract(
+/// Reads a file, or a folder with a manifest, or the folder of that manifest. A set must follow
+/// the one whose manifest is `after`.
+pub(super) fn of(
     path: &Path,
     format: Option<Format>,
     after: Option<&Path>,
 ) -> Result<Extract, NoExtract> {
     let folder = if path.is_dir() {
         Some(path)
-    } else if path.file_name().is_some_and(|name| name == manifest::FILE_NAME) {
+    } else if path.file_name().is_some_and(|name| name == FILE_NAME) {
         Some(path.parent().unwrap_or(Path::new(".")))
     } else {
         None
     };
-    let Some(folder) = folder else {
-        return Ok(file(path, format)?);
-    };
-    let now = Manifest::parse(&read(&folder.join(manifest::FILE_NAME))?);
-    let now = now.map_err(NoExtract::Refused)?;
+    let Some(folder) = folder else { return Ok(file(path, format)?) };
+    let now = Manifest::parse(&read(&folder.join(FILE_NAME))?).map_err(NoExtract::Refused)?;
     if let Some(before) = after {
         let before = Manifest::parse(&read(before)?).map_err(NoExtract::Refused)?;
         now.follows(&before).map_err(NoExtract::Refused)?;
@@ -57,21 +56,16 @@ pub(super) fn extract(
 /// One file, in the format its name or the operator says.
 pub(super) fn file(path: &Path, format: Option<Format>) -> anyhow::Result<Extract> {
     let extension = path.extension().and_then(|extension| extension.to_str());
-    let extension = extension.unwrap_or_default().to_ascii_lowercase();
-    let by_name = match extension.as_str() {
-        "txt" | "tsv" | "psv" | "dat" | "zip" => Some(Format::Csv),
-        "xlsm" | "xls" => Some(Format::Xlsx),
-        other => Format::from_extension(other),
-    };
-    let format = format.or(by_name).context(
+    let format = format.or_else(|| extension.and_then(Format::from_extension));
+    let format = format.context(
         "the file's name does not say its format; add --format, for example --format csv",
     )?;
     Ok(Extract { format, bytes: read(path)? })
 }
 
-/// A format by the name that configuration files use.
+/// A format as an operator names it.
 pub(super) fn format_named(name: &str) -> Result<Format, String> {
-    let format = serde_json::from_value(Value::String(name.to_ascii_lowercase()));
+    let format = serde_json::from_value(serde_json::Value::String(name.to_ascii_lowercase()));
     format.or(Err("use one of: csv, xlsx, xml, json, fhir, fhir-xml, hl7".to_owned()))
 }
 
@@ -82,11 +76,11 @@ fn packed(folder: &Path) -> anyhow::Result<Vec<u8>> {
     for name in names(folder)? {
         files.push((name.clone(), read(&folder.join(&name))?));
     }
-    let documents = folder.join(adapters::set::DOCUMENTS);
+    let documents = folder.join(DOCUMENTS);
     if documents.is_dir() {
         for name in names(&documents)? {
             let bytes = read(&documents.join(&name))?;
-            files.push((format!("{}{name}", adapters::set::DOCUMENTS), bytes));
+            files.push((format!("{DOCUMENTS}{name}"), bytes));
         }
     }
     let files = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
@@ -95,10 +89,10 @@ fn packed(folder: &Path) -> anyhow::Result<Vec<u8>> {
 
 fn names(folder: &Path) -> anyhow::Result<Vec<String>> {
     let mut names = Vec::new();
-    let read = || format!("the folder {} could not be read", folder.display());
-    for entry in std::fs::read_dir(folder).with_context(read)? {
-        let entry = entry.with_context(read)?;
-        let name = entry.file_name().into_string().ok().with_context(read)?;
+    let failed = || format!("the folder {} could not be read", folder.display());
+    for entry in std::fs::read_dir(folder).with_context(failed)? {
+        let entry = entry.with_context(failed)?;
+        let name = entry.file_name().into_string().ok().with_context(failed)?;
         if entry.path().is_file() && !name.starts_with('.') {
             names.push(name);
         }
@@ -108,5 +102,5 @@ fn names(folder: &Path) -> anyhow::Result<Vec<String>> {
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("{} could not be read", path.display()))
+    std::fs::read(path).with_context(|| format!("the file {} could not be read", path.display()))
 }

@@ -1,4 +1,4 @@
-//! `import`: load a file, or a set with a manifest, as the organisation whose export it is, and
+//! `import`: load a file, or a folder with a manifest, as the organisation whose export it is, and
 //! report on it row by row.
 
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use clap::Args;
 use schemas::{OrganisationCode, PersonalBytes};
 use serde_json::Value;
 
-use super::extract::{Extract, NoExtract, extract, format_named};
+use super::extract::{Extract, NoExtract, format_named};
 use super::{Configured, Outcome, eprintln_line, print_line, progress, table};
 use crate::app::App;
 use crate::audit::Actor;
@@ -25,7 +25,8 @@ use crate::telemetry::name_of;
 pub(super) struct ImportArgs {
     #[command(flatten)]
     configured: Configured,
-    /// The file to load, or a folder with a manifest.json, or that manifest.
+    /// The file to load (for tables: .csv, .xlsx, or a set as .zip), or a folder with a
+    /// manifest.json.
     file: PathBuf,
     /// How it is written: csv, xlsx, xml, json, fhir, fhir-xml or hl7. By its extension when this
     /// is left out; FHIR has none of its own.
@@ -55,7 +56,7 @@ pub(super) struct ImportArgs {
 pub(super) async fn import(args: &ImportArgs, json: bool) -> anyhow::Result<Outcome> {
     let organisation = OrganisationCode::parse(&args.organisation)
         .context("--as takes an organisation code, for example 334")?;
-    let extract = match extract(&args.file, args.format, args.after.as_deref()) {
+    let extract = match super::extract::of(&args.file, args.format, args.after.as_deref()) {
         Ok(extract) => extract,
         Err(NoExtract::Refused(error)) => return refused(ReceiveError::Unreadable(error), json),
         Err(NoExtract::Failed(error)) => return Err(error),
