@@ -16,7 +16,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use schemas::{
-    Draft, DraftAttachment, DraftReference, Field, Issue, PersonalBytes, PersonalText, Place, Record,
+    Draft, DraftAttachment, DraftReference, Field, Issue, PersonalBytes, PersonalText, Place,
+    Record,
 };
 use serde_json::{Value as Json, json};
 
@@ -382,8 +383,7 @@ fn wrong_type(draft: &mut Draft, field: Option<Field>, place: Place, wanted: &st
 /// The members of a document, all required.
 const ATTACHMENT_MEMBERS: [&str; 3] = ["name", "media_type", "content_base64"];
 /// The members of a document that is named by its id; only the first two are read.
-const REFERENCE_MEMBERS: [&str; 6] =
-    ["document", "name", "media_type", "size", "sha256", "href"];
+const REFERENCE_MEMBERS: [&str; 6] = ["document", "name", "media_type", "size", "sha256", "href"];
 /// The most values of one repeating field: more is a list out of place, and a document's work.
 const VALUES_MAX: usize = 200;
 /// The most faults listed for one message.

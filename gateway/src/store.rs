@@ -49,8 +49,8 @@ use signal::Signal;
 use subjects::SubjectLocks;
 
 pub use change::{
-    Change, DocumentFound, NewConsent, NewDelivery, NewDocument, NewLeg, NewQuarantine, NewRecord, NewSubmission, Settlement,
-    Write,
+    Change, DocumentFound, NewConsent, NewDelivery, NewDocument, NewLeg, NewQuarantine, NewRecord,
+    NewSubmission, Settlement, Write,
 };
 pub use commit::{Committed, Traffic};
 pub use connection::{DatabaseUrl, StoreLocation};

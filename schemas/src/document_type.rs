@@ -45,9 +45,7 @@ impl DocumentType {
             Self::Pdf => "application/pdf",
             Self::Rtf => "application/rtf",
             Self::Tiff => "image/tiff",
-            Self::Docx => {
-                "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-            }
+            Self::Docx => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
             Self::Doc => "application/msword",
             Self::Text => "text/plain",
         }
@@ -124,9 +122,7 @@ impl TypeFinder {
             State::Package => self.is_word.then_some(DocumentType::Docx),
             State::Compound => Some(DocumentType::Doc),
             // What is left over would be the beginning of a character that never came.
-            State::Text(spoken) => {
-                (spoken && self.carry.is_empty()).then_some(DocumentType::Text)
-            }
+            State::Text(spoken) => (spoken && self.carry.is_empty()).then_some(DocumentType::Text),
             State::Head | State::Refused => None,
         }
     }
@@ -180,11 +176,8 @@ impl TypeFinder {
             }
         };
         let printable = text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'));
-        self.state = if printable {
-            State::Text(spoken || !text.trim().is_empty())
-        } else {
-            State::Refused
-        };
+        self.state =
+            if printable { State::Text(spoken || !text.trim().is_empty()) } else { State::Refused };
         self.carry = rest.to_vec();
     }
 }

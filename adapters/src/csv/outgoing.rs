@@ -257,7 +257,8 @@ impl OutgoingRow {
 
     fn documents(&mut self, record: &Record) {
         let inside = record.attachments().iter();
-        let inside = inside.map(|d| (d.name.expose(), d.media_type.as_str(), d.content.len().to_string()));
+        let inside =
+            inside.map(|d| (d.name.expose(), d.media_type.as_str(), d.content.len().to_string()));
         let apart = record.stored().iter();
         let apart = apart.map(|d| (d.name.expose(), d.media_type.as_str(), d.size.to_string()));
         let documents: Vec<(&str, &str, String)> = inside.chain(apart).collect();

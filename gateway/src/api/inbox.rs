@@ -120,11 +120,7 @@ pub(super) async fn document(
 }
 
 /// A document that is kept apart, whole or in the range asked for (RFC 9110, section 14).
-async fn in_ranges(
-    app: &Arc<App>,
-    headers: &HeaderMap,
-    apart: Apart,
-) -> Result<Response, Problem> {
+async fn in_ranges(app: &Arc<App>, headers: &HeaderMap, apart: Apart) -> Result<Response, Problem> {
     let document = apart.document().clone();
     let (delivery, number) = (apart.delivery(), apart.number());
     let tag = format!("\"{}\"", document.sha256_hex());

@@ -178,12 +178,7 @@ async fn retake(app: &App, held: &HeldMessage) -> Result<bool, StoreError> {
 }
 
 /// Whether a message would only be held again: one of its documents is too large for the scanner.
-async fn still_waits(
-    app: &App,
-    partner: &Partner,
-    format: Format,
-    bytes: &PersonalBytes,
-) -> bool {
+async fn still_waits(app: &App, partner: &Partner, format: Format, bytes: &PersonalBytes) -> bool {
     let sender = Sender::partner(partner, Actor::gateway());
     let (bytes, key) = (bytes.clone(), String::new());
     let raw = RawMessage { format, mapping: None, bytes, key };

@@ -66,9 +66,10 @@ pub async fn inspect(app: &App, id: Uuid) -> Result<(), InspectionError> {
             (fault(&known, &seen, media_type), found)
         }
         // Changed or damaged where it is kept: no second look makes it whole.
-        Err(InspectionError::Vault(VaultError::Refused) | InspectionError::Keeping(KeepingError::Missing)) => {
-            (Some(("document-damaged", DocumentState::Refused)), None)
-        }
+        Err(
+            InspectionError::Vault(VaultError::Refused)
+            | InspectionError::Keeping(KeepingError::Missing),
+        ) => (Some(("document-damaged", DocumentState::Refused)), None),
         Err(error) => return Err(error),
     };
     if fault.is_some_and(|(_, state)| state == known.state) {

@@ -47,7 +47,10 @@ pub(super) struct Session {
 impl Scanner {
     /// A scanner at an address.
     pub fn new(address: ScannerAddress, settings: &DocumentsSection) -> Self {
-        Self { address, patience: Duration::from_secs(settings.scanner_timeout_seconds.get().into()) }
+        Self {
+            address,
+            patience: Duration::from_secs(settings.scanner_timeout_seconds.get().into()),
+        }
     }
 
     /// Has it look at bytes that are here whole.

@@ -197,7 +197,8 @@ impl Sending {
                 (began, in_stretch) = (Instant::now(), 0);
             }
             in_stretch += 1;
-            let plain = documents::segment(&self.app, self.document.id, &self.segments, index).await?;
+            let plain =
+                documents::segment(&self.app, self.document.id, &self.segments, index).await?;
             if let Some(whole) = &mut self.whole {
                 whole.update(&plain);
             }
@@ -206,7 +207,9 @@ impl Sending {
             let piece = piece.get(..wanted).unwrap_or(piece);
             left = left.saturating_sub(u64::try_from(piece.len()).unwrap_or(0));
             skip = 0;
-            if left == 0 && self.whole.take().is_some_and(|hash| hash.finish() != self.document.sha256) {
+            if left == 0
+                && self.whole.take().is_some_and(|hash| hash.finish() != self.document.sha256)
+            {
                 return Err(Ended::Changed);
             }
             let sent = self.to.send(Ok(Bytes::copy_from_slice(piece)));

@@ -158,9 +158,8 @@ impl Segments {
 
     /// Opens the segment at a place, where it was sealed and nowhere else.
     pub fn open(&self, index: u64, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        let (nonce, content) = sealed
-            .split_first_chunk::<NONCE_BYTES>()
-            .ok_or(VaultError::Malformed("segment"))?;
+        let (nonce, content) =
+            sealed.split_first_chunk::<NONCE_BYTES>().ok_or(VaultError::Malformed("segment"))?;
         let expected = self.length_of(index).map(|length| length + TAG_BYTES);
         if expected != Some(content.len()) {
             return Err(VaultError::Refused);

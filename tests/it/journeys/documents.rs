@@ -152,7 +152,10 @@ fn what_is_not_ones_own_not_what_was_declared_or_not_a_document_is_refused() {
         assert_eq!(refused(trust, "a-2", &message).await, ["document-unknown"]);
 
         let (program, stands) = upload(trust, "d-2", &document(b"MZ\x90\0", 3 * MIB)).await;
-        assert_eq!((&stands["state"], &stands["reason"]), (&json!("refused"), &json!("document-type")));
+        assert_eq!(
+            (&stands["state"], &stands["reason"]),
+            (&json!("refused"), &json!("document-type"))
+        );
         let named = json!([{ "document": program, "name": "report.pdf" }]);
         let message = advice(trust, "A-3", &leg, &named, &gateway);
         assert_eq!(refused(trust, "a-3", &message).await, ["document-refused"]);

@@ -140,9 +140,11 @@ pub(super) fn documents(parts: &mut Parts<'_>) {
         if let Body::Advice(advice) = &record.message().body { Some(advice) } else { None };
     let mut contents: Vec<Value> = record.attachments().iter().map(content).collect();
     let delivery = parts.outbound.delivery;
-    contents.extend(record.numbered_stored().map(|(number, stored)| {
-        by_address(stored, &document_path(delivery, number))
-    }));
+    contents.extend(
+        record
+            .numbered_stored()
+            .map(|(number, stored)| by_address(stored, &document_path(delivery, number))),
+    );
     if contents.is_empty() && advice.is_some() {
         // A DocumentReference must have content; this one says that there is no document.
         let absent = json!([{"url": systems::DATA_ABSENT, "valueCode": "not-applicable"}]);
