@@ -173,7 +173,7 @@ const STRAY_QUOTE_NEXT: &str = "quote the whole cell and double the quotation ma
 /// Whether a text of ours begins with the apostrophe that guards against formulas.
 #[cfg(test)]
 pub(crate) fn is_guarded(text: &str) -> bool {
-    needs_guard(text) && text.starts_with('\'')
+    table::needs_guard(text) && text.starts_with('\'')
 }
 
 #[cfg(test)]

@@ -104,10 +104,11 @@ impl Format {
     /// `xml` whatever its root says; FHIR has no extension of its own.
     pub fn from_extension(extension: &str) -> Option<Self> {
         match extension.to_ascii_lowercase().as_str() {
-            "csv" => Some(Self::Csv),
+            "csv" | "zip" => Some(Self::Csv),
             "json" => Some(Self::Json),
             "xml" => Some(Self::Xml),
-            "xlsx" => Some(Self::Xlsx),
+            // Workbooks of before 2007 are refused by name.
+            "xlsx" | "xls" => Some(Self::Xlsx),
             "hl7" => Some(Self::Hl7),
             _ => None,
         }

@@ -38,6 +38,7 @@ pub(crate) use rows::{Filter, Key, KeyRole, Verdict};
 use dates::DatePattern;
 
 /// How a source writes its tabular files, and which column means which field.
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own in the file")]
 #[derive(Debug, Clone)]
 pub struct Mapping {
     name: String,

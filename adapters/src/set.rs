@@ -63,18 +63,14 @@ pub fn read(
     for entity in Entity::ALL {
         let Some((number, listed)) = manifest.file(entity) else { continue };
         let Some(part) = parts.iter().find(|part| part.name == listed.name) else { continue };
-        let rows = match mapping.entity(entity) {
-            Some(mapping) => {
-                let rows = rows::read(&part.bytes, mapping, number, &mut notes)?;
-                files.push((entity, rows));
-                files.last().map_or(0, |(_, rows)| rows.count)
-            }
-            None => {
-                notes.push(unread(number));
-                rows::count(&part.bytes, mapping, number)?
-            }
-        };
-        manifest.counts(entity, rows)?;
+        if let Some(mapping) = mapping.entity(entity) {
+            let rows = rows::read(&part.bytes, mapping, number, &mut notes)?;
+            manifest.counts(entity, rows.count)?;
+            files.push((entity, rows));
+        } else {
+            notes.push(unread(number));
+            manifest.counts(entity, rows::count(&part.bytes, mapping, number)?)?;
+        }
     }
     let required = [Entity::Person, Entity::EhcRequest, Entity::AdviceRequest];
     if !required.iter().all(|entity| files.iter().any(|(known, _)| known == entity)) {

@@ -98,7 +98,7 @@ fn open(bytes: &[u8]) -> Result<Xlsx<Cursor<Vec<u8>>>, ReadError> {
 /// The parts of a workbook that say what its cells hold.
 fn is_needed(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let xml = name.ends_with(".xml") || name.ends_with(".rels");
+    let xml = matches!(name.rsplit_once('.'), Some((_, "xml" | "rels")));
     let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
     xml && matches!(folder, "" | "_rels" | "xl" | "xl/_rels" | "xl/worksheets")
 }

@@ -7,6 +7,7 @@ mod audit_verify;
 mod bench;
 mod demo;
 mod documents;
+mod extract;
 mod import;
 mod mapping;
 mod pki;

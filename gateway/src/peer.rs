@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use schemas::OrganisationCode;
+use schemas::{MessageType, OrganisationCode};
 use serde::{Deserialize, Serialize};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
@@ -40,6 +40,26 @@ pub enum Role {
     IgAuditor,
     /// Runs the gateway: sees states, never records.
     Operator,
+}
+
+impl Role {
+    /// Whether an organisation of this role sends a type of message (`domain.md` section 6,
+    /// direction).
+    pub fn sends(self, kind: MessageType) -> bool {
+        let either = matches!(
+            kind,
+            MessageType::ConsentGrant
+                | MessageType::ConsentWithdraw
+                | MessageType::TransitionHealthPlan
+                | MessageType::Acknowledgement
+                | MessageType::Error
+        );
+        match self {
+            Self::LaCaseSystem => either || kind == MessageType::AdviceRequest,
+            Self::HealthTrust | Self::Icb => either || kind.answers_a_leg(),
+            Self::IgAuditor | Self::Operator => false,
+        }
+    }
 }
 
 /// An organisation that proved who it is on this connection.

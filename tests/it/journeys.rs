@@ -16,5 +16,6 @@ mod mllp;
 mod mllp_peers;
 mod push;
 mod scanner;
+mod tables;
 mod wrong_person;
 mod xml_extract;

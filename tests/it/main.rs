@@ -8,6 +8,7 @@
 )]
 
 mod journeys;
+mod mapping;
 mod mesh;
 mod recovery;
 mod safety;

@@ -12,6 +12,8 @@ Usage: check.py WHAT [ARGUMENT ...] < input
                        printed with line feeds between the segments
   checkpoint VKEY      standard input is a C2SP checkpoint; cryptography must verify its signature
   workbook             standard input is an XLSX file in base64; openpyxl must open it
+  workbook-build       standard input is JSON: rows of cells, a date as {"date": "2026-11-02"};
+                       openpyxl writes a workbook, which is printed in base64
 
 Exit code 0 and one line on success; 1 and the reason otherwise.
 """
@@ -167,6 +169,24 @@ def workbook(text):
     return json.dumps({**about, "cells": cells})
 
 
+def workbook_build(text):
+    import datetime
+    import io
+
+    from openpyxl import Workbook
+
+    book = Workbook()
+    for row in json.loads(text):
+        cells = [
+            datetime.date.fromisoformat(cell["date"]) if isinstance(cell, dict) else cell
+            for cell in row
+        ]
+        book.active.append(cells)
+    made = io.BytesIO()
+    book.save(made)
+    return base64.b64encode(made.getvalue()).decode()
+
+
 def main():
     checks = {
         "fhir": fhir,
@@ -179,6 +199,7 @@ def main():
         "fhir3": fhir3,
         "fhir3xml": fhir3xml,
         "workbook": workbook,
+        "workbook-build": workbook_build,
     }
     check = checks.get(sys.argv[1] if len(sys.argv) > 1 else "")
     if check is None:

@@ -62,6 +62,7 @@ pub(super) fn parse(text: &str) -> Result<Mapping, MappingError> {
     source.mapping(file)
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own in the file")]
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MappingFile {
@@ -340,8 +341,19 @@ impl Source<'_> {
         &self,
         patterns: &[Spanned<String>],
     ) -> Result<Vec<DatePattern>, MappingError> {
+        let mirrored =
+            |pattern: &str| pattern.replace("%d", "%\0").replace("%m", "%d").replace("%\0", "%m");
         let parsed = patterns.iter().map(|pattern| {
-            DatePattern::new(pattern.get_ref()).map_err(|problem| self.wrong_at(pattern, problem))
+            let text = pattern.get_ref();
+            let mirror = mirrored(text);
+            if mirror != *text && patterns.iter().any(|other| *other.get_ref() == mirror) {
+                return Err(self.wrong_at(
+                    pattern,
+                    "stands beside the same with day and month exchanged: which is meant could \
+                     not be told",
+                ));
+            }
+            DatePattern::new(text).map_err(|problem| self.wrong_at(pattern, problem))
         });
         parsed.collect()
     }

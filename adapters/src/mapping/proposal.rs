@@ -45,7 +45,7 @@ fn from_rows<'a>(
     name: &str,
 ) -> Result<Proposal, ReadError> {
     let known = known_columns();
-    let mut best: Option<(usize, Vec<(Option<Guess>, String)>)> = None;
+    let mut best: Option<(usize, Guesses)> = None;
     let mut samples: Vec<Vec<String>> = Vec::new();
     for (at, row) in rows.take(SAMPLE_ROWS).enumerate() {
         let row = row?;
@@ -85,6 +85,9 @@ fn from_rows<'a>(
     })
 }
 
+/// The headers of one row, each with what it probably means.
+type Guesses = Vec<(Option<Guess>, String)>;
+
 /// What one header probably means.
 #[derive(Debug, Clone)]
 struct Guess {
@@ -117,7 +120,7 @@ fn known_columns() -> Vec<Column> {
     columns
 }
 
-fn guesses(texts: &[String], known: &[Column]) -> Vec<(Option<Guess>, String)> {
+fn guesses(texts: &[String], known: &[Column]) -> Guesses {
     let mut taken = BTreeSet::new();
     let mut found: Vec<Option<Guess>> = vec![None; texts.len()];
     for alike in [false, true] {

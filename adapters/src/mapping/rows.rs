@@ -81,7 +81,7 @@ impl FilterTable {
     /// The filter, or what is wrong with it.
     pub(super) fn filter(self, headless: bool) -> Result<Filter, &'static str> {
         let Self { from, at, required, why, keep, drop, refuse, otherwise } = self;
-        if headless != at.is_some() || headless == !from.is_empty() {
+        if headless != at.is_some() || headless != from.is_empty() {
             return Err(if headless {
                 "needs `at` and no `from`: the file has no header"
             } else {

@@ -11,7 +11,7 @@ use crate::mapping::KeyRole;
 
 /// The people of a set.
 pub(super) struct People<'a> {
-    people: HashMap<&'a str, Vec<&'a EntityRow>>,
+    rows: HashMap<&'a str, Vec<&'a EntityRow>>,
     identifiers: HashMap<&'a str, Vec<&'a EntityRow>>,
     addresses: HashMap<&'a str, Vec<&'a EntityRow>>,
     /// The NHS numbers that more than one current person has.
@@ -26,7 +26,7 @@ impl<'a> People<'a> {
         addresses: &'a EntityRows,
     ) -> Self {
         let mut found = Self {
-            people: by_person(people),
+            rows: by_person(people),
             identifiers: by_person(identifiers),
             addresses: by_person(addresses),
             shared: HashSet::new(),
@@ -55,7 +55,7 @@ impl<'a> People<'a> {
     ) -> Option<(&'b str, &'a EntityRow)> {
         let mut id = id;
         for _ in 0..MERGES_MAX {
-            let row = match self.people.get(id).map(Vec::as_slice) {
+            let row = match self.rows.get(id).map(Vec::as_slice) {
                 None | Some([]) => {
                     draft.notes.push(Issue::error(
                         "person-unknown",
@@ -168,7 +168,7 @@ impl<'a> People<'a> {
         let mut owners: HashMap<String, &str> = HashMap::new();
         let mut shared = HashSet::new();
         let gone = |id: &str| {
-            let rows = self.people.get(id).into_iter().flatten();
+            let rows = self.rows.get(id).into_iter().flatten();
             rows.clone().any(|row| {
                 row.key(KeyRole::Change).is_some_and(|change| change != "current")
                     || row.key(KeyRole::MergedInto).is_some()

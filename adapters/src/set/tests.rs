@@ -273,3 +273,26 @@ fn nothing_that_is_said_of_a_set_repeats_a_cell() {
         }
     }
 }
+
+#[test]
+fn the_documented_columns_are_those_of_the_mapping() {
+    let page = include_str!("../../../schemas/csv/export.md");
+    let mapping = mapping();
+    for (entity, part) in &mapping.entities {
+        let start = format!("| `{}` |", entity.name());
+        let line = page.lines().find(|line| line.starts_with(&start)).unwrap();
+        let cell = line.split('|').nth(2).unwrap();
+        let mut documented: Vec<(String, bool)> = cell
+            .split(", ")
+            .map(|name| (name.trim().replace(['`', '*'], ""), name.contains("**")))
+            .collect();
+        let columns = part.columns.iter().map(|column| (column.from[0].clone(), column.required));
+        let keys = part.keys.iter().map(|key| (key.from[0].clone(), key.required));
+        let mut actual: Vec<(String, bool)> = columns.chain(keys).collect();
+        // What is left out on purpose is not documented, save the day an address began.
+        documented.retain(|(name, _)| name != "starts_on");
+        documented.sort();
+        actual.sort();
+        assert_eq!(documented, actual, "{}", entity.name());
+    }
+}

@@ -191,10 +191,9 @@ fn day(date: &ExcelDateTime) -> (String, CellKind) {
         return float(serial);
     }
     let (year, month, day, hour, minute, second, thousandths) = date.to_ymd_hms_milli();
-    let mut text = format!("{year:04}-{month:02}-{day:02}");
-    if (hour, minute, second, thousandths) != (0, 0, 0, 0) {
-        text.push_str(&format!(" {hour:02}:{minute:02}:{second:02}"));
-    }
+    let day = format!("{year:04}-{month:02}-{day:02}");
+    let midnight = (hour, minute, second, thousandths) == (0, 0, 0, 0);
+    let text = if midnight { day } else { format!("{day} {hour:02}:{minute:02}:{second:02}") };
     (text, CellKind::Date)
 }
 

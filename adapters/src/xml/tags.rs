@@ -130,12 +130,14 @@ pub(super) fn split(name: &str) -> Result<(Option<&str>, &str), Fault> {
     }
 }
 
+/// The depth of the element that binds a prefix, and the namespace (none: taken back).
+type Binding = (usize, Option<Rc<str>>);
+
 /// What prefixes are bound to, by the element that binds them. An inner binding hides an outer.
 #[derive(Debug, Default)]
 pub(super) struct Scopes {
-    /// By prefix (empty: the default), the innermost last: depth of the element, and namespace
-    /// (none: taken back).
-    bindings: HashMap<String, Vec<(usize, Option<Rc<str>>)>>,
+    /// By prefix (empty: the default), the innermost last.
+    bindings: HashMap<String, Vec<Binding>>,
     /// What was declared, in order: depth of the element, and prefix.
     declared: Vec<(usize, String)>,
     /// Every namespace once: the same one is mostly declared again and again.

@@ -185,6 +185,8 @@ fn request_body(id: RouteId) -> Option<Value> {
     let content = match id {
         RouteId::Submit | RouteId::Rehearse | RouteId::RecordConsent => json!({
             "application/json": message, "application/fhir+json": object, "text/csv": text,
+            "application/zip": {},
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": {},
         }),
         RouteId::ProcessMessage => json!({
             "application/fhir+json": object, "application/fhir+xml": text,

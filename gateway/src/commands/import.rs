@@ -1,15 +1,15 @@
-//! `import`: load an extract as the local authority, through its mapping: a file, or a folder with
-//! a manifest, which is packed into one archive first.
+//! `import`: load a file, or a folder with a manifest, as the organisation whose export it is, and
+//! report on it row by row.
 
 use std::path::{Path, PathBuf};
 
 use adapters::Format;
-use adapters::manifest::{self, Manifest};
 use anyhow::Context;
 use clap::Args;
 use schemas::{OrganisationCode, PersonalBytes};
 use serde_json::Value;
 
+use super::extract::{Extract, NoExtract, format_named};
 use super::{Configured, Outcome, eprintln_line, print_line, progress, table};
 use crate::app::App;
 use crate::audit::Actor;
@@ -25,20 +25,20 @@ use crate::telemetry::name_of;
 pub(super) struct ImportArgs {
     #[command(flatten)]
     configured: Configured,
-    /// The extract to load: a file (.csv, .xlsx, .zip), a folder with a manifest.json, or that
-    /// manifest.
+    /// The file to load (for tables: .csv, .xlsx, or a set as .zip), or a folder with a
+    /// manifest.json.
     file: PathBuf,
-    /// The format of the file, when its name does not say it: csv, xlsx, xml, json, fhir, fhir-xml,
-    /// hl7.
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<String>,
+    /// How it is written: csv, xlsx, xml, json, fhir, fhir-xml or hl7. By its extension when this
+    /// is left out; FHIR has none of its own.
+    #[arg(long, value_name = "FORMAT", value_parser = format_named)]
+    format: Option<Format>,
     /// The manifest of the set imported before this one: refuses a set that does not follow it.
     #[arg(long, value_name = "MANIFEST")]
     after: Option<PathBuf>,
-    /// The organisation whose extract it is.
+    /// The organisation whose file it is.
     #[arg(long = "as", value_name = "CODE")]
     organisation: String,
-    /// The mapping to read it with; the organisation's own when none is named.
+    /// The mapping to read a table with; the organisation's own when none is named.
     #[arg(long, value_name = "NAME")]
     mapping: Option<String>,
     /// Say what would happen and commit nothing.
@@ -56,13 +56,12 @@ pub(super) struct ImportArgs {
 pub(super) async fn import(args: &ImportArgs, json: bool) -> anyhow::Result<Outcome> {
     let organisation = OrganisationCode::parse(&args.organisation)
         .context("--as takes an organisation code, for example 334")?;
-    let extract = match extract(args) {
+    let extract = match super::extract::of(&args.file, args.format, args.after.as_deref()) {
         Ok(extract) => extract,
-        Err(NoExtract::Refused(error)) => {
-            return refused(ReceiveError::Unreadable(error), json);
-        }
+        Err(NoExtract::Refused(error)) => return refused(ReceiveError::Unreadable(error), json),
         Err(NoExtract::Failed(error)) => return Err(error),
     };
+    let Extract { format, bytes } = extract;
     let app = super::serve::open(&args.configured).await?;
     let partner = app.partner(&organisation);
     let partner = partner.with_context(|| {
@@ -71,13 +70,9 @@ pub(super) async fn import(args: &ImportArgs, json: bool) -> anyhow::Result<Outc
     let roles: Vec<Role> = partner.roles.iter().copied().collect();
     let actor = Actor { organisation: organisation.to_string(), ..Actor::local() };
     let sender = Sender { organisation, roles, actor };
-    let key = args.key.clone().unwrap_or_else(|| crate::entropy::sha256_hex(&extract.bytes));
-    let raw = RawMessage {
-        format: extract.format,
-        mapping: args.mapping.clone(),
-        bytes: PersonalBytes::new(extract.bytes),
-        key,
-    };
+    let key = args.key.clone().unwrap_or_else(|| crate::entropy::sha256_hex(&bytes));
+    let raw =
+        RawMessage { format, mapping: args.mapping.clone(), bytes: PersonalBytes::new(bytes), key };
     let outcome = if args.dry_run {
         rehearse(&app, &sender, raw, json).await
     } else {
@@ -85,103 +80,6 @@ pub(super) async fn import(args: &ImportArgs, json: bool) -> anyhow::Result<Outc
     };
     app.store.close().await;
     outcome
-}
-
-/// What there is to import.
-pub(super) struct Extract {
-    pub(super) format: Format,
-    pub(super) bytes: Vec<u8>,
-}
-
-/// Why there is nothing to import.
-enum NoExtract {
-    /// It cannot be used as it is.
-    Refused(adapters::ReadError),
-    /// It could not be read from disk.
-    Failed(anyhow::Error),
-}
-
-impl From<anyhow::Error> for NoExtract {
-    fn from(error: anyhow::Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-fn extract(args: &ImportArgs) -> Result<Extract, NoExtract> {
-    let folder = if args.file.is_dir() {
-        Some(args.file.as_path())
-    } else if args.file.file_name().is_some_and(|name| name == manifest::FILE_NAME) {
-        Some(args.file.parent().unwrap_or(Path::new(".")))
-    } else {
-        None
-    };
-    let Some(folder) = folder else {
-        return Ok(file(&args.file, args.format.as_deref())?);
-    };
-    let now = Manifest::parse(&read(&folder.join(manifest::FILE_NAME))?);
-    let now = now.map_err(NoExtract::Refused)?;
-    if let Some(before) = &args.after {
-        let before = Manifest::parse(&read(before)?).map_err(NoExtract::Refused)?;
-        now.follows(&before).map_err(NoExtract::Refused)?;
-    }
-    Ok(Extract { format: Format::Csv, bytes: packed(folder)? })
-}
-
-/// One file, in the format its name or the operator says.
-pub(super) fn file(path: &Path, format: Option<&str>) -> anyhow::Result<Extract> {
-    let said = format.map(str::to_ascii_lowercase);
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    let name = said.or_else(|| extension.map(str::to_ascii_lowercase)).unwrap_or_default();
-    let format = match name.as_str() {
-        "csv" | "txt" | "tsv" | "psv" | "dat" | "zip" => Format::Csv,
-        "xlsx" | "xlsm" | "xls" => Format::Xlsx,
-        "json" => Format::Json,
-        "fhir" => Format::Fhir,
-        "fhir-xml" => Format::FhirXml,
-        "xml" => Format::Xml,
-        "hl7" => Format::Hl7,
-        _ => anyhow::bail!(
-            "nobody can tell how {} is written; say --format csv, xlsx, xml, json, fhir, fhir-xml or hl7",
-            path.display()
-        ),
-    };
-    Ok(Extract { format, bytes: read(path)? })
-}
-
-/// The files of a set and its documents, as the archive in which a set travels. The order of
-/// files is theirs by name, so that the same set has the same bytes, and the same key.
-fn packed(folder: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut files = Vec::new();
-    for name in names(folder)? {
-        files.push((name.clone(), read(&folder.join(&name))?));
-    }
-    let documents = folder.join(adapters::set::DOCUMENTS);
-    if documents.is_dir() {
-        for name in names(&documents)? {
-            let bytes = read(&documents.join(&name))?;
-            files.push((format!("{}{name}", adapters::set::DOCUMENTS), bytes));
-        }
-    }
-    let files = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
-    adapters::archive::pack(files).context("the set is too large to be sent as one")
-}
-
-fn names(folder: &Path) -> anyhow::Result<Vec<String>> {
-    let mut names = Vec::new();
-    let read = || format!("the folder {} could not be read", folder.display());
-    for entry in std::fs::read_dir(folder).with_context(read)? {
-        let entry = entry.with_context(read)?;
-        let name = entry.file_name().into_string().ok().with_context(read)?;
-        if entry.path().is_file() && !name.starts_with('.') {
-            names.push(name);
-        }
-    }
-    names.sort();
-    Ok(names)
-}
-
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("{} could not be read", path.display()))
 }
 
 async fn rehearse(
@@ -231,8 +129,7 @@ async fn load(
         } else {
             report.to_json()
         };
-        let place = std::path::absolute(file).context("the report needs a file name")?;
-        crate::whole_file::replace(&place, &text, &answer.submission.to_string())
+        crate::whole_file::replace(&absolute(file)?, &text, &answer.submission.to_string())
             .with_context(|| format!("the report {} could not be written", file.display()))?;
     }
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
@@ -288,6 +185,11 @@ fn refused(error: ReceiveError, json: bool) -> anyhow::Result<Outcome> {
     }
     eprintln_line(&format!("error: {text}"));
     Ok(outcome)
+}
+
+/// A path with a folder in front, beside which the report can be written before it is in place.
+fn absolute(file: &Path) -> anyhow::Result<PathBuf> {
+    std::path::absolute(file).context("the report needs a file name")
 }
 
 fn quarantined(rows: &[RowOutcome]) -> usize {

@@ -15,7 +15,7 @@ use clap::{Args, Subcommand};
 use schemas::{Field, Issue};
 use serde_json::json;
 
-use super::import::{Extract, file};
+use super::extract::{Extract, NoExtract, file, format_named};
 use super::{Outcome, eprintln_line, print_line, table};
 
 /// About mappings of tabular files.
@@ -30,7 +30,7 @@ pub(super) enum MappingCommand {
 /// Arguments of `mapping check`.
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
-    /// The file to look at.
+    /// The file to look at, or the folder of a set.
     file: PathBuf,
     /// A mapping shipped with the gateway, by name, or a mapping file.
     #[arg(long, value_name = "NAME|FILE")]
@@ -38,9 +38,9 @@ pub(super) struct CheckArgs {
     /// The last file of the same source: says what changed since.
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
-    /// The format, when the name of the file does not say it: csv or xlsx.
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<String>,
+    /// The format, when the name of the file does not say it: csv, xlsx or xml.
+    #[arg(long, value_name = "FORMAT", value_parser = format_named)]
+    format: Option<Format>,
     /// The organisation whose file it is, where no column says so.
     #[arg(long = "as", value_name = "CODE", default_value = "334")]
     organisation: String,
@@ -59,8 +59,8 @@ pub(super) struct NewArgs {
     #[arg(long, value_name = "FILE")]
     from: PathBuf,
     /// The format, when the name of the file does not say it: csv or xlsx.
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<String>,
+    #[arg(long, value_name = "FORMAT", value_parser = format_named)]
+    format: Option<Format>,
     /// The name of the mapping.
     #[arg(long, default_value = "new-mapping", value_name = "NAME")]
     name: String,
@@ -78,18 +78,22 @@ pub(super) fn mapping(command: &MappingCommand, json: bool) -> anyhow::Result<Ou
 
 fn check(args: &CheckArgs, json: bool) -> anyhow::Result<Outcome> {
     let mapping = mapping_of(&args.mapping)?;
-    let extract = file(&args.file, args.format.as_deref())?;
+    let extract = match super::extract::of(&args.file, args.format, None) {
+        Ok(extract) => extract,
+        Err(NoExtract::Refused(error)) => return Ok(refused(&error, json)),
+        Err(NoExtract::Failed(error)) => return Err(error),
+    };
     let reading = match read(&extract, &mapping, &args.organisation) {
         Ok(reading) => reading,
         Err(error) => return Ok(refused(&error, json)),
     };
     let drift = match &args.against {
         None => Vec::new(),
-        Some(_) if mapping.reads(FileKind::Set) => {
-            anyhow::bail!("a set has no layout to compare: its manifest is what is proved")
+        Some(_) if mapping.reads(FileKind::Set) || !extract.format.is_tabular() => {
+            anyhow::bail!("only tables have a layout to compare; a set is proved by its manifest")
         }
         Some(before) => {
-            let before = file(before, args.format.as_deref())?;
+            let before = file(before, args.format)?;
             match drift(&extract, &before, &mapping) {
                 Ok(drift) => drift,
                 Err(error) => return Ok(refused(&error, json)),
@@ -111,7 +115,7 @@ fn check(args: &CheckArgs, json: bool) -> anyhow::Result<Outcome> {
 }
 
 fn new(args: &NewArgs, json: bool) -> anyhow::Result<Outcome> {
-    let extract = file(&args.from, args.format.as_deref())?;
+    let extract = file(&args.from, args.format)?;
     if !extract.format.is_tabular() {
         anyhow::bail!("only tables have mappings: {} is none", args.from.display());
     }
@@ -166,10 +170,14 @@ fn read(extract: &Extract, mapping: &Mapping, organisation: &str) -> Result<Read
     if mapping.reads(FileKind::Set) {
         return adapters::set::read(bytes, mapping, organisation, crate::entropy::sha256_hex);
     }
-    if extract.format == Format::Xlsx {
-        adapters::xlsx::preview(bytes, mapping, organisation)
-    } else {
-        adapters::csv::preview(bytes, mapping, organisation)
+    match extract.format {
+        Format::Csv => adapters::csv::preview(bytes, mapping, organisation),
+        Format::Xlsx => adapters::xlsx::preview(bytes, mapping, organisation),
+        format @ (Format::Json | Format::Fhir | Format::FhirXml | Format::Xml | Format::Hl7) => {
+            let feed = adapters::feed::Feed::default();
+            let source = adapters::Source { organisation, mapping: Some(mapping), feed: &feed };
+            adapters::read(format, bytes, source)
+        }
     }
 }
 
@@ -291,8 +299,7 @@ impl Seen {
 
 /// The day it is in London, by which dates of birth and of requests are judged.
 fn today() -> jiff::civil::Date {
-    let now = crate::clock::Clock::now(&crate::clock::SystemClock);
-    crate::clock::london_date(now)
+    crate::clock::Clock::today(&crate::clock::SystemClock)
 }
 
 /// A value, or its shape: letters as x, digits as 9.

@@ -230,7 +230,8 @@ fn the_mllp_listener_of_the_example_is_one_with_the_defaults() {
 
 /// The example with the trust as a partner that has folders, and these settings about them.
 fn with_folders(settings: &str) -> Result<Partners, ConfigError> {
-    let (first, _) = PARTNERS.rsplit_once("[[partner]]").expect("two partners");
+    let second = PARTNERS.match_indices("\n[[partner]]").nth(1).expect("two partners").0;
+    let first = &PARTNERS[..=second];
     let pin = "2".repeat(64);
     parse_partners(&format!(
         "{first}[[partner]]\norganisation = \"RRK\"\nname = \"A\"\nroles = [\"health-trust\"]\n\
@@ -363,15 +364,17 @@ fn a_partner_by_mailbox_has_one_of_its_own() {
     let push = "carrier = \"https-push\"";
     let collect = "carrier = \"collect\"";
     let with = |text: &str, from: &str, to: &str| text.replacen(from, to, 1);
-    let one = parse_partners(&with(PARTNERS, collect, mesh)).expect("a partner by mailbox");
+    let base = with(PARTNERS, "carrier = \"drop-folder\"", collect);
+    let base = with(&base, "\nfolder = \"/srv/ehc/334/import\"", "");
+    let one = parse_partners(&with(&base, collect, mesh)).expect("a partner by mailbox");
     let mailbox = adapters::mesh::Mailbox::parse("X26ABC2").expect("a mailbox");
     assert_eq!(one.by_mailbox(&mailbox).expect("found").organisation.as_str(), "334");
-    let missing = partner_complaint(collect, "carrier = \"mesh\"");
+    let missing = parse_partners(&with(&base, collect, "carrier = \"mesh\""));
+    let missing = missing.expect_err("refused").to_string();
     assert!(missing.contains("add mailbox = "), "{missing}");
     let endpoint = partner_complaint(push, mesh);
     assert!(endpoint.contains("remove it; parcels go to its mailbox"), "{endpoint}");
-    let both =
-        with(&with(PARTNERS, collect, mesh), push, &format!("{push}\nmailbox = \"X26ABC2\""));
+    let both = with(&with(&base, collect, mesh), push, &format!("{push}\nmailbox = \"X26ABC2\""));
     let both = parse_partners(&both).expect_err("refused").to_string();
     assert!(both.contains("belongs to two partners"), "{both}");
 }

@@ -21,7 +21,6 @@ use super::{ReceiveError, Sender};
 use crate::app::App;
 use crate::audit::{DecisionNote, Event, EventKind, SubjectKey};
 use crate::authority::{self, ConsentEntry, Question, RecordFacts};
-use crate::peer::Role;
 use crate::queue::{CarrierKind, Delivery, DeliveryId, DeliveryState, LegState, SubmissionId};
 use crate::receipt::{LegOutcome, RowOutcome, RowResult};
 use crate::store::{
@@ -279,7 +278,7 @@ impl<'a> Batch<'a> {
                 "send under your own organisation code",
             ));
         }
-        let allowed = self.sender.roles.iter().any(|role| role_sends(*role, message.kind));
+        let allowed = self.sender.roles.iter().any(|role| role.sends(message.kind));
         if !allowed {
             return Some(Issue::error(
                 "type-not-for-role",
@@ -589,21 +588,4 @@ fn refusal(note: &DecisionNote, place: &Place) -> Issue {
         &note.reason,
         "ask your information governance lead; nothing was sent",
     )
-}
-
-/// Which types an organisation of a role sends (`domain.md` section 6, direction).
-fn role_sends(role: Role, kind: MessageType) -> bool {
-    let either = matches!(
-        kind,
-        MessageType::ConsentGrant
-            | MessageType::ConsentWithdraw
-            | MessageType::TransitionHealthPlan
-            | MessageType::Acknowledgement
-            | MessageType::Error
-    );
-    match role {
-        Role::LaCaseSystem => either || kind == MessageType::AdviceRequest,
-        Role::HealthTrust | Role::Icb => either || kind.answers_a_leg(),
-        Role::IgAuditor | Role::Operator => false,
-    }
 }

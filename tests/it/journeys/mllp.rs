@@ -7,7 +7,7 @@ use gateway::practice::mllp::{Answering, MllpEndpoint, document};
 use gateway::practice::people;
 use gateway::queue::CarrierKind;
 use jiff::SignedDuration;
-use tests::{TestGateway, each_engine};
+use tests::{TestGateway, each_engine, peers};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -58,6 +58,9 @@ fn a_request_goes_out_over_mllp_and_the_answer_with_a_pdf_is_collected() {
         assert_eq!(message["advice"]["author_name"], "Dr Sam Practice-Therapist");
         assert_eq!(message["advice"]["author_profession"], "Clinical psychologist");
         assert_eq!(message["advice"]["summary"], "Made-up advice for practice.");
+        let letter = la.get(&path, Some("application/hl7-v2")).await.expect("an answer");
+        assert_eq!(letter.media_type, "application/hl7-v2");
+        peers::must_take(&["hl7"], &letter.text());
         let file = la.get(&format!("{path}/documents/1"), None).await.expect("an answer");
         assert_eq!(file.body, people::pdf());
         endpoint.close().await;
