@@ -70,9 +70,17 @@ pub struct Document {
 pub enum DocumentContent {
     /// It came inside its message.
     Inside(PersonalBytes),
-    /// It is kept apart, because it may be large: what is known of it, and what opens it for the
-    /// recipient of this parcel.
-    Apart(StoredDocument, Segments),
+    /// It is kept apart, because it may be large.
+    Apart(Box<Apart>),
+}
+
+/// A document that is kept apart.
+#[derive(Debug)]
+pub struct Apart {
+    /// What is known of it.
+    pub document: StoredDocument,
+    /// What opens it for the recipient of the parcel.
+    pub segments: Segments,
 }
 
 /// Why a push did not end well; the type decides what happens next. No content.
@@ -119,8 +127,8 @@ impl Parcel {
             (attachment.media_type.clone(), content)
         });
         let apart = opened.record().stored().iter().zip(apart).map(|(document, segments)| {
-            let content = DocumentContent::Apart(document.clone(), segments);
-            (document.media_type.clone(), content)
+            let apart = Apart { document: document.clone(), segments };
+            (document.media_type.clone(), DocumentContent::Apart(Box::new(apart)))
         });
         let documents = inside.chain(apart).enumerate();
         let documents = documents.map(|(index, (media_type, content))| Document {

@@ -17,9 +17,10 @@ impl App {
         let attempt = attempt.or(Err(SendError::Transient("no randomness".to_owned())))?;
         let begun = self.carriers.folder.begin(parcel, partner, attempt).await?;
         let Some(mut staged) = begun else { return Ok(()) };
-        while let Some((document, segments)) = staged.next_apart().await? {
-            for index in 0..segments.count() {
-                let plain = documents::segment(self, document.id, &segments, index).await;
+        while let Some(apart) = staged.next_apart().await? {
+            for index in 0..apart.segments.count() {
+                let document = apart.document.id;
+                let plain = documents::segment(self, document, &apart.segments, index).await;
                 let plain = plain.map_err(|error| {
                     let error = crate::telemetry::chain(&error);
                     SendError::Transient(format!("a document could not be read: {error}"))

@@ -26,11 +26,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::{Document, DocumentContent, Parcel, SendError};
+use super::{Apart, Document, DocumentContent, Parcel, SendError};
 use crate::config::Partner;
 use crate::entropy::{Sha256, hex, sha256_hex};
 use crate::queue::DeliveryId;
-use crate::vault::segments::Segments;
 use crate::whole_file;
 
 /// The carrier that writes into folders. It keeps nothing between deliveries.
@@ -76,10 +75,10 @@ pub struct ManifestFile {
 pub struct Staged {
     folder: PathBuf,
     place: PathBuf,
-    staged: PathBuf,
+    hidden: PathBuf,
     mode: u32,
     manifest: Manifest,
-    apart: VecDeque<(String, StoredDocument, Segments)>,
+    apart: VecDeque<(String, Box<Apart>)>,
     writing: Option<Writing>,
     placed: bool,
 }
@@ -112,7 +111,7 @@ impl FolderCarrier {
 
 impl Staged {
     /// Ends the document that was written last, and begins the next of those that are kept apart.
-    pub async fn next_apart(&mut self) -> Result<Option<(StoredDocument, Segments)>, SendError> {
+    pub async fn next_apart(&mut self) -> Result<Option<Box<Apart>>, SendError> {
         if let Some(Writing { file, hash, document }) = self.writing.take() {
             if hash.finish() != document.sha256 {
                 let reason = "a document is not what was accepted".to_owned();
@@ -120,15 +119,16 @@ impl Staged {
             }
             off_the_runtime(move || file.sync_all().map_err(|e| transient(&e))).await?;
         }
-        let Some((name, document, segments)) = self.apart.pop_front() else { return Ok(None) };
-        let (path, mode) = (self.staged.join(name), self.mode);
+        let Some((name, apart)) = self.apart.pop_front() else { return Ok(None) };
+        let (path, mode) = (self.hidden.join(name), self.mode);
         let made = off_the_runtime(move || {
             whole_file::create(&path, b"", mode).map_err(|error| transient(&error))?;
             File::options().append(true).open(&path).map_err(|error| transient(&error))
         });
         let file = made.await?;
-        self.writing = Some(Writing { file, hash: Sha256::default(), document: document.clone() });
-        Ok(Some((document, segments)))
+        let document = apart.document.clone();
+        self.writing = Some(Writing { file, hash: Sha256::default(), document });
+        Ok(Some(apart))
     }
 
     /// Writes the next piece of the document that was begun last.
@@ -151,7 +151,7 @@ impl Staged {
             self.finish().map_err(|error| transient(&error))?;
             // The one step by which it appears. An empty folder of that name would be replaced;
             // one with something in it makes the step fail.
-            if let Err(error) = std::fs::rename(&self.staged, &self.place) {
+            if let Err(error) = std::fs::rename(&self.hidden, &self.place) {
                 let there = in_place(&self.place, &self.manifest);
                 return there.unwrap_or_else(|| Err(transient(&error)));
             }
@@ -165,15 +165,15 @@ impl Staged {
     fn finish(&self) -> io::Result<()> {
         let mut text = serde_json::to_vec_pretty(&self.manifest)?;
         text.push(b'\n');
-        whole_file::create(&self.staged.join(MANIFEST), &text, self.mode)?;
-        whole_file::flush_folder(&self.staged)
+        whole_file::create(&self.hidden.join(MANIFEST), &text, self.mode)?;
+        whole_file::flush_folder(&self.hidden)
     }
 }
 
 impl Drop for Staged {
     fn drop(&mut self) {
         if !self.placed {
-            drop(std::fs::remove_dir_all(&self.staged));
+            drop(std::fs::remove_dir_all(&self.hidden));
         }
     }
 }
@@ -251,7 +251,7 @@ fn begin_in(folder: &Path, parcel: Parcel, attempt: Uuid) -> Result<Option<Stage
     let mut staged = Staged {
         folder: folder.to_owned(),
         place,
-        staged: folder.join(STAGING).join(format!("{delivery}.{attempt}")),
+        hidden: folder.join(STAGING).join(format!("{delivery}.{attempt}")),
         mode,
         manifest,
         apart: VecDeque::new(),
@@ -265,17 +265,17 @@ fn begin_in(folder: &Path, parcel: Parcel, attempt: Uuid) -> Result<Option<Stage
 /// Writes the body and the documents that came inside; those kept apart are written afterwards.
 fn stage(to: &mut Staged, parcel: Parcel) -> io::Result<()> {
     whole_file::ensure_folder(&to.folder.join(STAGING), to.mode)?;
-    whole_file::ensure_folder(&to.staged, to.mode)?;
-    let import = to.manifest.files.first().map(|file| to.staged.join(&file.name));
+    whole_file::ensure_folder(&to.hidden, to.mode)?;
+    let import = to.manifest.files.first().map(|file| to.hidden.join(&file.name));
     let import = import.ok_or(io::ErrorKind::InvalidInput)?;
     whole_file::create(&import, parcel.expose_body(), to.mode)?;
     for Document { name, content, .. } in parcel.into_documents() {
         match content {
             DocumentContent::Inside(content) => {
-                whole_file::create(&to.staged.join(name), content.expose(), to.mode)?;
+                whole_file::create(&to.hidden.join(name), content.expose(), to.mode)?;
             }
-            DocumentContent::Apart(document, segments) => {
-                to.apart.push_back((name, document, segments));
+            DocumentContent::Apart(apart) => {
+                to.apart.push_back((name, apart));
             }
         }
     }
@@ -297,11 +297,11 @@ fn manifest_of(parcel: &Parcel) -> Result<Manifest, SendError> {
     for Document { name, media_type, content } in documents {
         files.push(match content {
             DocumentContent::Inside(content) => whole(name, media_type, content.expose()),
-            DocumentContent::Apart(document, _) => ManifestFile {
+            DocumentContent::Apart(apart) => ManifestFile {
                 name: name.clone(),
                 media_type: media_type.clone(),
-                bytes: document.size,
-                sha256: document.sha256_hex(),
+                bytes: apart.document.size,
+                sha256: apart.document.sha256_hex(),
             },
         });
     }
