@@ -274,7 +274,7 @@ fn an_import_by_hand_writes_the_same_report() {
             serde_json::from_slice(&report).expect("a report");
         assert_eq!((report.outcome, report.accepted), (FileOutcome::Taken, 1));
         let told = import(&["extract.unknown"]);
-        assert!(String::from_utf8_lossy(&told.stderr).contains("say --format"));
+        assert!(String::from_utf8_lossy(&told.stderr).contains("add --format"));
         let again = import(&["extract.unknown", "--format", "csv", "--report", "report.txt"]);
         assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
         let text = fs::read_to_string(folder.join("report.txt")).expect("there");
