@@ -74,7 +74,7 @@ fn identifiers_are_text_and_dates_are_dates() {
 }
 
 #[test]
-fn every_type_of_message_is_read_back_as_the_same_record() {
+fn every_type_of_message_is_read_back_as_the_same_record_but_for_texts_like_formulas() {
     let mapping = crate::mapping::Mapping::built_in("gateway-message").unwrap();
     for draft in every_type() {
         let record = record(draft);
@@ -83,8 +83,20 @@ fn every_type_of_message_is_read_back_as_the_same_record() {
         let source = crate::Source { organisation: "334", mapping: Some(&mapping), feed: &feed };
         let mut reading = crate::read(Format::Xlsx, &bytes, source).unwrap();
         assert_eq!(reading.items.len(), 1);
-        let again = reading.items.remove(0).draft.check(date(2026, 11, 24));
-        let again = again.unwrap_or_else(|issues| panic!("{issues:?}")).record;
+        let like_formulas = import_row::cells(&record, &outbound()).unwrap();
+        let like_formulas = like_formulas.iter().any(|cell| {
+            let text = if let Cell::Text(text) = cell { text.as_str() } else { "" };
+            text.lines().any(|line| line.starts_with(['=', '-']))
+        });
+        let again = match reading.items.remove(0).draft.check(date(2026, 11, 24)) {
+            Ok(checked) => checked.record,
+            // A workbook has no apostrophe that says it is meant: the reader takes no chances.
+            Err(issues) => {
+                assert!(like_formulas, "{issues:?}");
+                assert!(issues.iter().any(|issue| issue.rule == "formula-cell"), "{issues:?}");
+                continue;
+            }
+        };
         let mut expected = record.message().clone();
         expected.leg = outbound().leg;
         assert_eq!(again.message(), &expected, "{}", record.message().kind);

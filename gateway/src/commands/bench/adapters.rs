@@ -155,7 +155,9 @@ fn reader(format: Format, bytes: Vec<u8>, items: usize) -> anyhow::Result<Subjec
     let mapping = Mapping::built_in("liquidlogic-ehc-advice-request").context("it is shipped")?;
     let read = move |bytes: &[u8]| {
         let feed = Feed::default();
-        let source = Source { organisation: "334", mapping: Some(&mapping), feed: &feed };
+        // Tables come from the authority, messages from the trust that sent them.
+        let organisation = if format.is_tabular() { "334" } else { "RRK" };
+        let source = Source { organisation, mapping: Some(&mapping), feed: &feed };
         adapters::read(format, bytes, source).map(|reading| black_box(reading).items.len())
     };
     let name = name_of(format);
