@@ -1,13 +1,21 @@
 //! Tables as partners really send them: a workbook, a set of files with a manifest, a trust's own
 //! extract that has no place for our ids.
 
+use std::path::Path;
+use std::process::Output;
+use std::sync::Arc;
+
 use adapters::archive::pack;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use gateway::clock::{Clock, SystemClock};
 use gateway::entropy::sha256_hex;
 use gateway::practice::client::Reply;
-use gateway::practice::people;
-use serde_json::json;
+use gateway::practice::{Plan, Stage, StorePlan, people};
+use jiff::civil::Date;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tests::binary;
 use tests::peers::{self, Verdict};
 use tests::{TestGateway, each_engine};
 
@@ -84,9 +92,8 @@ fn a_workbook_by_openpyxl_is_read_row_by_row() {
 }
 
 /// The files of a set about two children, one of them merged into the other's record.
-fn files(gateway: &TestGateway) -> Vec<(&'static str, String)> {
+fn files(today: Date) -> Vec<(&'static str, String)> {
     let (one, two) = (people::child(1), people::child(2));
-    let today = gateway.today();
     let person = |id: &str, child: &people::Child, change: &str| {
         let people::Child { family_name, given_names, date_of_birth, .. } = child;
         format!("{id},{family_name},{given_names},{date_of_birth},{change}\n")
@@ -153,7 +160,7 @@ fn packed(files: &[(&str, String)], manifest: &str) -> Vec<u8> {
 fn a_set_of_files_is_proved_joined_and_answered_row_by_row() {
     each_engine("tables_set", |gateway| async move {
         let gateway = through(gateway, "334", "canonical-la-export").await;
-        let files = files(&gateway);
+        let files = files(gateway.today());
         let set = packed(&files, &manifest(&files));
         let reply = post(&gateway, "application/zip", "s-1", set.clone()).await;
         assert_eq!(reply.status, 201, "{}", reply.text());
@@ -214,4 +221,50 @@ fn a_trusts_own_extract_answers_the_open_request_and_its_flags_are_honoured() {
         assert_eq!(board[0]["state"], "answered", "{board:?}");
         gateway.end().await;
     });
+}
+
+/// `import` of a folder by the real binary.
+fn import(stage: &Stage, folder: &Path, more: &[&str]) -> Output {
+    let mut command = binary::command();
+    command.args(["import", "--json", "--as", "334", "--mapping", "canonical-la-export", "-c"]);
+    command.arg(stage.config_path()).arg(folder).args(more).output().expect("it ran")
+}
+
+fn write(folder: &Path, files: &[(&str, String)], manifest: &str) {
+    for (entity, text) in files {
+        std::fs::write(folder.join(format!("{entity}.csv")), text).expect("written");
+    }
+    std::fs::write(folder.join("manifest.json"), manifest).expect("written");
+}
+
+#[test]
+fn a_folder_with_a_manifest_is_imported_and_must_follow_the_last_one() {
+    let place = TempDir::new().expect("a folder");
+    let clock = Arc::new(SystemClock);
+    let plan = Plan { dir: place.path().to_owned(), store: StorePlan::Sqlite, clock };
+    let stage = Stage::set(plan).expect("a stage");
+    let set = TempDir::new().expect("a folder");
+    let files = files(SystemClock.today());
+    let full = manifest(&files);
+    write(set.path(), &files, &full);
+    let first = import(&stage, set.path(), &[]);
+    assert_eq!(first.status.code(), Some(5), "one row is quarantined: {first:?}");
+    let answer: Value = serde_json::from_slice(&first.stdout).expect("one JSON document");
+    assert_eq!(answer["rows"][0]["outcome"], "accepted", "{answer}");
+    let again = import(&stage, &set.path().join("manifest.json"), &[]);
+    let answer_again: Value = serde_json::from_slice(&again.stdout).expect("one JSON document");
+    assert_eq!(answer_again["rows"], answer["rows"], "the same set is done once");
+
+    let kept = place.path().join("last.json");
+    std::fs::write(&kept, &full).expect("written");
+    let after = ["--dry-run", "--after", kept.to_str().expect("a path")];
+    let later = full.replace("2026-11-20T02", "2026-11-22T02");
+    let gap = later.replace("\"full\"", "\"delta\",\"since\":\"2026-11-21T02:00:00Z\"");
+    write(set.path(), &files, &gap);
+    let refused = import(&stage, set.path(), &after);
+    assert_eq!(refused.status.code(), Some(5), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("manifest-gap"), "{refused:?}");
+    write(set.path(), &files, &later);
+    let taken = import(&stage, set.path(), &after);
+    assert!(!String::from_utf8_lossy(&taken.stderr).contains("manifest-"), "{taken:?}");
 }
