@@ -6,7 +6,7 @@
 //!
 //! [`run`] lists every `poll_seconds`, and at once when more was waiting. Each message on its own:
 //!
-//! - from a partner's mailbox under a workflow that is set: through [`take`](super::take), then a
+//! - from a partner's mailbox under a workflow that is set: through [`take`], then a
 //!   business receipt to the sender under `<workflow>_ACK`, then acknowledged at MESH. What is
 //!   quarantined is kept, so it is acknowledged, and its receipt says `rejected`;
 //! - a business receipt: the delivery it is about is accepted or rejected;
