@@ -26,6 +26,7 @@
 //! passwords (the connection is what protects the file), sheets that are hidden (somebody hid it
 //! for a reason), and several sheets at once (send the file once for each mapping).
 
+mod references;
 mod sheet;
 
 use std::io::Cursor;
@@ -88,6 +89,9 @@ fn open(bytes: &[u8]) -> Result<Xlsx<Cursor<Vec<u8>>>, ReadError> {
             "the workbook declares a document type, which no spreadsheet writes",
             "export it again",
         ));
+    }
+    if !parts.iter().all(|part| references::are_sound(&part.bytes)) {
+        return Err(broken());
     }
     let parts = parts.iter().map(|part| (part.name.as_str(), part.bytes.as_slice()));
     let packed = archive::pack(parts).ok_or_else(broken)?;

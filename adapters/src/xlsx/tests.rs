@@ -315,8 +315,20 @@ fn a_document_type_or_cells_out_of_order_refuse_the_workbook() {
     assert_eq!(rule(&twice, ""), "workbook-broken");
     let cut = with_part(&parts, sheet, |xml| xml.chars().take(xml.len() / 2).collect());
     assert_eq!(rule(&cut, ""), "workbook-broken");
-    let far = with_part(&parts, sheet, |xml| xml.replace("r=\"B2\"", "r=\"ZZZZZZ99999999\""));
-    assert_eq!(rule(&far, ""), "columns-too-many");
+    // Each of these made the library add past the end of a number.
+    for position in ["ZZZZZZZZ1", "A99999999999", "ZZZ1", "A0", "A1048577", "1", "A", "&#65;2"] {
+        let far =
+            with_part(&parts, sheet, |xml| xml.replace("r=\"B2\"", &format!("r=\"{position}\"")));
+        assert_eq!(rule(&far, ""), "workbook-broken", "{position}");
+    }
+    for range in ["B2:A1", "A2:B1", "A1:B2:C3", "A1:", ""] {
+        let turned = with_part(&parts, sheet, |xml| {
+            let merged =
+                format!("</sheetData><mergeCells><mergeCell ref=\"{range}\"/></mergeCells>");
+            xml.replace("</sheetData>", &merged)
+        });
+        assert_eq!(rule(&turned, ""), "workbook-broken", "{range}");
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Any bytes as a workbook: raw, and as the parts of one that are packed again, so that the fuzzer
-//! need not learn checksums. No panic, and no row without bytes for quarantine.
+//! Any bytes as a workbook: raw, and as one part of a workbook that is packed around them, so that
+//! the fuzzer need not learn checksums. The first byte says which part. No panic, and no row without bytes for quarantine.
 #![no_main]
 
 use adapters::archive::{pack, unpack};
@@ -7,8 +7,17 @@ use adapters::mapping::{FileKind, Mapping, built_in_names};
 use adapters::xlsx;
 use libfuzzer_sys::fuzz_target;
 
-const SHEET: &str = "xl/worksheets/sheet1.xml";
-const PARTS: [(&str, &str); 4] = [
+const PARTS: [(&str, &str); 6] = [
+    (
+        "xl/worksheets/sheet1.xml",
+        "<worksheet><sheetData><row r=\"1\"><c r=\"A1\" t=\"s\"><v>0</v></c><c r=\"B1\" t=\"s\"><v>1</v></c></row>\
+         <row r=\"2\"><c r=\"A2\"><v>7</v></c><c r=\"B2\" s=\"1\"><f>A2</f><v>41765</v></c></row></sheetData></worksheet>",
+    ),
+    (
+        "xl/styles.xml",
+        "<styleSheet><numFmts count=\"1\"><numFmt numFmtId=\"164\" formatCode=\"dd/mm/yyyy\"/></numFmts>\
+         <cellXfs count=\"2\"><xf numFmtId=\"0\"/><xf numFmtId=\"164\"/></cellXfs></styleSheet>",
+    ),
     (
         "_rels/.rels",
         "<Relationships xmlns=\"http://schemas.openxmlformats.org/package/2006/relationships\">\
@@ -25,14 +34,16 @@ const PARTS: [(&str, &str); 4] = [
         "<Relationships xmlns=\"http://schemas.openxmlformats.org/package/2006/relationships\">\
          <Relationship Id=\"r1\" Type=\"http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet\" Target=\"worksheets/sheet1.xml\"/></Relationships>",
     ),
-    ("xl/sharedStrings.xml", "<sst><si><t>case</t></si><si><t>id</t></si></sst>"),
+    ("xl/sharedStrings.xml", "<sst><si><t>Unique ID</t></si><si><t>Date of birth</t></si></sst>"),
 ];
 
 fuzz_target!(|data: &[u8]| {
     let whole = data.to_vec();
-    let mut parts: Vec<(&str, &[u8])> =
-        PARTS.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
-    parts.push((SHEET, data));
+    let (first, rest) = data.split_first().unwrap_or((&0, b""));
+    let replaced = usize::from(*first) % 8;
+    let parts = PARTS.iter().enumerate().map(|(at, (name, text))| {
+        (*name, if at == replaced { rest } else { text.as_bytes() })
+    });
     let sheet = pack(parts).unwrap_or_default();
     let again = unpack(data, |_| true).map(|parts| {
         pack(parts.iter().map(|part| (part.name.as_str(), part.bytes.as_slice())))
