@@ -1,7 +1,9 @@
 use proptest::prelude::*;
-use schemas::{Message, MessageType};
+use schemas::record::StoredDocument;
+use schemas::{Message, MessageType, PersonalText};
 
 use super::*;
+use crate::import_row::samples as every;
 use crate::json::samples::{self, TODAY, outbound, records};
 use crate::xml;
 use crate::xml::tests::{never_panics, plants_canaries, read_as};
@@ -29,6 +31,27 @@ fn no_issue_quotes_what_was_sent() {
 #[test]
 fn no_damage_makes_it_panic() {
     never_panics("xml/good", read_xml);
+}
+
+#[test]
+fn a_document_kept_apart_refuses_a_format_that_must_carry_it() {
+    let apart = StoredDocument {
+        id: uuid::Uuid::from_u128(5),
+        name: PersonalText::new("scan.pdf"),
+        media_type: "application/pdf".to_owned(),
+        size: 1 << 30,
+        sha256: [7; 32],
+    };
+    let outbound = every::outbound();
+    for draft in every::every_type() {
+        let record = every::record(draft).with_stored(vec![apart.clone()]);
+        let kind = record.message().kind;
+        for format in [crate::Format::Xml, crate::Format::Hl7] {
+            let refused = crate::write(format, &record, &outbound);
+            assert_eq!(refused, Err(WriteError::DocumentApart { format }), "{kind}");
+        }
+        assert!(crate::write(crate::Format::Json, &record, &outbound).is_ok(), "{kind}");
+    }
 }
 
 #[test]

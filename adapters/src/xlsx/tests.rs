@@ -341,8 +341,8 @@ fn old_protected_and_other_files_are_refused_by_name() {
     assert_eq!(rule(b"", ""), "workbook-broken");
     let other = archive::pack([("word/document.xml", b"<a/>".as_slice())]).unwrap();
     assert_eq!(rule(&other, ""), "workbook-broken");
-    let csv = Mapping::built_in("gateway-message").unwrap();
-    assert_eq!(read(&workbook(|_| {}), &csv, "334").unwrap_err().rule, "mapping-format");
+    let xml = Mapping::built_in("liquidlogic-xml-advice-request").unwrap();
+    assert_eq!(read(&workbook(|_| {}), &xml, "334").unwrap_err().rule, "mapping-format");
 }
 
 #[test]
