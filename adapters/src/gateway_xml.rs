@@ -3,7 +3,7 @@
 //! Owns one namespace, [`NAMESPACE`], whose elements are the members of canonical JSON by name and
 //! in its order; a member that repeats is an element that repeats. Schema:
 //! `schemas/xml/message-1.xsd`; the page about it: `schemas/xml/mapping.md`. It must never know a
-//! rule about content, a partner, or how XML is made safe (that is [`xml`](crate::xml)).
+//! rule about content, a partner, or how XML is made safe (that is `xml`).
 //!
 //! ```ignore
 //! let bytes = gateway_xml::write(record, outbound)?;

@@ -14,7 +14,7 @@
 //! and every place names segment, field and component. What is allowed instead is named in
 //! [`Leniency`](crate::feed::Leniency) and noted when used.
 //!
-//! Limits: the message, its segments and fields, its documents, in [`limits`](crate::limits).
+//! Limits: the message, its segments and fields, its documents, in [`limits`].
 //!
 //! Not supported, and why: batches (FHS, BHS) and continued messages (DSC), because MLLP sends
 //! messages one by one; ADT, orders and queries, because no journey uses them; the XML encoding

@@ -224,8 +224,8 @@ pub(crate) fn document_path(delivery: Uuid, number: usize) -> String {
 /// Whether a format can say where a document is instead of carrying it.
 fn refers_to_documents(format: Format) -> bool {
     match format {
-        Format::Csv | Format::Json | Format::Fhir | Format::FhirXml => true,
-        Format::Xlsx | Format::Xml | Format::Hl7 => false,
+        Format::Csv | Format::Xlsx | Format::Json | Format::Fhir | Format::FhirXml => true,
+        Format::Xml | Format::Hl7 => false,
     }
 }
 

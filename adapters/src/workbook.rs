@@ -1,5 +1,5 @@
 //! The workbook that a case system imports: the header and the row of
-//! [`import_row`](crate::import_row) on one sheet.
+//! `import_row` on one sheet.
 //!
 //! Identifiers, NHS numbers and free text are cells of text, also for the spreadsheet's own idea of
 //! them (format `@`), so that no leading zero is lost; what begins like a formula is text too and

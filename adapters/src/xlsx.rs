@@ -11,7 +11,7 @@
 //! assert_eq!(refused.rule, "workbook-legacy");
 //! ```
 //!
-//! The container is unpacked by [`archive`](crate::archive) within its limits, and only the parts
+//! The container is unpacked by [`archive`] within its limits, and only the parts
 //! that hold sheets are handed on: macros, links and pictures are never looked at. Cells:
 //!
 //! - a date is what the cell's format says is one; a number without such a format is a number;

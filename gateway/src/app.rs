@@ -4,6 +4,7 @@
 //! the network.
 //! Concrete types throughout, and the three seams behind `Arc<dyn …>`.
 
+mod dropping;
 mod opening;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -191,12 +192,7 @@ impl App {
                 crate::delivery::mllp::send(parcel, &partner, settings, clock).await
             }
             CarrierKind::Mesh => self.carriers.mesh.send(self, parcel, &partner).await,
-            CarrierKind::DropFolder => {
-                let attempt = self.make_id().map_err(|_none| {
-                    SendError::Transient("there was no randomness for a name".to_owned())
-                })?;
-                self.carriers.folder.send(parcel, &partner, attempt).await
-            }
+            CarrierKind::DropFolder => self.drop_into_folder(parcel, &partner).await,
             CarrierKind::Collect => {
                 Err(SendError::Transient("the partner is not pushed to at present".to_owned()))
             }

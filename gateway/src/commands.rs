@@ -128,7 +128,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
     let json = cli.json;
     match cli.command {
         Command::Serve(args) => serve::serve(&args, json).await,
-        Command::Demo(args) => demo::demo(&args, json).await,
+        Command::Demo(args) => Box::pin(demo::demo(&args, json)).await,
         Command::Pki(command) => pki::pki(&command, json),
         Command::Keys(command) => pki::keys(&command, json),
         Command::Import(args) => import::import(&args, json).await,

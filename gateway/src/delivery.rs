@@ -12,10 +12,12 @@ pub mod mesh;
 pub mod mllp;
 
 use adapters::{Format, Outbound, WriteError};
+use schemas::record::StoredDocument;
 use schemas::{MessageType, OrganisationCode, PersonalBytes};
 
 use crate::queue::DeliveryId;
 use crate::vault::Opened;
+use crate::vault::segments::Segments;
 
 /// The carriers that send, each with the connections it keeps.
 #[derive(Debug, Default)]
@@ -59,14 +61,26 @@ pub struct Document {
     pub name: String,
     /// What the sender said it is.
     pub media_type: String,
-    content: PersonalBytes,
+    /// Its bytes, or what opens them.
+    pub content: DocumentContent,
 }
 
-impl Document {
-    /// The content. For the recipient's folder, and its hash for the manifest.
-    pub fn expose_content(&self) -> &[u8] {
-        self.content.expose()
-    }
+/// The bytes of a document, or what opens them piece by piece.
+#[derive(Debug)]
+pub enum DocumentContent {
+    /// It came inside its message.
+    Inside(PersonalBytes),
+    /// It is kept apart, because it may be large.
+    Apart(Box<Apart>),
+}
+
+/// A document that is kept apart.
+#[derive(Debug)]
+pub struct Apart {
+    /// What is known of it.
+    pub document: StoredDocument,
+    /// What opens it for the recipient of the parcel.
+    pub segments: Segments,
 }
 
 /// Why a push did not end well; the type decides what happens next. No content.
@@ -104,14 +118,23 @@ impl Parcel {
     }
 
     /// The same with the record's documents beside the body, for carriers that have a place for
-    /// them. What was opened is the record that the body was written from.
+    /// them. What was opened is the record that the body was written from, and `apart` opens what
+    /// it keeps apart, in its order.
     #[must_use]
-    pub fn enclosing_documents(self, opened: &Opened) -> Self {
-        let documents = opened.record().attachments().iter().enumerate();
-        let documents = documents.map(|(index, attachment)| Document {
-            name: adapters::document_file_name(index, &attachment.media_type),
-            media_type: attachment.media_type.clone(),
-            content: attachment.content.clone(),
+    pub fn enclosing_documents(self, opened: &Opened, apart: Vec<Segments>) -> Self {
+        let inside = opened.record().attachments().iter().map(|attachment| {
+            let content = DocumentContent::Inside(attachment.content.clone());
+            (attachment.media_type.clone(), content)
+        });
+        let apart = opened.record().stored().iter().zip(apart).map(|(document, segments)| {
+            let apart = Apart { document: document.clone(), segments };
+            (document.media_type.clone(), DocumentContent::Apart(Box::new(apart)))
+        });
+        let documents = inside.chain(apart).enumerate();
+        let documents = documents.map(|(index, (media_type, content))| Document {
+            name: adapters::document_file_name(index, &media_type),
+            media_type,
+            content,
         });
         Self { documents: Some(documents.collect()), ..self }
     }
@@ -154,6 +177,11 @@ impl Parcel {
     /// The documents beside the body; `None` when they were not enclosed.
     pub fn documents(&self) -> Option<&[Document]> {
         self.documents.as_deref()
+    }
+
+    /// The documents themselves. The rest of the parcel is spent.
+    fn into_documents(self) -> Vec<Document> {
+        self.documents.unwrap_or_default()
     }
 
     /// The media type of the body.

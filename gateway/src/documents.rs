@@ -15,7 +15,7 @@
 //! grow with a document. It must never know HTTP, SQL or keys.
 //!
 //! To use it: [`upload::begin`], [`upload::append`] until all is in, [`inspection::inspect`];
-//! [`standing`] when a message names it; [`segment`] when the pipeline
+//! `standing` when a message names it; `segment` when the pipeline
 //! delivers it against a release; and [`caretaker::round`] now and then.
 //!
 //! Limits: a document of [`DOCUMENT_BYTES_MAX`]; at most [`UPLOADS_OPEN_MAX`] unfinished uploads of

@@ -1,7 +1,7 @@
 //! How bytes come in other than through the API: a listener, a mailbox, a folder.
 //!
 //! Owns what all of them share: bytes of a known partner go through
-//! [`pipeline::receive`](crate::pipeline::receive) like any request, under a key that makes a
+//! [`pipeline::receive`] like any request, under a key that makes a
 //! second copy harmless, and are acknowledged at their source only after that answered. It must
 //! never know formats beyond their names, SQL, or keys.
 

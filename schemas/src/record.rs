@@ -7,6 +7,7 @@
 //! The structs below are the canonical JSON: the JSON Schema in `schemas/record/` is generated
 //! from them, and their field paths are those of [`Field`](crate::Field).
 
+mod documents;
 mod hidden;
 mod kind;
 mod reduction;
@@ -20,8 +21,9 @@ use zeroize::Zeroizing;
 use crate::identifiers::{
     CaseReference, LegId, MessageId, NhsNumber, OrganisationCode, ServiceCode, Upn,
 };
-use crate::personal::{PersonalBytes, PersonalText};
+use crate::personal::PersonalText;
 
+pub use documents::{Attachment, StoredDocument};
 pub use kind::MessageType;
 pub use wire::{WireAttachment, WireContent, WireReference, message_schema};
 
@@ -46,60 +48,10 @@ pub struct Record {
     pub(crate) stored: Vec<StoredDocument>,
 }
 
-/// A document that came with a record, its type known from its content.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Attachment {
-    /// A safe file name: letters, digits, `-`, `_` and `.`, at most 100 characters.
-    pub name: PersonalText,
-    /// The media type found from the content.
-    pub media_type: String,
-    /// The bytes.
-    pub content: PersonalBytes,
-}
-
-/// A document of a record that is kept apart from it, because it may be large.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredDocument {
-    /// Its id at this gateway.
-    pub id: uuid::Uuid,
-    /// A safe file name, as an attachment's.
-    pub name: PersonalText,
-    /// The media type found from the content.
-    pub media_type: String,
-    /// How many bytes it has.
-    pub size: u64,
-    /// SHA-256 of its bytes.
-    pub sha256: [u8; 32],
-}
-
-impl StoredDocument {
-    /// SHA-256 of its bytes, as 64 hexadecimal digits.
-    pub fn sha256_hex(&self) -> String {
-        self.sha256.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-}
-
 impl Record {
     /// The message.
     pub fn message(&self) -> &Message {
         &self.message
-    }
-
-    /// The documents that came inside the message.
-    pub fn attachments(&self) -> &[Attachment] {
-        &self.attachments
-    }
-
-    /// The documents that are kept apart, after the others: the first has the number that follows
-    /// the last attachment's.
-    pub fn stored(&self) -> &[StoredDocument] {
-        &self.stored
-    }
-
-    /// The documents that are kept apart, each with its number within the message, from 1.
-    pub fn numbered_stored(&self) -> impl Iterator<Item = (usize, &StoredDocument)> {
-        let before = self.attachments.len();
-        self.stored.iter().enumerate().map(move |(at, stored)| (before + at + 1, stored))
     }
 
     /// The canonical JSON of the message without its documents. To be sealed, or written to the
@@ -115,13 +67,6 @@ impl Record {
     /// because rules change and what was accepted stays readable.
     pub fn reopen(json: &[u8], attachments: Vec<Attachment>) -> Result<Self, serde_json::Error> {
         Ok(Self { message: serde_json::from_slice(json)?, attachments, stored: Vec::new() })
-    }
-
-    /// Adds the documents that are kept apart to a record that was opened. For the vault.
-    #[must_use]
-    pub fn with_stored(mut self, stored: Vec<StoredDocument>) -> Self {
-        self.stored = stored;
-        self
     }
 }
 

@@ -24,7 +24,7 @@ impl Clamd {
         };
         let signatures = folder.join("signatures");
         std::fs::create_dir_all(&signatures).expect("a folder");
-        let digits: String = HARMFUL.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = gateway::entropy::hex(HARMFUL);
         let line = format!("EHC.Practice.Signature:0:*:{digits}\n");
         std::fs::write(signatures.join("practice.ndb"), line).expect("a file");
         let socket = folder.join("clamd.socket");

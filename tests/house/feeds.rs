@@ -73,9 +73,10 @@ fn findings(page: &File, tests: &BTreeSet<String>, corpus: &dyn Fn(&str) -> bool
         }
         for name in named {
             // A name with a slash is a file of the corpus, which the test of its format reads.
-            let (there, kind) = match name.contains('/') {
-                true => (corpus(name), "file of the corpus"),
-                false => (tests.contains(name), "test"),
+            let (there, kind) = if name.contains('/') {
+                (corpus(name), "file of the corpus")
+            } else {
+                (tests.contains(name), "test")
             };
             if !there {
                 findings.push(format!("{place}: there is no {kind} {name}"));

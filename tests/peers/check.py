@@ -21,6 +21,7 @@ Exit code 0 and one line on success; 1 and the reason otherwise.
 import base64
 import hashlib
 import json
+import re
 import sys
 
 
@@ -90,6 +91,9 @@ def hl7(text):
     from hl7apy.consts import VALIDATION_LEVEL
     from hl7apy.parser import parse_message
 
+    # hl7apy holds every text to 199 characters where no other limit is written, also the data of an
+    # ED field, which the standard does not limit so: the rest of a document is left out for it.
+    text = re.sub(r"(\^Base64\^[A-Za-z0-9+/=]{0,196})[A-Za-z0-9+/=]*", r"\1", text)
     message = parse_message(text, validation_level=VALIDATION_LEVEL.STRICT)
     message.validate()
     kind = message.msh.msh_9.to_er7()

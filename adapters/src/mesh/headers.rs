@@ -1,5 +1,7 @@
 //! The `Mex-` headers, both ways, and messages that travel in chunks.
 
+use crate::Format;
+
 use super::{
     CHUNKS_MAX, ChunkRange, MAILBOX_BYTES_MAX, Mailbox, MeshMessageId, WORKFLOW_BYTES_MAX,
     WorkflowId,
@@ -130,6 +132,8 @@ pub struct Incoming {
     pub workflow: Option<WorkflowId>,
     /// The sender's own id of it, when it can be repeated.
     pub local_id: Option<String>,
+    /// The format of the body, when its sender names one that is read here.
+    pub format: Option<Format>,
     /// This chunk.
     pub chunk: ChunkRange,
     /// What the sender's checksum claims.
@@ -172,6 +176,7 @@ impl Incoming {
             kind,
             from: header(FROM).and_then(|text| Mailbox::parse(text.trim())),
             workflow: header(WORKFLOW).and_then(|text| WorkflowId::parse(text.trim())),
+            format: header(CONTENT_TYPE).and_then(Format::from_media_type),
             local_id: header(LOCAL_ID).map(str::trim).filter(short).map(str::to_owned),
             chunk,
             checksum: header(CHECKSUM).filter(|t| !t.trim().is_empty()).map(Claimed::read),

@@ -62,8 +62,14 @@ pub(super) async fn append(
     // What came in is noted before the request's own time is up.
     let patience = app.config.gateway.request_timeout();
     let until = Instant::now() + patience.saturating_sub(patience / 6);
-    let pieces = Coming { body, until };
-    let known = upload::append(&app, &caller.sender(), id, offset, pieces).await?;
+    let mut pieces = Coming { body, until };
+    let known = match upload::append(&app, &caller.sender(), id, offset, &mut pieces).await {
+        Ok(known) => known,
+        Err(error) => {
+            pieces.run_out().await;
+            return Err(error.into());
+        }
+    };
     if known.received < known.size {
         return Ok(status(&known));
     }
@@ -111,6 +117,20 @@ fn status(known: &StoredUpload) -> Response {
 struct Coming {
     body: Body,
     until: Instant,
+}
+
+impl Coming {
+    /// Takes what is still coming and drops it, within what one request may bring: a sender that is
+    /// cut off while it sends never reads why it was refused.
+    async fn run_out(&mut self) {
+        let mut dropped = 0_u64;
+        while let Some(Ok(bytes)) = self.next_piece().await {
+            dropped = dropped.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+            if dropped > upload::REQUEST_BYTES_MAX {
+                return;
+            }
+        }
+    }
 }
 
 impl Pieces for Coming {

@@ -4,6 +4,7 @@
 //! each engine, the bare tables, and PostgreSQL's own data when the server is started here.
 
 mod accept;
+mod adapters;
 mod documents;
 mod figures;
 
@@ -26,6 +27,16 @@ use figures::Run;
 pub(super) enum BenchCommand {
     /// Durable accepts per second over mutual TLS, next to the bare durable insert rate.
     Accept(AcceptArgs),
+    /// Rows, messages and megabytes per second of every reader and writer, next to the bare parser
+    /// library on the same bytes. Made-up input; nothing is stored.
+    Adapters {
+        /// How long each measurement lasts.
+        #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=60))]
+        seconds: u32,
+        /// How many rows the tables have.
+        #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+        rows: u32,
+    },
     /// One large document over mutual TLS: rates, and how little is held meanwhile.
     Documents {
         /// How large: 1G, 200M, or bytes.
@@ -74,6 +85,9 @@ enum Half {
 pub(super) async fn bench(command: &BenchCommand, json: bool) -> anyhow::Result<Outcome> {
     let args = match command {
         BenchCommand::Accept(args) => args,
+        BenchCommand::Adapters { seconds, rows } => {
+            return adapters::measure(Duration::from_secs((*seconds).into()), *rows, json);
+        }
         BenchCommand::Documents { size, dir } => {
             let folder = Folder::make(dir)?;
             return tokio::select! {

@@ -44,7 +44,8 @@ pub(super) async fn demo(args: &DemoArgs, json: bool) -> anyhow::Result<Outcome>
         store: StorePlan::Sqlite,
         clock: Arc::<ShiftedClock>::clone(&clock),
     };
-    let (cast, feeds) = Feeds::rise(Stage::set(plan)?, Arc::<ShiftedClock>::clone(&clock)).await?;
+    let (cast, feeds) =
+        Box::pin(Feeds::rise(Stage::set(plan)?, Arc::<ShiftedClock>::clone(&clock))).await?;
     tell(&format!("Certificates are minted; the gateway serves on {}.", cast.address()));
     let seen = story::play(&cast, &feeds, &clock, tell).await?;
     let summary = prove(&cast, &folder.path, &seen, tell).await?;

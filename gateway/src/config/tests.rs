@@ -231,7 +231,7 @@ fn the_mllp_listener_of_the_example_is_one_with_the_defaults() {
 /// The example with the trust as a partner that has folders, and these settings about them.
 fn with_folders(settings: &str) -> Result<Partners, ConfigError> {
     let second = PARTNERS.match_indices("\n[[partner]]").nth(1).expect("two partners").0;
-    let first = &PARTNERS[..=second];
+    let first = PARTNERS.get(..=second).expect("its lines");
     let pin = "2".repeat(64);
     parse_partners(&format!(
         "{first}[[partner]]\norganisation = \"RRK\"\nname = \"A\"\nroles = [\"health-trust\"]\n\

@@ -3,7 +3,8 @@
 //! One delivery is one sub-folder named by the delivery's id: `import.csv` (or as the partner's
 //! format has it), `document-1.pdf` and so on, and [`MANIFEST`], which says what belongs to it with
 //! sizes and SHA-256. Everything is written and flushed in a hidden folder beside it, the manifest
-//! last, and then renamed into place in one step: whoever sees the sub-folder sees all of it.
+//! last, and then renamed into place in one step: whoever sees the sub-folder sees all of it. Documents
+//! that are kept apart are written piece by piece; a withdrawal waits until the write has ended.
 //!
 //! A second attempt for a delivery that lies there is taken as done; once the job has moved the
 //! sub-folder away, it knows a second copy by its name. A missing folder, a full disk or a refused
@@ -14,16 +15,20 @@
 //! Not supported: several deliveries in one file, because one that is withdrawn could not be told
 //! from the others.
 
-use std::io;
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use adapters::Format;
+use schemas::record::StoredDocument;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
-use super::{Parcel, SendError};
+use super::{Apart, Document, DocumentContent, Parcel, SendError};
 use crate::config::Partner;
-use crate::entropy::sha256_hex;
+use crate::entropy::{Sha256, hex, sha256_hex};
 use crate::queue::DeliveryId;
 use crate::whole_file;
 
@@ -60,34 +65,142 @@ pub struct ManifestFile {
     /// Its media type.
     pub media_type: String,
     /// Its size in bytes.
-    pub bytes: usize,
+    pub bytes: u64,
     /// SHA-256 of its bytes, in lower-case hexadecimal.
     pub sha256: String,
 }
 
+/// A delivery that is being written, out of sight. Dropped, it leaves nothing behind.
+#[derive(Debug)]
+pub struct Staged {
+    folder: PathBuf,
+    place: PathBuf,
+    hidden: PathBuf,
+    mode: u32,
+    manifest: Manifest,
+    apart: VecDeque<(String, Box<Apart>)>,
+    writing: Option<Writing>,
+    placed: bool,
+}
+
+/// A document of which some has been written.
+#[derive(Debug)]
+struct Writing {
+    file: File,
+    hash: Sha256,
+    document: StoredDocument,
+}
+
 impl FolderCarrier {
-    /// Writes a parcel into its recipient's folder. The parcel is spent. `attempt` is fresh: it
-    /// keeps two attempts for the same delivery apart until one of them is in place.
-    pub async fn send(
+    /// Begins to write a parcel into its recipient's folder: everything but the documents that are
+    /// kept apart. `None` when the delivery lies there already. The parcel is spent. `attempt` is
+    /// fresh: it keeps two attempts for the same delivery apart until one of them is in place.
+    pub async fn begin(
         &self,
         parcel: Parcel,
         partner: &Partner,
         attempt: Uuid,
-    ) -> Result<(), SendError> {
+    ) -> Result<Option<Staged>, SendError> {
         let folder = partner.folder.clone().filter(|_| partner.enabled);
         let Some(folder) = folder.filter(|_| partner.organisation == *parcel.recipient()) else {
             return Err(SendError::Transient("the partner has no folder at present".to_owned()));
         };
-        let written = tokio::task::spawn_blocking(move || drop_into(&folder, &parcel, attempt));
-        written.await.unwrap_or_else(|_| {
-            Err(SendError::Unknown("the attempt to write was interrupted".to_owned()))
-        })
+        off_the_runtime(move || begin_in(&folder, parcel, attempt)).await
     }
 }
 
-/// Removes what attempts that were killed left in the hidden staging folder.
+impl Staged {
+    /// Ends the document that was written last, and begins the next of those that are kept apart.
+    pub async fn next_apart(&mut self) -> Result<Option<Box<Apart>>, SendError> {
+        if let Some(Writing { file, hash, document }) = self.writing.take() {
+            if hash.finish() != document.sha256 {
+                let reason = "a document is not what was accepted".to_owned();
+                return Err(SendError::Permanent(reason));
+            }
+            off_the_runtime(move || file.sync_all().map_err(|e| transient(&e))).await?;
+        }
+        let Some((name, apart)) = self.apart.pop_front() else { return Ok(None) };
+        let (path, mode) = (self.hidden.join(name), self.mode);
+        let made = off_the_runtime(move || {
+            whole_file::create(&path, b"", mode).map_err(|error| transient(&error))?;
+            File::options().append(true).open(&path).map_err(|error| transient(&error))
+        });
+        let file = made.await?;
+        let document = apart.document.clone();
+        self.writing = Some(Writing { file, hash: Sha256::default(), document });
+        Ok(Some(apart))
+    }
+
+    /// Writes the next piece of the document that was begun last.
+    pub async fn append(&mut self, piece: Zeroizing<Vec<u8>>) -> Result<(), SendError> {
+        let Some(mut writing) = self.writing.take() else {
+            return Err(SendError::Transient("no document was begun".to_owned()));
+        };
+        let written = off_the_runtime(move || {
+            writing.file.write_all(&piece).map_err(|error| transient(&error))?;
+            writing.hash.update(&piece);
+            Ok(writing)
+        });
+        self.writing = Some(written.await?);
+        Ok(())
+    }
+
+    /// Writes the manifest and lets the delivery appear.
+    pub async fn put_in_place(mut self) -> Result<(), SendError> {
+        off_the_runtime(move || {
+            self.finish().map_err(|error| transient(&error))?;
+            // The one step by which it appears. An empty folder of that name would be replaced;
+            // one with something in it makes the step fail.
+            if let Err(error) = std::fs::rename(&self.hidden, &self.place) {
+                let there = in_place(&self.place, &self.manifest);
+                return there.unwrap_or_else(|| Err(transient(&error)));
+            }
+            self.placed = true;
+            let flushed = whole_file::flush_folder(&self.folder);
+            flushed.map_err(|error| SendError::Unknown(reason(&error)))
+        })
+        .await
+    }
+
+    fn finish(&self) -> io::Result<()> {
+        let mut text = serde_json::to_vec_pretty(&self.manifest)?;
+        text.push(b'\n');
+        whole_file::create(&self.hidden.join(MANIFEST), &text, self.mode)?;
+        whole_file::flush_folder(&self.hidden)
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if !self.placed {
+            drop(std::fs::remove_dir_all(&self.hidden));
+        }
+    }
+}
+
+/// Removes what attempts that were killed left in the hidden staging folder. Each is renamed first,
+/// so that an attempt that is still at work on it can no longer put it in place: it never appears
+/// with a part missing.
 pub fn sweep(folder: &Path) -> io::Result<()> {
-    sweep_where(folder, |_| true)
+    let staging = folder.join(STAGING);
+    match std::fs::symlink_metadata(&staging) {
+        Ok(about) if about.is_dir() => {}
+        Ok(_) => return Err(io::ErrorKind::NotADirectory.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    }
+    for entry in std::fs::read_dir(&staging)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        let away = staging.join(format!("{SWEPT}{}", name.trim_start_matches(SWEPT)));
+        let moved = std::fs::rename(entry.path(), &away);
+        match moved.and_then(|()| std::fs::remove_dir_all(&away)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// What lies complete in a drop folder: each sub-folder with its manifest. Half-written, foreign
@@ -108,91 +221,99 @@ pub fn arrived(folder: &Path) -> io::Result<Vec<(PathBuf, Manifest)>> {
 
 /// Whether every file that a manifest names is there, with its size and its hash.
 pub fn is_whole(delivery: &Path, manifest: &Manifest) -> bool {
-    manifest.files.iter().all(|file| {
-        let content = std::fs::read(delivery.join(&file.name)).unwrap_or_default();
-        content.len() == file.bytes && sha256_hex(&content) == file.sha256
-    })
+    let whole = |file: &ManifestFile| {
+        let (mut file_here, about) = whole_file::open_plain(&delivery.join(&file.name))?;
+        let mut hash = Sha256::default();
+        let mut piece = vec![0; PIECE_BYTES];
+        loop {
+            let read = file_here.read(&mut piece)?;
+            hash.update(piece.get(..read).unwrap_or_default());
+            if read == 0 {
+                let same = about.len() == file.bytes && hex(&hash.finish()) == file.sha256;
+                return Ok::<bool, io::Error>(same);
+            }
+        }
+    };
+    manifest.files.iter().all(|file| whole(file).unwrap_or(false))
 }
 
-fn drop_into(folder: &Path, parcel: &Parcel, attempt: Uuid) -> Result<(), SendError> {
-    let (files, manifest) = contents(parcel)?;
+fn begin_in(folder: &Path, parcel: Parcel, attempt: Uuid) -> Result<Option<Staged>, SendError> {
     if !std::fs::metadata(folder).is_ok_and(|folder| folder.is_dir()) {
         return Err(SendError::Transient("the folder is not there".to_owned()));
     }
+    let manifest = manifest_of(&parcel)?;
     let delivery = parcel.delivery().to_string();
     let place = folder.join(&delivery);
     if let Some(answer) = in_place(&place, &manifest) {
-        return answer;
+        return answer.map(|()| None);
     }
-    let own = format!("{delivery}.");
-    let staged = folder.join(STAGING).join(format!("{own}{attempt}"));
-    let staging = sweep_where(folder, |name| name.starts_with(&own)).and_then(|()| {
-        let mode = whole_file::mode_within(folder)?;
-        whole_file::ensure_folder(&folder.join(STAGING), mode)?;
-        stage((&staged, mode), &files, &manifest)
-    });
-    if let Err(error) = staging {
-        drop(std::fs::remove_dir_all(&staged));
-        return Err(SendError::Transient(reason(&error)));
-    }
-    // The one step by which it appears. An empty folder of that name would be replaced; one with
-    // something in it makes the step fail.
-    if let Err(error) = std::fs::rename(&staged, &place) {
-        drop(std::fs::remove_dir_all(&staged));
-        return in_place(&place, &manifest)
-            .unwrap_or_else(|| Err(SendError::Transient(reason(&error))));
-    }
-    whole_file::flush_folder(folder).map_err(|error| SendError::Unknown(reason(&error)))
+    let mode = whole_file::mode_within(folder).map_err(|error| transient(&error))?;
+    let mut staged = Staged {
+        folder: folder.to_owned(),
+        place,
+        hidden: folder.join(STAGING).join(format!("{delivery}.{attempt}")),
+        mode,
+        manifest,
+        apart: VecDeque::new(),
+        writing: None,
+        placed: false,
+    };
+    stage(&mut staged, parcel).map_err(|error| transient(&error))?;
+    Ok(Some(staged))
 }
 
-type Named<'a> = Vec<(&'a str, &'a [u8])>;
+/// Writes the body and the documents that came inside; those kept apart are written afterwards.
+fn stage(to: &mut Staged, parcel: Parcel) -> io::Result<()> {
+    whole_file::ensure_folder(&to.folder.join(STAGING), to.mode)?;
+    whole_file::ensure_folder(&to.hidden, to.mode)?;
+    let import = to.manifest.files.first().map(|file| to.hidden.join(&file.name));
+    let import = import.ok_or(io::ErrorKind::InvalidInput)?;
+    whole_file::create(&import, parcel.expose_body(), to.mode)?;
+    for Document { name, content, .. } in parcel.into_documents() {
+        match content {
+            DocumentContent::Inside(content) => {
+                whole_file::create(&to.hidden.join(name), content.expose(), to.mode)?;
+            }
+            DocumentContent::Apart(apart) => {
+                to.apart.push_back((name, apart));
+            }
+        }
+    }
+    Ok(())
+}
 
-fn contents(parcel: &Parcel) -> Result<(Named<'_>, Manifest), SendError> {
+fn manifest_of(parcel: &Parcel) -> Result<Manifest, SendError> {
     let (Some(format), Some(documents)) = (parcel.format(), parcel.documents()) else {
         // The partner's carrier changed between rendering and sending: the next attempt has them.
         return Err(SendError::Transient("it was rendered for another carrier".to_owned()));
     };
-    let mut files = vec![(import_name(format), parcel.expose_body())];
-    let mut listed = vec![listed(import_name(format), parcel.media_type(), parcel.expose_body())];
-    for document in documents {
-        let content = document.expose_content();
-        files.push((&document.name, content));
-        listed.push(self::listed(&document.name, &document.media_type, content));
+    let whole = |name: &str, media_type: &str, content: &[u8]| ManifestFile {
+        name: name.to_owned(),
+        media_type: media_type.to_owned(),
+        bytes: u64::try_from(content.len()).unwrap_or(u64::MAX),
+        sha256: sha256_hex(content),
+    };
+    let mut files = vec![whole(import_name(format), parcel.media_type(), parcel.expose_body())];
+    for Document { name, media_type, content } in documents {
+        files.push(match content {
+            DocumentContent::Inside(content) => whole(name, media_type, content.expose()),
+            DocumentContent::Apart(apart) => ManifestFile {
+                name: name.clone(),
+                media_type: media_type.clone(),
+                bytes: apart.document.size,
+                sha256: apart.document.sha256_hex(),
+            },
+        });
     }
-    let manifest = Manifest {
+    Ok(Manifest {
         manifest: VERSION.to_owned(),
         delivery: parcel.delivery(),
         message_type: parcel.kind().as_str().to_owned(),
         format,
         records: 1,
         documents: documents.len(),
-        files: listed,
-    };
-    Ok((files, manifest))
-}
-
-fn listed(name: &str, media_type: &str, content: &[u8]) -> ManifestFile {
-    ManifestFile {
-        name: name.to_owned(),
-        media_type: media_type.to_owned(),
-        bytes: content.len(),
-        sha256: sha256_hex(content),
-    }
-}
-
-fn stage(
-    (staged, mode): (&Path, u32),
-    files: &[(&str, &[u8])],
-    manifest: &Manifest,
-) -> io::Result<()> {
-    whole_file::ensure_folder(staged, mode)?;
-    for (name, content) in files {
-        whole_file::create(&staged.join(name), content, mode)?;
-    }
-    let mut text = serde_json::to_vec_pretty(manifest)?;
-    text.push(b'\n');
-    whole_file::create(&staged.join(MANIFEST), &text, mode)?;
-    whole_file::flush_folder(staged)
+        files,
+    })
 }
 
 /// What an earlier attempt for the same delivery left in its place: taken, when it is that. The
@@ -225,29 +346,16 @@ fn read_manifest(delivery: &Path) -> Option<Manifest> {
     (manifest.manifest == VERSION).then_some(manifest)
 }
 
-/// Clears staged folders away. Each is renamed first, so that an attempt that is still at work on
-/// it can no longer put it in place: it never appears with a part missing.
-fn sweep_where(folder: &Path, which: impl Fn(&str) -> bool) -> io::Result<()> {
-    let staging = folder.join(STAGING);
-    match std::fs::symlink_metadata(&staging) {
-        Ok(about) if about.is_dir() => {}
-        Ok(_) => return Err(io::ErrorKind::NotADirectory.into()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    }
-    for entry in std::fs::read_dir(&staging)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let Some(name) = name.to_str().filter(|name| which(name)) else { continue };
-        let away = staging.join(format!("{SWEPT}{}", name.trim_start_matches(SWEPT)));
-        let moved = std::fs::rename(entry.path(), &away);
-        let gone = moved.and_then(|()| std::fs::remove_dir_all(&away));
-        match gone {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
-    }
-    Ok(())
+/// Disks are slow: their work is done beside the runtime, and waited for.
+async fn off_the_runtime<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, SendError> + Send + 'static,
+) -> Result<T, SendError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(SendError::Unknown("the write was interrupted".to_owned())))
+}
+
+fn transient(error: &io::Error) -> SendError {
+    SendError::Transient(reason(error))
 }
 
 /// What went wrong, without the path: the operator knows the folder, the log need not.
@@ -288,6 +396,8 @@ pub const VERSION: &str = "ehc-gateway-drop/1";
 const STAGING: &str = ".staging";
 /// How names of what is being cleared away begin.
 const SWEPT: &str = "swept-";
+/// How much of a file is hashed at a time.
+const PIECE_BYTES: usize = 64 * 1024;
 /// The largest manifest read back: ours have a few lines per document.
 const MANIFEST_BYTES_MAX: u64 = 64 * 1024;
 

@@ -140,7 +140,7 @@ pub async fn append(
     sender: &Sender,
     id: Uuid,
     offset: u64,
-    body: impl Pieces,
+    body: &mut impl Pieces,
 ) -> Result<StoredUpload, UploadError> {
     let known = find(app, sender, id).await?;
     if known.state != DocumentState::Uploading || known.received == known.size {
@@ -181,7 +181,7 @@ struct Intake<'a> {
 }
 
 impl Intake<'_> {
-    async fn take(&mut self, mut body: impl Pieces) -> Result<(), UploadError> {
+    async fn take(&mut self, body: &mut impl Pieces) -> Result<(), UploadError> {
         let mut held = Zeroizing::new(Vec::with_capacity(SEGMENT_BYTES));
         let mut came = 0_u64;
         while let Some(piece) = body.next_piece().await {

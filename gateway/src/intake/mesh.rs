@@ -6,7 +6,7 @@
 //!
 //! [`run`] lists every `poll_seconds`, and at once when more was waiting. Each message on its own:
 //!
-//! - from a partner's mailbox under a workflow that is set: through [`take`](super::take), then a
+//! - from a partner's mailbox under a workflow that is set: through [`take`], then a
 //!   business receipt to the sender under `<workflow>_ACK`, then acknowledged at MESH. What is
 //!   quarantined is kept, so it is acknowledged, and its receipt says `rejected`;
 //! - a business receipt: the delivery it is about is accepted or rejected;
@@ -250,8 +250,9 @@ struct Message<'a> {
 impl Message<'_> {
     /// Through the pipeline, and a receipt to its sender.
     async fn take(&self, app: &App, bytes: PersonalBytes) -> Result<Became, Later> {
-        let format = self.settings.formats.get(&self.workflow).copied();
-        let format = format.unwrap_or(self.partner.format);
+        // The workflow's format as it was agreed; then what the sender says; then its usual one.
+        let agreed = self.settings.formats.get(&self.workflow).copied();
+        let format = agreed.or(self.headers.format).unwrap_or(self.partner.format);
         let arrival = Arrival { format, mapping: None, bytes, key: self.key() };
         let answer = match take(app, self.partner, actor(), arrival).await {
             Ok(answer) => answer,

@@ -9,10 +9,9 @@ use adapters::Item;
 use jiff::civil::Date;
 use schemas::deadlines::end_of_compulsory_school_age;
 use schemas::{
-    Body, Checked, Field, Issue, LegId, Message, MessageType, OrganisationCode, PersonalBytes,
-    Place, Record, RecordId, ServiceCode,
+    Body, Checked, Field, Issue, LegId, MessageType, OrganisationCode, PersonalBytes, Place,
+    Record, RecordId, ServiceCode,
 };
-use zeroize::Zeroizing;
 
 use super::answer::{self, Attachment};
 use super::arriving;
@@ -262,7 +261,7 @@ impl<'a> Batch<'a> {
             decisions_pass_on: subject
                 .and_then(|subject| end_of_compulsory_school_age(subject.date_of_birth).ok()),
             identity: names.recognition("identity", &identity),
-            fingerprint: names.recognition("fingerprint", &recognisable(record)),
+            fingerprint: names.recognition("fingerprint", &arriving::recognisable(record)),
         })
     }
 
@@ -544,22 +543,6 @@ impl<'a> Batch<'a> {
         self.rows.push(row(place, RowResult::Quarantined, None, issues));
         Ok(())
     }
-}
-
-/// What makes a message the same message: everything but what it says of consent, which a nightly
-/// extract repeats and changes, and with every document.
-fn recognisable(record: &Record) -> Zeroizing<Vec<u8>> {
-    let message = Message { consent: None, ..record.message().clone() };
-    let mut bytes = Zeroizing::new(serde_json::to_vec(&message).unwrap_or_default());
-    for document in record.attachments() {
-        bytes.extend_from_slice(document.media_type.as_bytes());
-        bytes.extend_from_slice(&crate::entropy::sha256(document.content.expose()));
-    }
-    for document in record.stored() {
-        bytes.extend_from_slice(document.media_type.as_bytes());
-        bytes.extend_from_slice(&document.sha256);
-    }
-    bytes
 }
 
 fn replaced_leg(record: &Record) -> Option<LegId> {

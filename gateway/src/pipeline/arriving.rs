@@ -3,8 +3,9 @@
 //! What is found goes into the draft, so that the check says everything at once. Nothing passes
 //! that was not looked at: with a scanner configured, a document it could not see holds its message.
 
-use schemas::{Draft, Issue, Place, Record};
+use schemas::{Draft, Issue, Message, Place, Record};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use super::admission::{Batch, Mode};
 use super::{ReceiveError, Sender};
@@ -76,6 +77,22 @@ pub(super) fn waits_for_the_scanner(
     said.submission = Some(batch.submission);
     let held = Write::MessageHeld(quarantined, format.media_type().to_owned());
     Some(Change::because(said).write(held))
+}
+
+/// What makes a message the same message: everything but what it says of consent, which a nightly
+/// extract repeats and changes, and with every document.
+pub(super) fn recognisable(record: &Record) -> Zeroizing<Vec<u8>> {
+    let message = Message { consent: None, ..record.message().clone() };
+    let mut bytes = Zeroizing::new(serde_json::to_vec(&message).unwrap_or_default());
+    for document in record.attachments() {
+        bytes.extend_from_slice(document.media_type.as_bytes());
+        bytes.extend_from_slice(&crate::entropy::sha256(document.content.expose()));
+    }
+    for document in record.stored() {
+        bytes.extend_from_slice(document.media_type.as_bytes());
+        bytes.extend_from_slice(&document.sha256);
+    }
+    bytes
 }
 
 /// The rule under which something waits for the scanner.

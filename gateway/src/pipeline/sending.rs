@@ -163,7 +163,9 @@ pub async fn dispatch(app: &App, lease: Lease) -> Result<(), CollectError> {
     let parcel = match parcel {
         Ok(parcel) => parcel,
         // Trying again would fail the same way: for a person, and out of the others' way.
-        Err(error @ (CollectError::Vault(_) | CollectError::Format(_))) => {
+        Err(
+            error @ (CollectError::Vault(_) | CollectError::Format(_) | CollectError::NoDocument),
+        ) => {
             let chain = crate::telemetry::chain(&error);
             tracing::error!(delivery = %delivery.id, error = %chain, "a delivery cannot be made");
             let event = delivery_event(EventKind::DeliveryFailed, &delivery, &stored, &actor)
@@ -380,8 +382,13 @@ async fn render(
     };
     let parcel = Parcel::message(&opened, format, &outbound).map_err(CollectError::Format)?;
     // A folder has a place for documents beside the message; everybody else asks for them.
-    match app.carrier_of(&delivery.recipient) {
-        Some(CarrierKind::DropFolder) => Ok(parcel.enclosing_documents(&opened)),
-        _ => Ok(parcel),
+    if app.carrier_of(&delivery.recipient) != Some(CarrierKind::DropFolder) {
+        return Ok(parcel);
     }
+    let mut apart = Vec::new();
+    for document in opened.record().stored() {
+        let known = app.store.find_document(document.id).await?.ok_or(CollectError::NoDocument)?;
+        apart.push(app.vault.document_for_release(&opened, document, &known.header)?);
+    }
+    Ok(parcel.enclosing_documents(&opened, apart))
 }

@@ -211,7 +211,7 @@ fn report() -> crate::DraftAttachment {
     crate::DraftAttachment {
         name: PersonalText::new("for-alder.pdf"),
         media_type: "application/pdf; name=for-alder.pdf".to_owned(),
-        content: PersonalBytes::new(b"%PDF-1.7 synthetic".to_vec()),
+        content: crate::PersonalBytes::new(b"%PDF-1.7 synthetic".to_vec()),
         place: Place::Whole,
     }
 }

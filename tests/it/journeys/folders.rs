@@ -91,17 +91,23 @@ fn there_and_back(name: &str, format: Format) {
     });
 }
 
-/// An independent reader finds the same in the workbook.
-fn must_hold(workbook: &[u8], leg: &str) {
+/// The filled cells of a workbook as an independent reader finds them, where there is one.
+fn import_cells(workbook: &[u8]) -> Option<Value> {
     let verdict = peers::ask(&["workbook"], &BASE64_STANDARD.encode(workbook));
     let Verdict::Taken(said) = verdict else {
         assert!(matches!(verdict, Verdict::Absent), "openpyxl: {verdict:?}");
-        return;
+        return None;
     };
     let said: Value = serde_json::from_str(&said).expect("JSON");
     assert_eq!(said["frozen"], "A2");
     assert_eq!(said["rows"], 2);
-    let cells = said["cells"].as_object().expect("cells");
+    Some(said["cells"].clone())
+}
+
+/// An independent reader finds the same in the workbook.
+fn must_hold(workbook: &[u8], leg: &str) {
+    let Some(cells) = import_cells(workbook) else { return };
+    let cells = cells.as_object().expect("cells");
     let text = |value: &str| serde_json::json!({ "type": "s", "value": value, "look": "@" });
     assert_eq!(cells["NHS_NUMBER"], text(&people::child(1).nhs_number));
     assert_eq!(cells["LEG_ID"], text(leg));
@@ -268,11 +274,45 @@ fn an_import_by_hand_writes_the_same_report() {
             serde_json::from_slice(&report).expect("a report");
         assert_eq!((report.outcome, report.accepted), (FileOutcome::Taken, 1));
         let told = import(&["extract.unknown"]);
-        assert!(String::from_utf8_lossy(&told.stderr).contains("say --format"));
+        assert!(String::from_utf8_lossy(&told.stderr).contains("add --format"));
         let again = import(&["extract.unknown", "--format", "csv", "--report", "report.txt"]);
         assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
         let text = fs::read_to_string(folder.join("report.txt")).expect("there");
         assert!(text.contains("yes: nothing was done again"), "{text}");
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn a_large_document_is_written_piece_by_piece_beside_the_import_file() {
+    each_engine("folders_large", |gateway| async move {
+        let (gateway, folders) = gateway.with_folders(Format::Xlsx).await;
+        let leg = ask(&gateway, &folders, 1).await;
+        let filling = (0..3_500_000_u32).map(|at| u8::try_from(at * 7 % 253).expect("a byte"));
+        let pdf: Vec<u8> = b"%PDF-1.7\n".iter().copied().chain(filling).collect();
+        let trust = gateway.acute();
+        let said = serde_json::json!({ "size": pdf.len() }).to_string();
+        let begun = trust.post("/v1/documents", "application/json", "d-1", said).await;
+        let begun = begun.expect("an answer").json();
+        let id = begun["document"].as_str().expect("an id");
+        let all = trust.append(id, 0, pdf.clone()).await.expect("an answer");
+        assert_eq!(all.status, 200, "{}", all.text());
+        let child = people::child(1);
+        let mut advice = people::advice(&trust.code, "A-1", &leg, &child, gateway.today());
+        advice["attachments"] = serde_json::json!([{ "document": id, "name": "report.pdf" }]);
+        let reply = trust.send("a-1", &advice).await.expect("an answer");
+        assert_eq!(reply.status, 201, "{}", reply.text());
+        gateway.until("advice", || !folders.arrived().expect("a folder").is_empty()).await;
+        let (place, manifest) = folders.arrived().expect("a folder").remove(0);
+        assert!(is_whole(&place, &manifest));
+        let file = &manifest.files[1];
+        assert_eq!(file.sha256, gateway::entropy::sha256_hex(&pdf));
+        assert_eq!(fs::read(place.join("document-1.pdf")).expect("there"), pdf);
+        let verdict = import_cells(&fs::read(place.join("import.xlsx")).expect("there"));
+        if let Some(cells) = verdict {
+            assert_eq!(cells["DOCUMENT_SAVED_AS"]["value"], "document-1.pdf");
+            assert_eq!(cells["DOCUMENT_BYTES"]["value"], pdf.len().to_string());
+        }
         gateway.end().await;
     });
 }

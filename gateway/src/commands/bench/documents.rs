@@ -157,12 +157,10 @@ fn report(stretches: &[Stretch], size: u64, json: bool) {
         return;
     }
     let rows = stretches.iter().map(|s| {
-        vec![
-            s.name.to_owned(),
-            rate(s).to_string(),
-            peak(s),
-            format!("{:.1}", s.took.as_secs_f64()),
-        ]
+        // What took no time was done within the stage before.
+        let quick = s.took < Duration::from_millis(100);
+        let rate = if quick { "-".to_owned() } else { rate(s).to_string() };
+        vec![s.name.to_owned(), rate, peak(s), format!("{:.1}", s.took.as_secs_f64())]
     });
     print_line(&table(&["stage", "MiB/s", "peak resident MiB", "seconds"], rows));
     eprintln_line(&format!(

@@ -211,8 +211,8 @@ pub(super) fn child_of(text: &str) -> Option<u32> {
     (1..=12).find(|number| text.contains(&people::nhs_number(*number)))
 }
 
-/// What the authority is given: nine answers, one exception, eight acknowledgements.
-const IMPORTS: usize = 18;
+/// What the authority is given: nine answers, an exception, and three acknowledgements in FHIR.
+const IMPORTS: usize = 13;
 /// How long the story waits for something, in steps.
 const WAIT_STEPS: u32 = 400;
 const WAIT_STEP: std::time::Duration = std::time::Duration::from_millis(50);

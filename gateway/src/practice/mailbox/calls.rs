@@ -173,6 +173,7 @@ fn about(message: &Stored, number: u32) -> Vec<(&'static str, String)> {
             ("mex-messagetype", "DATA".to_owned()),
             ("mex-from", from.unwrap_or_default()),
             ("mex-localid", message.local_id.clone()),
+            ("mex-content-type", message.content_type.clone()),
             ("mex-content-checksum", message.checksum.clone()),
             ("mex-statussuccess", "SUCCESS".to_owned()),
         ]),
