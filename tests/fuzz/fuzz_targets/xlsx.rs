@@ -49,13 +49,13 @@ fuzz_target!(|data: &[u8]| {
     let whole = data.to_vec();
     let (first, rest) = data.split_first().unwrap_or((&0, b""));
     let replaced = usize::from(*first) % 8;
-    let parts = PARTS.iter().enumerate().map(|(at, (name, text))| {
-        (*name, if at == replaced { rest } else { text.as_bytes() })
-    });
+    let parts = PARTS
+        .iter()
+        .enumerate()
+        .map(|(at, (name, text))| (*name, if at == replaced { rest } else { text.as_bytes() }));
     let sheet = pack(parts).unwrap_or_default();
-    let again = unpack(data, |_| true).map(|parts| {
-        pack(parts.iter().map(|part| (part.name.as_str(), part.bytes.as_slice())))
-    });
+    let again = unpack(data, |_| true)
+        .map(|parts| pack(parts.iter().map(|part| (part.name.as_str(), part.bytes.as_slice()))));
     let again = again.ok().flatten().unwrap_or_default();
     for mapping in MAPPINGS.iter() {
         for bytes in [&whole, &sheet, &again] {
