@@ -333,6 +333,27 @@ pub fn advice_kettering(sender: &str, id: &str, child: &Child, on: Date) -> Stri
     )
 }
 
+/// Advice as a CDA document, the way ITK 2 carries one: the person, who wrote it, and a PDF.
+pub fn advice_cda(id: &str, child: &Child, on: Date) -> String {
+    let day = on.strftime("%Y%m%d");
+    let born = child.date_of_birth.strftime("%Y%m%d");
+    let document = STANDARD.encode(pdf());
+    let (nhs, family, given) = (&child.nhs_number, &child.family_name, &child.given_names);
+    let root = message_uuid(id);
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <ClinicalDocument xmlns=\"urn:hl7-org:v3\"><id root=\"{root}\"/>\
+         <title>Clinic letter</title><effectiveTime value=\"{day}\"/>\n\
+         <recordTarget><patientRole><id root=\"2.16.840.1.113883.2.1.4.1\" extension=\"{nhs}\"/>\
+         <patient><name><given>{given}</given><family>{family}</family></name>\
+         <birthTime value=\"{born}\"/></patient></patientRole></recordTarget>\n\
+         <author><assignedAuthor><assignedPerson><name><given>Jo</given>\
+         <family>Practice-Paediatrician</family></name></assignedPerson></assignedAuthor></author>\n\
+         <component><nonXMLBody><text representation=\"B64\" mediaType=\"application/pdf\">{document}\
+         </text></nonXMLBody></component></ClinicalDocument>\n"
+    )
+}
+
 /// The id of a made-up message's header: the same for the same message, and for no other.
 fn message_uuid(id: &str) -> String {
     let digits = crate::entropy::sha256_hex(id.as_bytes());

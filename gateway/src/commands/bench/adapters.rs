@@ -145,6 +145,14 @@ fn subjects(rows: u32) -> anyhow::Result<Vec<Subject>> {
     for format in [Format::FhirXml, Format::Xml, Format::Hl7] {
         subjects.push(reader(format, adapters::write(format, &record, &outbound()?)?, 1)?);
     }
+    let child = people::child(1);
+    for (name, letter) in [
+        ("kettering", people::advice_kettering("RRK", "A-1", &child, today)),
+        ("cda", people::advice_cda("A-1", &child, today)),
+    ] {
+        let subject = reader(Format::Xml, letter.into_bytes(), 1)?;
+        subjects.push(Subject { name, ..subject });
+    }
     for format in FORMATS {
         subjects.push(writer(format, &record)?);
     }
