@@ -5,7 +5,7 @@
 //! `schemas/xml/message-1.xsd`; the page about it: `schemas/xml/mapping.md`. It must never know a
 //! rule about content, a partner, or how XML is made safe (that is `xml`).
 //!
-//! ```ignore
+//! ```text
 //! let bytes = gateway_xml::write(record, outbound)?;
 //! let reading = gateway_xml::read(&xml::read(&bytes, false)?, &bytes);
 //! ```

@@ -6,7 +6,7 @@
 //! It must never know the request, the pipeline, or how XML is made safe (that is
 //! [`xml`](crate::xml)).
 //!
-//! ```ignore
+//! ```text
 //! let document = xml::read(bytes, false)?;
 //! let reading = kettering::read(&document, bytes, source)?;
 //! ```

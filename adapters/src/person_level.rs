@@ -6,7 +6,7 @@
 //! never know what makes a record acceptable, or how XML is made safe (that is
 //! [`xml`](crate::xml)). Pages: `schemas/xml/mapping.md`.
 //!
-//! ```ignore
+//! ```text
 //! let mapping = Mapping::built_in("liquidlogic-xml-advice-request")?;
 //! let reading = person_level::read(&xml::read(bytes, false)?, &mapping, "334")?;
 //! ```

@@ -5,7 +5,7 @@
 //! [`Writer`]. It must never know what an element means (that is each format's reader), nor load
 //! anything that a document names.
 //!
-//! ```ignore
+//! ```text
 //! let root = xml::parse(bytes)?;
 //! let family = root.child("Patient").and_then(|p| p.child("FamilyName")).map(Element::text);
 //! ```

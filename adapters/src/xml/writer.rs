@@ -4,7 +4,7 @@ use super::tags::is_character;
 
 /// Writes one document. A fault (a character XML cannot hold) is kept and told at the end.
 ///
-/// ```ignore
+/// ```text
 /// let mut writer = Writer::new();
 /// writer.start("advice", &[("xmlns", NAMESPACE)]);
 /// writer.leaf("summary", &[], "R & D");
