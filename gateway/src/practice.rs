@@ -25,14 +25,14 @@ use schemas::OrganisationCode;
 
 use crate::app::{App, AppError, KeyFiles};
 use crate::clock::Clock;
-use crate::config::{Config, Partner, TlsSection};
+use crate::config::{Config, Partner, Partners, TlsSection};
 use crate::entropy::{Entropy, SystemEntropy};
-use crate::peer::Role;
+use crate::peer::{Peers, Role};
 use crate::pki::{PkiError, Practice, PracticePlan};
 use crate::queue::CarrierKind;
 use crate::serving::{self, Running, ServeError};
 use crate::store::StoreLocation;
-use crate::tls::TlsError;
+use crate::tls::{Limits, ServerTls, TlsError};
 use crate::verification::{self, Verification, VerificationError};
 
 use client::Partner as Caller;
@@ -234,6 +234,16 @@ impl Stage {
         })
     }
 
+    /// What a member serves with: its own certificate, for the gateway and nobody else.
+    fn server_of(&self, name: &str) -> Result<ServerTls, PracticeError> {
+        let folder = self.plan.dir.join("pki/partners").join(name);
+        let tls = self.tls_section(folder.join("server.pem"), folder.join("server-key.pem"));
+        let text = partners_file(vec![self.gateway_as_partner()?])?;
+        let partners = Partners::parse(&folder.join("partners.toml"), &text)?;
+        let peers = Arc::new(Peers::new(partners));
+        Ok(ServerTls::load(&tls, None, peers, Arc::clone(&self.plan.clock))?)
+    }
+
     fn write_files(&self) -> Result<(), PracticeError> {
         let dir = &self.plan.dir;
         let store = match &self.plan.store {
@@ -431,6 +441,16 @@ fn describe(code: &str) -> (&'static str, Role, Format) {
         "RYW" => ("Practice Community NHS Trust", Role::HealthTrust, Format::Json),
         "QHL" => ("Practice Information Governance", Role::IgAuditor, Format::Json),
         _ => ("Practice Operations", Role::Operator, Format::Json),
+    }
+}
+
+/// What the made-up servers of partners allow a caller.
+fn practice_limits() -> Limits {
+    Limits {
+        connections_max: std::num::NonZeroUsize::MIN.saturating_add(99),
+        handshake_timeout: Duration::from_secs(10),
+        header_timeout: Duration::from_secs(30),
+        drain_timeout: Duration::from_secs(1),
     }
 }
 

@@ -43,7 +43,7 @@ use crate::peer::{Peer, PeerRefusal, Peers};
 
 use material::Material;
 use reload::Fingerprints;
-use verifier::{EndpointVerifier, PartnerVerifier};
+use verifier::{EndpointVerifier, PartnerVerifier, Whose};
 
 pub use listener::{Connection, Limits, NoLonger, Served, serve, serve_streams};
 pub use mesh::mesh_client_config;
@@ -268,7 +268,8 @@ fn partner_config(
     let provider = provider(settings.require_hybrid || partner.require_hybrid);
     let chain = material.endpoint_verifier(&provider)?;
     let organisation = partner.organisation.clone();
-    let verifier = EndpointVerifier::new(chain, organisation, partner.server_pins.clone());
+    let verifier =
+        EndpointVerifier::new(chain, Whose::Partner(organisation, partner.server_pins.clone()));
     let time: Arc<dyn TimeProvider> = Arc::new(ClockTime(clock));
     let mut config = ClientConfig::builder_with_details(provider, time)
         .with_protocol_versions(versions)

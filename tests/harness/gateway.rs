@@ -69,6 +69,23 @@ pub fn each_engine_prepared<P, F, T>(
     });
 }
 
+/// Runs a test on SQLite with a mental health trust whose letters never say a profession.
+pub fn with_letters_from_a_psychologist(test: impl AsyncFnOnce(&TestGateway)) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let gateway = TestGateway::start(Engine::Sqlite).await;
+        let changed = gateway.cast.change_partner("RXT", |partner| {
+            partner.feed = toml::from_str(
+                "constants = { \"advice.author_profession\" = \"Clinical psychologist\" }",
+            )
+            .expect("a feed");
+        });
+        changed.await.expect("the partner is changed");
+        test(&gateway).await;
+        gateway.end().await;
+    });
+}
+
 impl TestGateway {
     /// A gateway on SQLite, for tests that are about something other than the store.
     pub async fn start(engine: Engine) -> Self {

@@ -21,4 +21,4 @@ pub mod sandbox;
 
 use ::gateway::practice::postgres as server;
 
-pub use gateway::{Engine, TestGateway, each_engine};
+pub use gateway::{Engine, TestGateway, each_engine, with_letters_from_a_psychologist};

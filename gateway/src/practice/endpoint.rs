@@ -17,9 +17,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{PracticeError, Stage};
-use crate::config::Partners;
-use crate::peer::Peers;
-use crate::tls::{Limits, Served, ServerTls, serve};
+use crate::tls::{Served, serve};
 
 /// How the endpoint treats what is pushed to it, or sent to its `$process-message`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,14 +107,7 @@ impl Endpoint {
 impl Stage {
     /// Opens the endpoint of the pushed-to trust: unavailable at first.
     pub(super) async fn open_endpoint(&self) -> Result<Endpoint, PracticeError> {
-        let folder = self.plan.dir.join("pki/partners/trust-ryw");
-        let tls = self.tls_section(folder.join("server.pem"), folder.join("server-key.pem"));
-        let text =
-            toml::to_string(&BTreeMap::from([("partner", vec![self.gateway_as_partner()?])]))
-                .unwrap_or_default();
-        let partners = Partners::parse(&folder.join("partners.toml"), &text)?;
-        let peers = Arc::new(Peers::new(partners));
-        let server = ServerTls::load(&tls, None, peers, Arc::clone(&self.plan.clock))?;
+        let server = self.server_of("trust-ryw")?;
         let listener = bind(self.endpoint).await?;
         let inbox = Arc::new(Mutex::new(Inbox {
             behaviour: Behaviour::Unavailable,
@@ -128,12 +119,7 @@ impl Stage {
             .route("/fhir/$process-message", post(take_message))
             .layer(axum::extract::DefaultBodyLimit::max(adapters::limits::SUBMISSION_BYTES_MAX))
             .with_state(Arc::clone(&inbox));
-        let limits = Limits {
-            connections_max: std::num::NonZeroUsize::MIN.saturating_add(99),
-            handshake_timeout: Duration::from_secs(10),
-            header_timeout: Duration::from_secs(30),
-            drain_timeout: Duration::from_secs(1),
-        };
+        let limits = super::practice_limits();
         let shutdown = CancellationToken::new();
         let task =
             tokio::spawn(serve(listener, Arc::new(server), router, limits, shutdown.clone()));

@@ -28,7 +28,6 @@ mod stage;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use adapters::mesh::{Mailbox, MeshMessageId, WorkflowId};
 use schemas::OrganisationCode;
@@ -40,7 +39,7 @@ use super::PracticeError;
 use crate::clock::Clock;
 use crate::config::{Partners, TlsSection};
 use crate::peer::Peers;
-use crate::tls::{Limits, Served, ServerTls, serve};
+use crate::tls::{Served, ServerTls, serve};
 
 pub use correspondent::{Correspondent, Received};
 pub use files::{MailboxFiles, PASSWORD, SHARED_KEY};
@@ -112,12 +111,7 @@ impl Mailboxes {
         let most = plan.request_bytes_max;
         let state = Arc::new(Mutex::new(State::new(plan)));
         let router = calls::router(Arc::clone(&state), most);
-        let limits = Limits {
-            connections_max: std::num::NonZeroUsize::MIN.saturating_add(99),
-            handshake_timeout: Duration::from_secs(10),
-            header_timeout: Duration::from_secs(30),
-            drain_timeout: Duration::from_secs(1),
-        };
+        let limits = super::practice_limits();
         let shutdown = CancellationToken::new();
         let task =
             tokio::spawn(serve(listener, Arc::new(server), router, limits, shutdown.clone()));

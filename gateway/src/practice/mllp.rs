@@ -4,7 +4,6 @@
 //! answers as it is told to. `stage.mllp_caller("trust-rxt")` sends to the gateway's listener and
 //! gives what came back. [`document`] is a made-up answer as a trust's engine writes it.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,10 +22,9 @@ use tokio_util::sync::CancellationToken;
 use super::people::Child;
 use super::{PracticeError, Stage};
 use crate::clock::Clock;
-use crate::config::{Partner, Partners, Pin, TlsSection};
+use crate::config::{Partner, Pin, TlsSection};
 use crate::mllp::{self, Frame, Frames, Patience};
-use crate::peer::Peers;
-use crate::tls::{Connection, Limits, Served, ServerTls, serve_streams};
+use crate::tls::{Connection, Served, serve_streams};
 
 /// How the trust's listener answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,24 +201,12 @@ impl Stage {
 
     /// Opens a member's own MLLP listener, which takes everything at first.
     pub async fn open_mllp(&self, name: &'static str) -> Result<MllpEndpoint, PracticeError> {
-        let folder = self.plan.dir.join("pki/partners").join(name);
-        let tls = self.tls_section(folder.join("server.pem"), folder.join("server-key.pem"));
-        let text =
-            toml::to_string(&BTreeMap::from([("partner", vec![self.gateway_as_partner()?])]))
-                .unwrap_or_default();
-        let partners = Partners::parse(&folder.join("partners.toml"), &text)?;
-        let peers = Arc::new(Peers::new(partners));
-        let server = ServerTls::load(&tls, None, peers, Arc::clone(&self.plan.clock))?;
+        let server = self.server_of(name)?;
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(PracticeError::Port)?;
         let address = listener.local_addr().map_err(PracticeError::Port)?;
         let answering = Answering::With(Outcome::Taken);
         let inbox = Arc::new(Mutex::new(Inbox { answering, messages: Vec::new() }));
-        let limits = Limits {
-            connections_max: std::num::NonZeroUsize::MIN.saturating_add(99),
-            handshake_timeout: Duration::from_secs(10),
-            header_timeout: Duration::from_secs(30),
-            drain_timeout: Duration::from_secs(1),
-        };
+        let limits = super::practice_limits();
         let shutdown = CancellationToken::new();
         let (kept, clock) = (Arc::clone(&inbox), Arc::clone(&self.plan.clock));
         let converse = move |connection| take(Arc::clone(&kept), Arc::clone(&clock), connection);

@@ -17,7 +17,7 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use schemas::OrganisationCode;
 
 use crate::config::Pin;
-use crate::peer::{PeerRefusal, Peers, is_organisation};
+use crate::peer::{PeerRefusal, Peers, is_organisation, pin_of};
 
 /// Callers: a chain to our authorities, not revoked, and a partner's key and organisation.
 #[derive(Debug)]
@@ -79,22 +79,40 @@ impl ClientCertVerifier for PartnerVerifier {
     }
 }
 
-/// A partner's endpoint: a chain to our authorities for that name, and the partner's own key and
-/// organisation, so that a push cannot reach anybody else.
+/// An endpoint we call: a chain to the authorities for that name, and whose it must be.
 #[derive(Debug)]
 pub(super) struct EndpointVerifier {
     chain: Arc<WebPkiServerVerifier>,
-    organisation: OrganisationCode,
-    pins: BTreeSet<Pin>,
+    whose: Whose,
+}
+
+/// Whose an endpoint must be, beyond its chain and its name.
+#[derive(Debug)]
+pub(super) enum Whose {
+    /// A partner's own, by organisation and key, so that a push cannot reach anybody else.
+    Partner(OrganisationCode, BTreeSet<Pin>),
+    /// One with one of these keys; with any key when there are none.
+    Pinned(BTreeSet<Pin>),
 }
 
 impl EndpointVerifier {
-    pub(super) fn new(
-        chain: Arc<WebPkiServerVerifier>,
-        organisation: OrganisationCode,
-        pins: BTreeSet<Pin>,
-    ) -> Self {
-        Self { chain, organisation, pins }
+    pub(super) fn new(chain: Arc<WebPkiServerVerifier>, whose: Whose) -> Self {
+        Self { chain, whose }
+    }
+}
+
+impl Whose {
+    fn check(&self, end_entity: &CertificateDer<'_>) -> Result<(), Error> {
+        match self {
+            Self::Partner(organisation, pins) => {
+                is_organisation(end_entity, organisation, pins).map_err(refused)
+            }
+            Self::Pinned(pins) if pins.is_empty() => Ok(()),
+            Self::Pinned(pins) if pin_of(end_entity).is_ok_and(|pin| pins.contains(&pin)) => Ok(()),
+            Self::Pinned(_) => {
+                Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
+            }
+        }
     }
 }
 
@@ -114,7 +132,7 @@ impl ServerCertVerifier for EndpointVerifier {
             ocsp_response,
             now,
         )?;
-        is_organisation(end_entity, &self.organisation, &self.pins).map_err(refused)?;
+        self.whose.check(end_entity)?;
         Ok(verified)
     }
 

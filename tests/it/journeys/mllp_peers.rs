@@ -11,25 +11,9 @@ use gateway::queue::CarrierKind;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::peers::{self, Verdict};
-use tests::{Engine, TestGateway};
+use tests::{TestGateway, with_letters_from_a_psychologist};
 
 const LONG: Duration = Duration::from_secs(20);
-
-fn with_gateway(test: impl AsyncFnOnce(&TestGateway)) {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(async {
-        let gateway = TestGateway::start(Engine::Sqlite).await;
-        let changed = gateway.cast.change_partner("RXT", |partner| {
-            partner.feed = toml::from_str(
-                "constants = { \"advice.author_profession\" = \"Clinical psychologist\" }",
-            )
-            .expect("a feed");
-        });
-        changed.await.expect("the partner is changed");
-        test(&gateway).await;
-        gateway.end().await;
-    });
-}
 
 fn pki(gateway: &TestGateway) -> PathBuf {
     gateway.folder().join("pki")
@@ -63,7 +47,7 @@ async fn send(gateway: &TestGateway, steps: Value) -> Option<Vec<Value>> {
 
 #[test]
 fn python_hl7_sends_and_is_answered_with_what_is_true() {
-    with_gateway(async |gateway| {
+    with_letters_from_a_psychologist(async |gateway| {
         let leg = gateway.request(1, "CAMHS").await;
         let other = gateway.request(2, "CAMHS").await;
         let plain = |text: String| text.replace("|||AL|NE\r", "\r");
@@ -176,7 +160,7 @@ fn pin_of(certificate: &Path) -> gateway::config::Pin {
 
 #[test]
 fn python_hl7_takes_what_is_sent_and_only_its_own_acknowledgement_counts() {
-    with_gateway(async |gateway| {
+    with_letters_from_a_psychologist(async |gateway| {
         let plan = ["AE", "mismatched", "garbage", "silent", "CE", "nonsense"];
         let Some((mut engine, port)) = Engine7::start(gateway, &plan) else { return };
         towards(gateway, port).await;
@@ -222,7 +206,7 @@ async fn wait_for_attempt(gateway: &TestGateway, count: usize) {
 
 #[test]
 fn an_acknowledgement_that_refuses_is_for_a_person() {
-    with_gateway(async |gateway| {
+    with_letters_from_a_psychologist(async |gateway| {
         let Some((_engine, port)) = Engine7::start(gateway, &["AR"]) else { return };
         towards(gateway, port).await;
         gateway.request(1, "CAMHS").await;
@@ -238,7 +222,7 @@ fn an_acknowledgement_that_refuses_is_for_a_person() {
 
 #[test]
 fn what_hl7apy_builds_is_read() {
-    with_gateway(async |gateway| {
+    with_letters_from_a_psychologist(async |gateway| {
         let trust = gateway.cast.stage().mllp_caller("trust-rxt").expect("a client");
         for (child, version) in [(1, "2.5"), (2, "2.6")] {
             let leg = gateway.request(child, "CAMHS").await;

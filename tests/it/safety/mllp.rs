@@ -2,26 +2,10 @@
 
 use gateway::practice::mllp::document;
 use gateway::practice::people;
-use tests::{Engine, TestGateway};
+use tests::{TestGateway, with_letters_from_a_psychologist};
 
 /// Nobody's name; if it comes back in an answer, an answer quotes its input.
 const CANARY: &str = "Zyxquorn";
-
-fn with_gateway(test: impl AsyncFnOnce(&TestGateway)) {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(async {
-        let gateway = TestGateway::start(Engine::Sqlite).await;
-        let changed = gateway.cast.change_partner("RXT", |partner| {
-            partner.feed = toml::from_str(
-                "constants = { \"advice.author_profession\" = \"Clinical psychologist\" }",
-            )
-            .expect("a feed");
-        });
-        changed.await.expect("the partner is changed");
-        test(&gateway).await;
-        gateway.end().await;
-    });
-}
 
 fn framed(message: &str) -> Vec<u8> {
     gateway::mllp::framed(message.as_bytes())
@@ -34,7 +18,7 @@ async fn entries(gateway: &TestGateway) -> String {
 
 #[test]
 fn every_villain_is_refused_on_the_mllp_port_too() {
-    with_gateway(async |gateway| {
+    with_letters_from_a_psychologist(async |gateway| {
         let leg = gateway.request(1, "CAMHS").await;
         let villains = gateway.cast.stage().mllp_villains();
         assert!(villains.len() >= 12, "only {} villains", villains.len());
@@ -48,7 +32,7 @@ fn every_villain_is_refused_on_the_mllp_port_too() {
 
 #[test]
 fn a_partner_cannot_send_under_anothers_name() {
-    with_gateway(async |gateway| {
+    with_letters_from_a_psychologist(async |gateway| {
         let leg = gateway.request(1, "CAMHS").await;
         let other = gateway.cast.stage().mllp_caller("trust-rrk").expect("a client");
         let message = document("RXT", "F-1", Some(&leg), &people::child(1), gateway.today());
@@ -62,7 +46,7 @@ fn a_partner_cannot_send_under_anothers_name() {
 
 #[test]
 fn a_partner_that_is_switched_off_gets_no_more_answers_on_an_open_connection() {
-    with_gateway(async |gateway| {
+    with_letters_from_a_psychologist(async |gateway| {
         let trust = gateway.cast.stage().mllp_caller("trust-rxt").expect("a client");
         let message = document("RXT", "S-1", None, &people::child(1), gateway.today());
         let mut connection = trust.connect().await.expect("a connection");
@@ -77,7 +61,7 @@ fn a_partner_that_is_switched_off_gets_no_more_answers_on_an_open_connection() {
 
 #[test]
 fn a_stream_that_makes_no_sense_hurts_neither_the_next_frame_nor_another_partner() {
-    with_gateway(async |gateway| {
+    with_letters_from_a_psychologist(async |gateway| {
         let leg = gateway.request(1, "CAMHS").await;
         let good = document("RXT", "M-1", Some(&leg), &people::child(1), gateway.today());
         let trust = gateway.cast.stage().mllp_caller("trust-rxt").expect("a client");
@@ -107,7 +91,7 @@ fn a_stream_that_makes_no_sense_hurts_neither_the_next_frame_nor_another_partner
 
 #[test]
 fn a_frame_over_the_limit_is_refused_and_the_next_is_taken() {
-    with_gateway(async |gateway| {
+    with_letters_from_a_psychologist(async |gateway| {
         let leg = gateway.request(1, "CAMHS").await;
         let trust = gateway.cast.stage().mllp_caller("trust-rxt").expect("a client");
         let good = document("RXT", "L-1", Some(&leg), &people::child(1), gateway.today());

@@ -62,9 +62,6 @@ impl Feeds {
             partner.folder = Some(folder);
         });
         by_folder.await?;
-        let files = cast.config_path().parent().map(std::path::Path::to_owned).unwrap_or_default();
-        ensure!(drop.starts_with(files), "the import folder is not in the demo's folder");
-        cast.endpoint.behave(crate::practice::Behaviour::Unavailable);
         Ok((cast, Self { mesh, mllp, drop }))
     }
 
