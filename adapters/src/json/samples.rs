@@ -52,7 +52,11 @@ fn one_of(codes: &'static [&'static str]) -> BoxedStrategy<String> {
 fn value(field: Field) -> BoxedStrategy<String> {
     match field {
         Field::NHS_NUMBER => prop::sample::select(&NHS_NUMBERS[..]).prop_map(str::to_owned).boxed(),
-        Field::LA_PERSON_ID | Field::CASE | Field::CONSENT_REFERENCE | Field::NOTICE_ABOUT => {
+        Field::SUPERSEDES
+        | Field::LA_PERSON_ID
+        | Field::CASE
+        | Field::CONSENT_REFERENCE
+        | Field::NOTICE_ABOUT => {
             "[A-Za-z0-9_.:/-]{1,20}".boxed()
         }
         Field::UPN => "[A-H][0-9]{12}".boxed(),
@@ -62,9 +66,13 @@ fn value(field: Field) -> BoxedStrategy<String> {
         Field::SERVICES => one_of(&["SALT", "OT", "PAEDIATRICS"]),
         Field::YEAR_9_OR_ABOVE | Field::ASKED_BY_FAMILY => one_of(&["true", "false"]),
         Field::REPLACES_LEG => Just(LEG.to_owned()).boxed(),
-        Field::CONSENT_STATUS => one_of(&["given", "refused", "withdrawn", "not-recorded"]),
+        Field::CONSENT_STATUS => {
+            one_of(&["given", "refused", "withdrawn", "not-recorded", "expired", "stale"])
+        }
         Field::CONSENT_KIND => one_of(&["sharing", "plan"]),
-        Field::CONSENT_GIVEN_BY => one_of(&["parent", "young-person", "local-authority"]),
+        Field::CONSENT_GIVEN_BY => {
+            one_of(&["parent", "young-person", "local-authority", "competent-child"])
+        }
         Field::CONSENT_EXCLUSIONS | Field::TRIAGE_REDIRECT_TO => one_of(&["RXT", "QHL", "334"]),
         Field::ADVICE_BASIS => one_of(&["assessment", "records-review", "existing-report"]),
         Field::NIL_REASON => one_of(&["not-known", "discharged"]),
@@ -84,7 +92,7 @@ fn value(field: Field) -> BoxedStrategy<String> {
         | Field::PLAN_DATE
         | Field::TRANSFER_ON => day().boxed(),
         Field::CONSENT_RECIPIENTS => one_of(&["RXT", "QHL"]),
-        Field::CONSENT_CLASSES => one_of(&["identity", "health"]),
+        Field::CONSENT_CLASSES => one_of(&["identity", "health", "social-care"]),
         Field::CONSENT_RESTRICTION => one_of(&["sealed", "court-limits"]),
         Field::CONSENT_ASSESSED_ON | Field::REMAINDER_ON => day().boxed(),
         _ => of_content(field),
@@ -175,6 +183,9 @@ fn fields_of(kind: MessageType) -> (Vec<Field>, Vec<Field>) {
     needed.extend(named(needs).map(Field::of_content));
     free.extend(named(may).map(Field::of_content));
     free.push(Field::ACTING_USER);
+    if kind != MessageType::AdviceAmend {
+        free.push(Field::SUPERSEDES);
+    }
     (needed, free)
 }
 
