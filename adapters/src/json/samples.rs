@@ -56,9 +56,7 @@ fn value(field: Field) -> BoxedStrategy<String> {
         | Field::LA_PERSON_ID
         | Field::CASE
         | Field::CONSENT_REFERENCE
-        | Field::NOTICE_ABOUT => {
-            "[A-Za-z0-9_.:/-]{1,20}".boxed()
-        }
+        | Field::NOTICE_ABOUT => "[A-Za-z0-9_.:/-]{1,20}".boxed(),
         Field::UPN => "[A-H][0-9]{12}".boxed(),
         Field::SEX => one_of(&["female", "male", "other", "unknown"]),
         Field::CONSENT_PURPOSES => one_of(&["ehc-needs-assessment", "transition-to-adulthood"]),
@@ -81,8 +79,11 @@ fn value(field: Field) -> BoxedStrategy<String> {
         Field::EXCEPTION_EXPECTED => Just("2026-09-01".to_owned()).boxed(),
         Field::TRIAGE_REASON | Field::NOTICE_CODE => one_of(&["NOT_MY_PATIENT", "SCHEMA"]),
         Field::NOTICE_OUTCOME => one_of(&["accepted", "rejected"]),
-        Field::DATE_OF_BIRTH
-        | Field::REQUESTED_ON
+        // Old enough for every duty, and no adult on the day of the check.
+        Field::DATE_OF_BIRTH => (2009_i16..2013, 1_i8..13, 1_i8..29)
+            .prop_map(|(y, m, d)| date(y, m, d).to_string())
+            .boxed(),
+        Field::REQUESTED_ON
         | Field::ASSESSMENT_REQUESTED_ON
         | Field::CONSENT_DATE
         | Field::ADVICE_DATE
@@ -105,8 +106,24 @@ fn of_content(field: Field) -> BoxedStrategy<String> {
     let Some(definition) = name.and_then(|name| Catalogue::built_in().field(name)) else {
         return words().boxed();
     };
+    // The rules between dates and between bodies hold: what is due lies ahead, what happened is one
+    // day.
+    let fixed = match definition.name.as_str() {
+        "views_by" | "appeal_by" | "respond_by" => Some("2026-05-06"),
+        "old_body" => Some("QHL"),
+        "new_body" => Some("QUA"),
+        "old_nhs_number" => Some("9990000018"),
+        "new_nhs_number" => Some("9990000026"),
+        "old_person_id" => Some("P-1"),
+        "new_person_id" => Some("P-2"),
+        _ if definition.kind == ValueKind::Date => Some("2025-06-02"),
+        _ => None,
+    };
+    if let Some(fixed) = fixed {
+        return Just(fixed.to_owned()).boxed();
+    }
     match definition.kind {
-        ValueKind::Date => day().boxed(),
+        ValueKind::Date => unreachable!("dates are fixed"),
         ValueKind::Flag => one_of(&["true", "false"]),
         ValueKind::Number => one_of(&["-14", "7"]),
         ValueKind::Organisation => one_of(&["RXT", "QHL", "334"]),
@@ -182,6 +199,12 @@ fn fields_of(kind: MessageType) -> (Vec<Field>, Vec<Field>) {
     let (mut needed, mut free): (Vec<Field>, Vec<Field>) = of_kind.partition(is_needed);
     needed.extend(named(needs).map(Field::of_content));
     free.extend(named(may).map(Field::of_content));
+    // A match or merge names one identifier used before and one to use, at the least.
+    if matches!(kind, MessageType::PersonMatch | MessageType::PersonMerge) {
+        needed.append(
+            &mut free.extract_if(.., |field| field.path().ends_with("_person_id")).collect(),
+        );
+    }
     free.push(Field::ACTING_USER);
     if kind != MessageType::AdviceAmend {
         free.push(Field::SUPERSEDES);
@@ -207,10 +230,16 @@ pub(crate) fn records(kind: MessageType) -> impl Strategy<Value = Record> {
         let mut draft = envelope(kind);
         for (field, values) in needed.into_iter().chain(free) {
             for value in values {
+                let of_a_young_child = kind == MessageType::S23Notification;
+                let value = if field == Field::DATE_OF_BIRTH && of_a_young_child {
+                    "2023-05-04".to_owned()
+                } else {
+                    value
+                };
                 draft.set(field, value.trim(), Place::Whole);
             }
         }
-        if kind.form() != Form::Notice {
+        if kind.form() != Form::Notice && kind != MessageType::SafeguardingAlertLink {
             for n in 0..documents {
                 draft.attachments.push(document(n));
             }

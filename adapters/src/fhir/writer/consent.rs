@@ -45,8 +45,7 @@ pub(super) fn write(parts: &mut Parts<'_>, consent: &Consent) {
 
 /// What FHIR has no element for: the exact status, who decided, and the assessment of capacity.
 fn extensions(consent: &Consent) -> Vec<Value> {
-    let code =
-        |url: &str, code: Value| -> Value { json!({"url": url, "valueCode": code}) };
+    let code = |url: &str, code: Value| -> Value { json!({"url": url, "valueCode": code}) };
     let mut extensions = vec![code(systems::EXTENSION_CONSENT_STATUS, json!(consent.status))];
     let given_by = consent.given_by;
     extensions.extend(given_by.map(|by| code(systems::EXTENSION_GIVEN_BY, json!(by))));
