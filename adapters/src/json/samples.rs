@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::civil::{Date, date};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use schemas::catalogue::{Catalogue, ValueKind};
 use schemas::record::Form;
 use schemas::{
@@ -247,6 +248,72 @@ pub(crate) fn records(kind: MessageType) -> impl Strategy<Value = Record> {
         draft.check(TODAY).expect("the sample is right").record
     })
 }
+
+/// A checked record that says everything its type can say, once, with two documents where it may
+/// have any. Texts that the sender is free to choose are the field's own [`canary`].
+pub(crate) fn with_everything(kind: MessageType) -> Record {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut draft = envelope(kind);
+    let (needed, free) = fields_of(kind);
+    for field in needed.into_iter().chain(free) {
+        let young = kind == MessageType::S23Notification && field == Field::DATE_OF_BIRTH;
+        let text = if young {
+            "2023-05-04".to_owned()
+        } else if is_words(field) {
+            canary(field)
+        } else {
+            value(field).new_tree(&mut runner).expect("a value").current()
+        };
+        draft.set(field, text, Place::Whole);
+    }
+    if kind.form() != Form::Notice && kind != MessageType::SafeguardingAlertLink {
+        draft.attachments.extend([document(0), document(1)]);
+    }
+    draft.check(TODAY).unwrap_or_else(|issues| panic!("{kind}: {issues:?}")).record
+}
+
+/// A text that stands in no other field, of letters alone, so that no format escapes it.
+pub(crate) fn canary(field: Field) -> String {
+    let letters: String = field.path().chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("Zq{letters}qZ")
+}
+
+/// Whether a sender may write any words in a field.
+fn is_words(field: Field) -> bool {
+    let name = field.path().strip_prefix("particulars.");
+    let definition = name.and_then(|name| Catalogue::built_in().field(name));
+    let free = [ValueKind::Line, ValueKind::Text, ValueKind::Texts];
+    definition.map_or_else(|| WORDS.contains(&field), |said| free.contains(&said.kind))
+}
+
+const WORDS: [Field; 26] = [
+    Field::ACTING_USER,
+    Field::FAMILY_NAME,
+    Field::GIVEN_NAMES,
+    Field::ADDRESS,
+    Field::SCHOOL,
+    Field::QUESTIONS,
+    Field::REPLY_TO,
+    Field::EXISTING_REPORTS,
+    Field::CONSENT_ASSESSED_BY,
+    Field::AUTHOR_NAME,
+    Field::AUTHOR_PROFESSION,
+    Field::AUTHOR_REGISTRATION,
+    Field::SUMMARY,
+    Field::HEALTH_NEEDS,
+    Field::EDUCATIONAL_NEEDS,
+    Field::OUTCOMES,
+    Field::HEALTH_PROVISION,
+    Field::EDUCATIONAL_PROVISION,
+    Field::NIL_ALTERNATIVE,
+    Field::EXCEPTION_EVIDENCE,
+    Field::TRIAGE_NOTE,
+    Field::NAMED_WORKER,
+    Field::ACTIONS,
+    Field::VIEWS,
+    Field::NOTICE_DETAIL,
+    Field::CONSENT_REFERENCE,
+];
 
 fn envelope(kind: MessageType) -> Draft {
     let mut draft = Draft::default();
