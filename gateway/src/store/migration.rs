@@ -85,6 +85,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0004_duties.sql"),
         postgres: include_str!("../../migrations/postgres/0004_duties.sql"),
     },
+    Migration {
+        number: 9,
+        name: "grounds_of_votes",
+        sqlite: include_str!("../../migrations/sqlite/0009_grounds_of_votes.sql"),
+        postgres: include_str!("../../migrations/postgres/0009_grounds_of_votes.sql"),
+    },
 ];
 
 const PREPARE_SQLITE: &str = "/* migration::migrate */
