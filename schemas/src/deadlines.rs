@@ -17,6 +17,7 @@
 //!
 //! Rooms: `period` (one clock and how it is counted), `exceptions` (what excuses being late),
 //! `receipt` (when something counts as received), `reading` (a file of rules and its mistakes),
+//! `page` (the rules for a lawyer to read),
 //! `school` (school years and ages), `working_days`.
 //!
 //! Not supported, and why: an exception (regulations 8(2) and 10(4)) does not move a date; it
@@ -24,6 +25,7 @@
 //! weighed.
 
 mod exceptions;
+mod page;
 mod period;
 mod reading;
 mod receipt;
