@@ -153,8 +153,8 @@ fn scalar(draft: &mut Draft, field: Field, element: &Element) {
 
 /// Whether a path has fields below it.
 fn is_group(path: &str) -> bool {
-    let below = |field: &Field| field.path().strip_prefix(path).is_some_and(|r| r.starts_with('.'));
-    Field::ALL.iter().any(below)
+    let below = |field: Field| field.path().strip_prefix(path).is_some_and(|r| r.starts_with('.'));
+    Field::every().any(below)
 }
 
 /// Refuses words and attributes where only elements belong.

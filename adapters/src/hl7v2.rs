@@ -77,6 +77,7 @@ fn is_carried(field: Field) -> bool {
         "exception.",
         "triage.",
         "transition.",
+        "particulars.",
     ];
     person.contains(&field)
         || (!elsewhere.contains(&field) && groups.iter().any(|group| path.starts_with(group)))

@@ -110,6 +110,10 @@ pub const HEADER: [&str; 78] = [
 
 /// The cells of a record's row, in the order of [`HEADER`].
 pub(crate) fn cells(record: &Record, outbound: &Outbound) -> Result<Vec<Cell>, WriteError> {
+    let kind = record.message().kind;
+    if kind.form() == schemas::record::Form::Particulars {
+        return Err(WriteError::NoForm { format: crate::Format::Csv, kind });
+    }
     let mut row = OutgoingRow { cells: vec![Cell::Text(String::new()); HEADER.len()] };
     row.envelope(record, outbound)?;
     let message = record.message();
@@ -127,7 +131,7 @@ pub(crate) fn cells(record: &Record, outbound: &Outbound) -> Result<Vec<Cell>, W
         Body::Exception(exception) => row.exception(exception),
         Body::Transition(plan) => row.transition(plan),
         Body::Notice(notice) => row.notice(notice),
-        Body::Decision(_) => {}
+        Body::Decision(_) | Body::Particulars(_) => {}
     }
     row.documents(record);
     Ok(row.cells)

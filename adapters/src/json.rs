@@ -167,8 +167,7 @@ fn join(parent: &str, name: &str) -> String {
 
 /// Whether a path has fields below it.
 fn is_group(path: &str) -> bool {
-    Field::ALL
-        .iter()
+    Field::every()
         .any(|field| field.path().strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
 }
 

@@ -114,6 +114,9 @@ pub enum EventKind {
     /// Somebody read or verified the log.
     #[serde(rename = "audit.viewed")]
     AuditViewed,
+    /// The gateway did by itself what falls due at a certain time.
+    #[serde(rename = "duty.done")]
+    DutyDone,
     /// A caller asked for something it may not have.
     #[serde(rename = "access.refused")]
     AccessRefused,

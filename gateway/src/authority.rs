@@ -79,6 +79,16 @@ pub struct ConsentEntry {
     pub purposes: Vec<String>,
     /// Organisations that must not receive anything.
     pub exclusions: Vec<OrganisationCode>,
+    /// The organisations it covers; none means every one that needs it.
+    pub recipients: Vec<OrganisationCode>,
+    /// The classes of data it covers; none means every class that is needed.
+    pub classes: Vec<schemas::catalogue::DataClass>,
+    /// The restriction that begins or is lifted.
+    pub restriction: Option<schemas::record::Restriction>,
+    /// When competence or capacity for the decision was assessed.
+    pub assessed_on: Option<Date>,
+    /// The record that brought it: the id of the decision, with its evidence.
+    pub record: RecordId,
     /// Who recorded it.
     pub recorded_by: OrganisationCode,
     /// When.

@@ -29,6 +29,7 @@ pub mod commands;
 pub mod config;
 pub mod delivery;
 pub mod documents;
+pub mod duties;
 pub mod entropy;
 pub mod intake;
 pub mod journey;

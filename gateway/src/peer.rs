@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use schemas::catalogue::{Catalogue, Direction};
 use schemas::{MessageType, OrganisationCode};
 use serde::{Deserialize, Serialize};
 use x509_parser::certificate::X509Certificate;
@@ -46,17 +47,15 @@ impl Role {
     /// Whether an organisation of this role sends a type of message (`domain.md` section 6,
     /// direction).
     pub fn sends(self, kind: MessageType) -> bool {
-        let either = matches!(
-            kind,
-            MessageType::ConsentGrant
-                | MessageType::ConsentWithdraw
-                | MessageType::TransitionHealthPlan
-                | MessageType::Acknowledgement
-                | MessageType::Error
-        );
+        let direction = Catalogue::built_in().find(kind.as_str()).map(|entry| entry.direction);
         match self {
-            Self::LaCaseSystem => either || kind == MessageType::AdviceRequest,
-            Self::HealthTrust | Self::Icb => either || kind.answers_a_leg(),
+            Self::LaCaseSystem => {
+                matches!(direction, Some(Direction::AuthorityToHealth | Direction::Either))
+            }
+            Self::HealthTrust | Self::Icb => matches!(
+                direction,
+                Some(Direction::HealthToAuthority | Direction::WithinHealth | Direction::Either)
+            ),
             Self::IgAuditor | Self::Operator => false,
         }
     }

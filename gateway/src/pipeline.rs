@@ -15,6 +15,7 @@ mod answer;
 mod arriving;
 mod consent;
 mod documents;
+mod issuing;
 mod outcome;
 mod sending;
 
@@ -34,6 +35,7 @@ use admission::Mode;
 
 pub use arriving::NOT_SCANNED;
 pub use documents::{Apart, CollectedDocument, Leaving, Stopped, collect_document};
+pub use issuing::issue;
 pub use outcome::{Answer, Preview};
 pub use sending::{CollectError, Collected, collect, dispatch};
 

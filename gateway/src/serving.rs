@@ -99,6 +99,7 @@ pub async fn start(
     tasks.spawn(worker::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(intake::mesh::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(caretaker::run(Arc::clone(&app), stop.clone()));
+    tasks.spawn(do_duties(Arc::clone(&app), stop.clone()));
     tasks.spawn(watch_trust(Arc::clone(&app), Arc::clone(&tls), stop.clone()));
     tasks.spawn(write_down_refusals(Arc::clone(&app), tls, stop.clone()));
     for partner in app.peers.partners().iter() {
@@ -221,6 +222,18 @@ async fn may_take_effect(app: &App, news: TrustNews) -> bool {
     }
 }
 
+/// Does what falls due by itself.
+async fn do_duties(app: Arc<App>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(DUTIES_EVERY) => {}
+            () = stop.cancelled() => return,
+        }
+        // What fails is logged where it fails, and tried again.
+        let _done = crate::duties::run_due(&app).await;
+    }
+}
+
 /// Counts refused connections into the log: one entry per reason and interval, so that a flood
 /// of strangers does not become a flood of entries.
 async fn write_down_refusals(app: Arc<App>, tls: Arc<ServerTls>, stop: CancellationToken) {
@@ -251,5 +264,7 @@ async fn write_down_refusals(app: Arc<App>, tls: Arc<ServerTls>, stop: Cancellat
     }
 }
 
+/// How often the gateway looks for what has fallen due.
+const DUTIES_EVERY: Duration = Duration::from_secs(60);
 /// How often refused connections are written down.
 const REFUSALS_EVERY: Duration = Duration::from_secs(5);

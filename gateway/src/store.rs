@@ -22,6 +22,7 @@ mod consents;
 mod counts;
 mod deliveries;
 mod documents;
+mod duties;
 mod engine;
 mod error;
 mod legs;

@@ -11,18 +11,27 @@
 //! assert_eq!(entry.number, "M04");
 //! ```
 
+mod content;
+
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use crate::record::{Form, MessageType};
+
+pub use content::{Content, FieldDefinition, ValueKind};
 
 /// A class of data within a message; a release names the classes it covers.
 ///
 /// Which field belongs to which class is written at
 /// [`Record::reduced_to`](crate::Record::reduced_to).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum DataClass {
     /// Names, date of birth, sex, identifiers.
@@ -33,6 +42,8 @@ pub enum DataClass {
     Education,
     /// Health needs, outcomes, provision and reports.
     Health,
+    /// Social care needs and provision (sections D, H and J of a plan).
+    SocialCare,
     /// What is recorded of agreement to share.
     Consent,
     /// Documents attached.
@@ -41,11 +52,12 @@ pub enum DataClass {
 
 impl DataClass {
     /// Every class.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Identity,
         Self::Contact,
         Self::Education,
         Self::Health,
+        Self::SocialCare,
         Self::Consent,
         Self::Documents,
     ];
@@ -57,6 +69,7 @@ impl DataClass {
             Self::Contact => "contact",
             Self::Education => "education",
             Self::Health => "health",
+            Self::SocialCare => "social-care",
             Self::Consent => "consent",
             Self::Documents => "documents",
         }
@@ -104,8 +117,6 @@ pub struct Entry {
     pub title: String,
     /// The message types by their names on the wire, for example `advice.request`.
     pub types: Vec<String>,
-    /// Those of `types` that this gateway carries in full.
-    pub carried: Vec<String>,
     /// Between whom it travels.
     pub direction: Direction,
     /// The parties, in words.
@@ -132,6 +143,9 @@ pub struct Entry {
     /// `court-or-tribunal`; `consent-record` for the consent messages themselves (they change
     /// the ledger) and `operation` for acknowledgements (they answer a message already released).
     pub authority: Vec<String>,
+    /// What its types say beyond the envelope; none for the types with a form of their own.
+    #[serde(default)]
+    pub content: Vec<Content>,
 }
 
 /// The catalogue, in one version.
@@ -142,6 +156,8 @@ pub struct Catalogue {
     effective_from: Date,
     #[serde(rename = "message")]
     entries: Vec<Entry>,
+    #[serde(rename = "field")]
+    fields: Vec<FieldDefinition>,
 }
 
 /// Why a catalogue file cannot be used.
@@ -164,13 +180,15 @@ pub enum CatalogueError {
         /// The number or type.
         name: String,
     },
-    /// A type is said to be carried but is not a type of its entry, or not one this gateway reads.
-    #[error("line {line}: {name} cannot be carried: it is not a type of its entry that is read")]
-    NotCarried {
+    /// A type is not one that this gateway knows, or its content does not fit its form.
+    #[error("line {line}: {name}: {problem}")]
+    Content {
         /// The line, from 1.
         line: usize,
-        /// The type.
+        /// The type or name.
         name: String,
+        /// What is wrong, and what to do.
+        problem: &'static str,
     },
 }
 
@@ -187,7 +205,7 @@ impl Catalogue {
 
     /// Reads a catalogue file.
     pub fn parse(text: &str) -> Result<Self, CatalogueError> {
-        let catalogue: Self = toml::from_str(text).map_err(|error| CatalogueError::Shape {
+        let mut catalogue: Self = toml::from_str(text).map_err(|error| CatalogueError::Shape {
             line: error.span().map_or(1, |span| line_of(text, span.start)),
             message: error.message().to_owned(),
         })?;
@@ -195,18 +213,82 @@ impl Catalogue {
         for entry in &catalogue.entries {
             for name in std::iter::once(&entry.number).chain(&entry.types) {
                 if !seen.insert(name) {
-                    let (line, name) = (last_line_with(text, name), name.clone());
-                    return Err(CatalogueError::Repeated { line, name });
-                }
-            }
-            for name in &entry.carried {
-                if !entry.types.contains(name) || crate::MessageType::parse(name).is_none() {
-                    let (line, name) = (last_line_with(text, name), name.clone());
-                    return Err(CatalogueError::NotCarried { line, name });
+                    return Err(repeated(text, name));
                 }
             }
         }
-        Ok(catalogue)
+        let mut names = BTreeSet::new();
+        for field in &mut catalogue.fields {
+            if !names.insert(field.name.clone()) {
+                return Err(repeated(text, &field.name));
+            }
+            field.path = format!("particulars.{}", field.name);
+        }
+        let faults = catalogue.entries.iter().find_map(|entry| catalogue.fault_of(entry));
+        match faults {
+            Some((name, problem)) => {
+                let (line, name) = (last_line_with(text, &name), name);
+                Err(CatalogueError::Content { line, name, problem })
+            }
+            None => Ok(catalogue),
+        }
+    }
+
+    /// What is wrong with the types and content of an entry, if anything.
+    fn fault_of(&self, entry: &Entry) -> Option<(String, &'static str)> {
+        for name in &entry.types {
+            let Some(kind) = MessageType::parse(name) else {
+                return Some((name.clone(), "is not a type that this gateway reads; take it out"));
+            };
+            let said = entry.content.iter().filter(|content| content.kind == *name).count();
+            let wanted = usize::from(kind.form() == Form::Particulars);
+            if said != wanted {
+                let problem = "needs one [[message.content]], or none if it has a form of its own";
+                return Some((name.clone(), problem));
+            }
+        }
+        for content in &entry.content {
+            if !entry.types.contains(&content.kind) {
+                return Some((content.kind.clone(), "is not a type of the entry it stands under"));
+            }
+            let mut seen = BTreeSet::new();
+            for name in content.names() {
+                let Some(field) = self.field(name) else {
+                    return Some((name.clone(), "is not explained under [[field]]"));
+                };
+                if !seen.insert(name) {
+                    return Some((name.clone(), "stands twice in the content of one type"));
+                }
+                let class = field.class.filter(|class| !entry.data_classes.contains(class));
+                if class.is_some() {
+                    let problem = "belongs to a class that `data_classes` of the entry leaves out";
+                    return Some((name.clone(), problem));
+                }
+                if (field.kind == ValueKind::Code) == field.codes.is_empty() {
+                    return Some((
+                        name.clone(),
+                        "`codes` belongs to the kind `code`, and only there",
+                    ));
+                }
+            }
+        }
+        None
+    }
+
+    /// Every name that the content of messages is made of, in the order of the file.
+    pub fn fields(&self) -> &[FieldDefinition] {
+        &self.fields
+    }
+
+    /// The definition of a name, for example `meeting_on`.
+    pub fn field(&self, name: &str) -> Option<&FieldDefinition> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// What a type says beyond the envelope; `None` for the types with a form of their own.
+    pub fn content(&self, kind: MessageType) -> Option<&Content> {
+        let name = kind.as_str();
+        self.find(name)?.content.iter().find(|content| content.kind == name)
     }
 
     /// The version, written into every decision made by it, for example `catalogue-1`.
@@ -233,6 +315,10 @@ impl Catalogue {
 /// The line, from 1, in which a byte stands.
 pub(crate) fn line_of(text: &str, offset: usize) -> usize {
     1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+}
+
+fn repeated(text: &str, name: &str) -> CatalogueError {
+    CatalogueError::Repeated { line: last_line_with(text, name), name: name.to_owned() }
 }
 
 /// The last line, from 1, that has this name in quotation marks.

@@ -7,19 +7,21 @@
 mod bodies;
 mod documents;
 mod fields;
+mod particulars;
 
 use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
-use crate::catalogue::Catalogue;
 use crate::draft::{Draft, Field};
 use crate::identifiers::{
     CaseReference, IdentifierError, LegId, MessageId, NhsNumber, OrganisationCode, Postcode, Upn,
 };
 use crate::issue::Issue;
 use crate::personal::PersonalText;
-use crate::record::{Acting, Consent, ConsentStatus, Message, MessageType, Record, Subject};
+use crate::record::{
+    Acting, Consent, ConsentStatus, Message, MessageType, Record, Restriction, Subject,
+};
 
 /// A record and what the sender should still look at.
 #[derive(Debug)]
@@ -42,7 +44,7 @@ impl Draft {
         let attachments = check.attachments();
         let stored = check.stored();
         let mut issues = check.issues;
-        issues.sort_by_key(|issue| Field::ALL.iter().position(|f| f.path() == issue.field));
+        issues.sort_by_key(|issue| Field::every().position(|f| f.path() == issue.field));
         match (message, issues.iter().any(Issue::is_error)) {
             (Some(message), false) => {
                 Ok(Checked { record: Record { message, attachments, stored }, warnings: issues })
@@ -62,6 +64,7 @@ impl Check<'_> {
     fn message(&mut self) -> Option<Message> {
         let kind = self.kind();
         let id = self.required(Field::ID, MessageId::parse);
+        let supersedes = self.optional(Field::SUPERSEDES, MessageId::parse);
         let sender = self.required(Field::SENDER, OrganisationCode::parse);
         let version = self.version();
         let recipient = self.optional(Field::RECIPIENT, OrganisationCode::parse);
@@ -78,6 +81,7 @@ impl Check<'_> {
             kind,
             version: version?,
             id: id?,
+            supersedes,
             sender: sender?,
             recipient,
             case,
@@ -93,23 +97,13 @@ impl Check<'_> {
         let located = self.present(Field::TYPE)?.clone();
         let kind = MessageType::parse(located.text.expose());
         if kind.is_none() {
-            if Catalogue::built_in().find(located.text.expose()).is_some() {
-                self.fault(
-                    Field::TYPE,
-                    &located.place,
-                    "type-not-carried",
-                    "is in the catalogue but not carried by this gateway yet",
-                    "send it another way, or ask the operator which types are carried",
-                );
-            } else {
-                self.fault(
-                    Field::TYPE,
-                    &located.place,
-                    "type-unknown",
-                    "is not a message type of the catalogue",
-                    "use a type from the catalogue, for example advice.request",
-                );
-            }
+            self.fault(
+                Field::TYPE,
+                &located.place,
+                "type-unknown",
+                "is not a message type of the catalogue",
+                "use a type from the catalogue, for example advice.request",
+            );
         }
         kind
     }
@@ -140,11 +134,11 @@ impl Check<'_> {
         if kind.answers_a_leg() && !self.draft.leg_by_person {
             self.present(Field::LEG);
         }
-        if matches!(
-            kind,
-            MessageType::TransitionHealthPlan | MessageType::Acknowledgement | MessageType::Error
-        ) {
+        if kind.needs_a_recipient() {
             self.present(Field::RECIPIENT);
+        }
+        if kind == MessageType::AdviceAmend {
+            self.present(Field::SUPERSEDES);
         }
     }
 
@@ -155,7 +149,7 @@ impl Check<'_> {
     }
 
     fn subject(&mut self, kind: MessageType) -> Option<Subject> {
-        let required = !matches!(kind, MessageType::Acknowledgement | MessageType::Error);
+        let required = !kind.may_name_nobody();
         let any = SUBJECT_FIELDS.iter().any(|field| self.draft.first(*field).is_some());
         if !required && !any {
             return None;
@@ -263,23 +257,14 @@ impl Check<'_> {
     }
 
     fn consent(&mut self, kind: MessageType) -> Option<Consent> {
-        let by_type = match kind {
-            MessageType::ConsentGrant => Some(ConsentStatus::Given),
-            MessageType::ConsentWithdraw => Some(ConsentStatus::Withdrawn),
-            MessageType::AdviceRequest
-            | MessageType::AdviceAccepted
-            | MessageType::AdviceRejected
-            | MessageType::AdviceRedirected
-            | MessageType::AdviceResponse
-            | MessageType::AdviceNil
-            | MessageType::AdviceException
-            | MessageType::TransitionHealthPlan
-            | MessageType::Acknowledgement
-            | MessageType::Error => None,
-        };
+        let about_consent = kind.is_about_consent();
+        let by_type = kind.says_of_consent();
         let any = CONSENT_FIELDS.iter().any(|field| self.draft.first(*field).is_some());
-        if by_type.is_none() && !any {
+        if !about_consent && !any {
             return None;
+        }
+        if about_consent && by_type.is_none() {
+            self.present(Field::CONSENT_STATUS);
         }
         let status = self.consent_status(by_type);
         let kind = self.code(Field::CONSENT_KIND);
@@ -304,6 +289,12 @@ impl Check<'_> {
         let purposes = self.purposes();
         let exclusions = self.list(Field::CONSENT_EXCLUSIONS, OrganisationCode::parse);
         let reference = self.optional(Field::CONSENT_REFERENCE, MessageId::parse);
+        let recipients = self.list(Field::CONSENT_RECIPIENTS, OrganisationCode::parse);
+        let classes = self.codes(Field::CONSENT_CLASSES);
+        let restriction = self.restriction(status);
+        let assessed_on = self.date(Field::CONSENT_ASSESSED_ON);
+        self.not_in_future(Field::CONSENT_ASSESSED_ON, assessed_on);
+        let assessed_by = self.text(Field::CONSENT_ASSESSED_BY, NAME_CHARS_MAX);
         Some(Consent {
             status: status?,
             kind,
@@ -312,8 +303,33 @@ impl Check<'_> {
             expires_on,
             purposes,
             exclusions,
+            recipients,
+            classes,
+            restriction,
+            assessed_on,
+            assessed_by,
             reference,
         })
+    }
+
+    /// The restriction that a status is about: needed by it, and by no other.
+    fn restriction(&mut self, status: Option<ConsentStatus>) -> Option<Restriction> {
+        let about = matches!(status, Some(ConsentStatus::Restricted | ConsentStatus::Lifted));
+        if about {
+            self.present(Field::CONSENT_RESTRICTION);
+        }
+        let restriction = self.code(Field::CONSENT_RESTRICTION);
+        if restriction.is_some() && !about {
+            let place = self.place(Field::CONSENT_RESTRICTION);
+            self.fault(
+                Field::CONSENT_RESTRICTION,
+                &place,
+                "consent-contradiction",
+                "names a restriction while the status is about agreement",
+                "send the status restricted or lifted, or leave the restriction out",
+            );
+        }
+        restriction
     }
 
     /// The status by the type of message, or as given; none when what is given was reported.
@@ -373,7 +389,7 @@ impl Check<'_> {
         let mut reported = BTreeSet::new();
         for (field, located) in &draft.fields {
             let (group, _) = field.path().split_once('.').unwrap_or_default();
-            let elsewhere = BODIES.contains(&group) && group != bodies::member_of(kind);
+            let elsewhere = BODIES.contains(&group) && group != kind.form().member();
             if elsewhere && reported.insert(*field) {
                 self.warn(
                     *field,
@@ -407,10 +423,10 @@ const AGE_YEARS_MAX: i16 = 26;
 const PURPOSE_CHARS_MAX: usize = 64;
 
 /// The members of a message that hold a body; one of them belongs to each type.
-const BODIES: [&str; 7] =
-    ["request", "advice", "nil", "exception", "triage", "transition", "notice"];
+const BODIES: [&str; 8] =
+    ["request", "advice", "nil", "exception", "triage", "transition", "notice", "particulars"];
 
-const CONSENT_FIELDS: [Field; 8] = [
+const CONSENT_FIELDS: [Field; 13] = [
     Field::CONSENT_STATUS,
     Field::CONSENT_KIND,
     Field::CONSENT_GIVEN_BY,
@@ -418,6 +434,11 @@ const CONSENT_FIELDS: [Field; 8] = [
     Field::CONSENT_EXPIRES,
     Field::CONSENT_PURPOSES,
     Field::CONSENT_EXCLUSIONS,
+    Field::CONSENT_RECIPIENTS,
+    Field::CONSENT_CLASSES,
+    Field::CONSENT_RESTRICTION,
+    Field::CONSENT_ASSESSED_ON,
+    Field::CONSENT_ASSESSED_BY,
     Field::CONSENT_REFERENCE,
 ];
 

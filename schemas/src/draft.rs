@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::catalogue::{Catalogue, FieldDefinition};
 use crate::issue::Place;
 use crate::personal::{PersonalBytes, PersonalText};
 
@@ -25,7 +26,20 @@ impl Field {
 
     /// The field with this canonical path.
     pub fn from_path(path: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|field| field.0 == path)
+        Self::ALL.into_iter().find(|field| field.0 == path).or_else(|| {
+            let definition = Catalogue::built_in().field(path.strip_prefix("particulars.")?)?;
+            Some(Self::of_content(definition))
+        })
+    }
+
+    /// The field of a name that the catalogue gives to what messages say.
+    pub fn of_content(definition: &'static FieldDefinition) -> Self {
+        Self(definition.path(), definition.kind.repeats())
+    }
+
+    /// Every field: those of [`ALL`](Self::ALL), and then the catalogue's.
+    pub fn every() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().chain(Catalogue::built_in().fields().iter().map(Self::of_content))
     }
 
     /// The message type, for example `advice.request`.
@@ -34,6 +48,8 @@ impl Field {
     pub const VERSION: Self = Self("version", false);
     /// The sender's own reference for this message.
     pub const ID: Self = Self("id", false);
+    /// The sender's own reference of an earlier message that this one takes the place of.
+    pub const SUPERSEDES: Self = Self("supersedes", false);
     /// The organisation that says it sends; must be the authenticated one.
     pub const SENDER: Self = Self("sender", false);
     /// The organisation a message is for, where no request decides it.
@@ -84,9 +100,11 @@ impl Field {
     pub const EXISTING_REPORTS: Self = Self("request.existing_reports", true);
     /// A redirected leg that this request replaces; the first receipt date is kept.
     pub const REPLACES_LEG: Self = Self("request.replaces_leg", false);
-    /// Whether agreement to share was given: `given`, `refused`, `withdrawn`, `not-recorded`.
+    /// Whether agreement to share was given: `given`, `refused`, `withdrawn`, `not-recorded`,
+    /// `expired`, `stale`, `restricted`, `lifted`.
     pub const CONSENT_STATUS: Self = Self("consent.status", false);
-    /// Who decided: `parent`, `young-person`, `alternative-person`, `local-authority`.
+    /// Who decided: `parent`, `competent-child`, `young-person`, `alternative-person`,
+    /// `local-authority`.
     pub const CONSENT_GIVEN_BY: Self = Self("consent.given_by", false);
     /// The date of the decision.
     pub const CONSENT_DATE: Self = Self("consent.date", false);
@@ -96,6 +114,17 @@ impl Field {
     pub const CONSENT_PURPOSES: Self = Self("consent.purposes", true);
     /// Organisations that must not receive anything under this agreement.
     pub const CONSENT_EXCLUSIONS: Self = Self("consent.exclusions", true);
+    /// The organisations that the agreement covers; absent means every one that needs it.
+    pub const CONSENT_RECIPIENTS: Self = Self("consent.recipients", true);
+    /// The classes of data that the agreement covers; absent means every class that is needed.
+    pub const CONSENT_CLASSES: Self = Self("consent.classes", true);
+    /// The restriction that begins or is lifted: `protected-address`, `third-party`, `adoption`,
+    /// `sealed`, `court-limits`.
+    pub const CONSENT_RESTRICTION: Self = Self("consent.restriction", false);
+    /// When competence or capacity for this decision was assessed.
+    pub const CONSENT_ASSESSED_ON: Self = Self("consent.assessed_on", false);
+    /// Who assessed it.
+    pub const CONSENT_ASSESSED_BY: Self = Self("consent.assessed_by", false);
     /// The authority's reference for the signed form.
     pub const CONSENT_REFERENCE: Self = Self("consent.reference", false);
     /// The person who wrote the advice.
@@ -122,6 +151,8 @@ impl Field {
     pub const HEALTH_PROVISION: Self = Self("advice.health_provision", true);
     /// Provision that educates or trains (section F).
     pub const EDUCATIONAL_PROVISION: Self = Self("advice.educational_provision", true);
+    /// When the rest of the advice is expected, where this is a part of it.
+    pub const REMAINDER_ON: Self = Self("advice.remainder_on", false);
     /// Why nothing can be said: `not-known` or `discharged`.
     pub const NIL_REASON: Self = Self("nil.reason", false);
     /// When the service last saw the person.
@@ -161,11 +192,12 @@ impl Field {
     /// What went wrong, in words without personal details.
     pub const NOTICE_DETAIL: Self = Self("notice.detail", false);
 
-    /// Every field, in the order of the canonical message.
-    pub const ALL: [Self; 67] = [
+    /// Every field that is not the catalogue's, in the order of the canonical message.
+    pub const ALL: [Self; 74] = [
         Self::TYPE,
         Self::VERSION,
         Self::ID,
+        Self::SUPERSEDES,
         Self::SENDER,
         Self::RECIPIENT,
         Self::CASE,
@@ -197,6 +229,11 @@ impl Field {
         Self::CONSENT_EXPIRES,
         Self::CONSENT_PURPOSES,
         Self::CONSENT_EXCLUSIONS,
+        Self::CONSENT_RECIPIENTS,
+        Self::CONSENT_CLASSES,
+        Self::CONSENT_RESTRICTION,
+        Self::CONSENT_ASSESSED_ON,
+        Self::CONSENT_ASSESSED_BY,
         Self::CONSENT_REFERENCE,
         Self::AUTHOR_NAME,
         Self::AUTHOR_PROFESSION,
@@ -210,6 +247,7 @@ impl Field {
         Self::OUTCOMES,
         Self::HEALTH_PROVISION,
         Self::EDUCATIONAL_PROVISION,
+        Self::REMAINDER_ON,
         Self::NIL_REASON,
         Self::NIL_LAST_SEEN,
         Self::NIL_ALTERNATIVE,

@@ -10,6 +10,7 @@
 mod documents;
 mod hidden;
 mod kind;
+mod particulars;
 mod reduction;
 mod wire;
 
@@ -18,13 +19,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::catalogue::DataClass;
 use crate::identifiers::{
     CaseReference, LegId, MessageId, NhsNumber, OrganisationCode, ServiceCode, Upn,
 };
 use crate::personal::PersonalText;
 
 pub use documents::{Attachment, StoredDocument};
-pub use kind::MessageType;
+pub use kind::{Form, MessageType};
+pub use particulars::{Particular, Particulars};
 pub use wire::{WireAttachment, WireContent, WireReference, message_schema};
 
 /// A checked message. Cannot be built except by a check, printed, or serialised by accident.
@@ -80,6 +83,9 @@ pub struct Message {
     pub version: u32,
     /// The sender's own reference for this message.
     pub id: MessageId,
+    /// The sender's own reference of an earlier message that this one takes the place of.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub supersedes: Option<MessageId>,
     /// The organisation that sends.
     pub sender: OrganisationCode,
     /// The organisation this is for, where no request decides it.
@@ -121,10 +127,12 @@ pub enum Body {
     Exception(Exception),
     /// `transition.health_plan`.
     Transition(TransitionPlan),
-    /// `ack.business` and `error`.
+    /// `ack.transport`, `ack.business` and `error`.
     Notice(Notice),
-    /// `consent.grant` and `consent.withdraw`: the `consent` member says it all.
+    /// `consent.grant` and its like: the `consent` member says it all.
     Decision(ConsentDecision),
+    /// Every other type: the names that the catalogue gives it.
+    Particulars(Particulars),
 }
 
 /// The person behind a message, as their own system knows them.
@@ -209,6 +217,22 @@ pub struct Consent {
     /// Organisations that must not receive anything.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub exclusions: Vec<OrganisationCode>,
+    /// The organisations it covers; none means every one that needs it.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub recipients: Vec<OrganisationCode>,
+    /// The classes of data it covers; none means every class that is needed.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub classes: Vec<DataClass>,
+    /// The restriction that begins or is lifted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub restriction: Option<Restriction>,
+    /// When competence or capacity for this decision was assessed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schemars(with = "Option<String>", extend("format" = "date"))]
+    pub assessed_on: Option<Date>,
+    /// Who assessed it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub assessed_by: Option<PersonalText>,
     /// The authority's reference for the signed form.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reference: Option<MessageId>,
@@ -226,6 +250,32 @@ pub enum ConsentStatus {
     Withdrawn,
     /// Nothing is recorded.
     NotRecorded,
+    /// Agreement ran out.
+    Expired,
+    /// Agreement was given by somebody who no longer decides.
+    Stale,
+    /// A restriction holds, whoever agreed.
+    Restricted,
+    /// A restriction was lifted.
+    Lifted,
+}
+
+/// What restricts sharing whatever the family agreed to (`domain.md` 5.3 step 4).
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Restriction {
+    /// The address must not become known.
+    ProtectedAddress,
+    /// The record holds information about or from somebody else.
+    ThirdParty,
+    /// The record touches an adoption.
+    Adoption,
+    /// The record is sealed.
+    Sealed,
+    /// A court has set limits.
+    CourtLimits,
 }
 
 /// What a decision about sharing covers.
@@ -244,7 +294,9 @@ pub enum ConsentKind {
 pub enum DecisionMaker {
     /// A person with parental responsibility.
     Parent,
-    /// The child or young person.
+    /// A child who understands the decision (Gillick competence); prevails over a parent.
+    CompetentChild,
+    /// The young person.
     YoungPerson,
     /// A deputy, an attorney, or (failing both) a parent, for a young person without capacity.
     AlternativePerson,
@@ -320,6 +372,8 @@ pub enum RejectionReason {
     OutOfArea,
     /// The type of message is not handled.
     UnsupportedType,
+    /// The person or the family objects, and nothing overrides it.
+    SubjectObjects,
 }
 
 /// Advice and information from a health professional.
@@ -360,6 +414,10 @@ pub struct Advice {
     /// Provision that educates or trains (section F).
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub educational_provision: Vec<PersonalText>,
+    /// When the rest of the advice is expected, where this is a part of it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schemars(with = "Option<String>", extend("format" = "date"))]
+    pub remainder_on: Option<Date>,
 }
 
 /// What advice rests on.

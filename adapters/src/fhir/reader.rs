@@ -22,6 +22,7 @@ pub(super) fn draft(root: &Node) -> Result<Draft, ReadError> {
     Ok(draft)
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the others have nothing of the kind")]
 fn message(bundle: &Bundle<'_>, draft: &mut Draft) {
     let kind = if bundle.kind == "message" {
         header(bundle, draft)
@@ -41,14 +42,7 @@ fn message(bundle: &Bundle<'_>, draft: &mut Draft) {
         MessageType::AdviceResponse => document::advice(bundle, draft),
         MessageType::TransitionHealthPlan => plan(bundle, draft),
         MessageType::Acknowledgement | MessageType::Error => notice(bundle, kind, draft),
-        MessageType::AdviceRequest
-        | MessageType::AdviceAccepted
-        | MessageType::AdviceRejected
-        | MessageType::AdviceRedirected
-        | MessageType::AdviceNil
-        | MessageType::AdviceException
-        | MessageType::ConsentGrant
-        | MessageType::ConsentWithdraw => {}
+        _ => {}
     }
 }
 

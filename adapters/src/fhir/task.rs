@@ -8,6 +8,7 @@ use super::element::{self, Element};
 use super::systems;
 
 /// Reads the Task of a request or an answer.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the others have nothing of the kind")]
 pub(super) fn read(bundle: &Bundle<'_>, kind: MessageType, draft: &mut Draft) {
     leg(bundle, draft);
     if kind == MessageType::AdviceRequest {
@@ -37,13 +38,7 @@ pub(super) fn read(bundle: &Bundle<'_>, kind: MessageType, draft: &mut Draft) {
             element::set(draft, Field::TRIAGE_REASON, reason(systems::REJECTION_REASON));
             notes(&task, Field::TRIAGE_NOTE, draft);
         }
-        MessageType::AdviceRequest
-        | MessageType::AdviceResponse
-        | MessageType::ConsentGrant
-        | MessageType::ConsentWithdraw
-        | MessageType::TransitionHealthPlan
-        | MessageType::Acknowledgement
-        | MessageType::Error => {}
+        _ => {}
     }
 }
 
@@ -97,6 +92,7 @@ fn request(bundle: &Bundle<'_>, draft: &mut Draft) {
 }
 
 /// The coded inputs and outputs of the Task, by the last part of their canonical path.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the others have nothing of the kind")]
 fn details(task: &Element<'_>, kind: MessageType, draft: &mut Draft) {
     let (name, group) = match kind {
         MessageType::AdviceRequest => ("input", "request"),
@@ -105,12 +101,7 @@ fn details(task: &Element<'_>, kind: MessageType, draft: &mut Draft) {
         MessageType::AdviceAccepted
         | MessageType::AdviceRejected
         | MessageType::AdviceRedirected => ("output", "triage"),
-        MessageType::AdviceException
-        | MessageType::ConsentGrant
-        | MessageType::ConsentWithdraw
-        | MessageType::TransitionHealthPlan
-        | MessageType::Acknowledgement
-        | MessageType::Error => return,
+        _ => return,
     };
     for detail in task.list(name) {
         let code = detail.get("type").and_then(|concept| concept.code_in(systems::DETAIL));
@@ -144,6 +135,7 @@ fn notes(task: &Element<'_>, field: Field, draft: &mut Draft) {
 }
 
 /// The event decides the type; a Task that says otherwise is a fault, never a guess.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the others have nothing of the kind")]
 fn status(task: &Element<'_>, kind: MessageType) {
     let accepted: &[&str] = match kind {
         MessageType::AdviceRequest => &["requested"],
@@ -152,11 +144,7 @@ fn status(task: &Element<'_>, kind: MessageType) {
         MessageType::AdviceResponse => &["completed"],
         MessageType::AdviceNil => &["failed", "completed"],
         MessageType::AdviceException => &["on-hold"],
-        MessageType::ConsentGrant
-        | MessageType::ConsentWithdraw
-        | MessageType::TransitionHealthPlan
-        | MessageType::Acknowledgement
-        | MessageType::Error => return,
+        _ => return,
     };
     let given = task.get("status");
     if given.as_ref().and_then(Element::text).is_some_and(|text| accepted.contains(&text)) {

@@ -28,6 +28,7 @@ pub(super) fn bundle(record: &Record, outbound: &Outbound) -> Value {
         Body::Transition(plan) => Some(decision::plan(&mut parts, plan)),
         Body::Notice(notice) => decision::outcome(&mut parts, notice).map(|_| Part::Outcome),
         Body::Decision(_) => Some(Part::Consent),
+        Body::Particulars(_) => None,
     };
     if let Some(consent) = &message.consent {
         decision::consent(&mut parts, consent);
@@ -193,6 +194,7 @@ fn header(parts: &Parts<'_>, focus: Option<Part>) -> Value {
 }
 
 /// The FHIR status of a Task that carries this type of message.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the others have nothing of the kind")]
 fn task_status(kind: MessageType) -> &'static str {
     match kind {
         MessageType::AdviceRequest => "requested",
@@ -200,11 +202,6 @@ fn task_status(kind: MessageType) -> &'static str {
         MessageType::AdviceRejected | MessageType::AdviceRedirected => "rejected",
         MessageType::AdviceNil => "failed",
         MessageType::AdviceException => "on-hold",
-        MessageType::AdviceResponse
-        | MessageType::ConsentGrant
-        | MessageType::ConsentWithdraw
-        | MessageType::TransitionHealthPlan
-        | MessageType::Acknowledgement
-        | MessageType::Error => "completed",
+        _ => "completed",
     }
 }

@@ -8,6 +8,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
+use schemas::catalogue::Catalogue;
 use schemas::record::{Sex, Subject};
 use schemas::{Body, Field, MessageType, Record};
 use serde_json::Value;
@@ -111,7 +112,8 @@ fn document(record: &Record, outbound: &Outbound) -> String {
         | Body::Exception(_)
         | Body::Transition(_)
         | Body::Notice(_)
-        | Body::Decision(_) => (String::new(), time(outbound.received_at)),
+        | Body::Decision(_)
+        | Body::Particulars(_) => (String::new(), time(outbound.received_at)),
     };
     let file = record.attachments().first().map(|file| escape(file.name.expose()));
     // TXA-17 AU: what the gateway passes on was checked and released.
@@ -136,7 +138,7 @@ fn rows(record: &Record, outbound: &Outbound, lines: &mut Vec<String>) -> Result
     if let Some(due_on) = outbound.due_on.filter(|_| message.kind == MessageType::AdviceRequest) {
         rows.push(("due_on".to_owned(), "Answer due by".to_owned(), due_on.to_string()));
     }
-    for field in Field::ALL.into_iter().filter(|field| is_carried(*field)) {
+    for field in Field::every().filter(|field| is_carried(*field)) {
         // A service is told what is asked of itself, not who else is asked.
         if let (Field::SERVICES, Some(service)) = (field, &outbound.service) {
             rows.push((field.path().to_owned(), label(field), service.to_string()));
@@ -195,6 +197,7 @@ fn label(field: Field) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the others have the title of the catalogue")]
 fn title(kind: MessageType) -> &'static str {
     match kind {
         MessageType::AdviceRequest => "Request for advice for an EHC needs assessment",
@@ -209,6 +212,8 @@ fn title(kind: MessageType) -> &'static str {
         MessageType::TransitionHealthPlan => "Health plan for the move to adult services",
         MessageType::Acknowledgement => "Acknowledgement",
         MessageType::Error => "Error",
+        // The catalogue's own title; its words are for people too.
+        _ => Catalogue::built_in().find(kind.as_str()).map_or("Message", |entry| &entry.title),
     }
 }
 

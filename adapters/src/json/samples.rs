@@ -6,6 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::civil::{Date, date};
 use proptest::prelude::*;
+use schemas::catalogue::{Catalogue, ValueKind};
+use schemas::record::Form;
 use schemas::{
     Draft, DraftAttachment, Field, Issue, LegId, MessageType, OrganisationCode, PersonalBytes,
     PersonalText, Place, Record, ServiceCode,
@@ -43,10 +45,11 @@ fn day() -> impl Strategy<Value = String> {
     (2020_i16..2026, 1_i8..13, 1_i8..29).prop_map(|(y, m, d)| date(y, m, d).to_string())
 }
 
+fn one_of(codes: &'static [&'static str]) -> BoxedStrategy<String> {
+    prop::sample::select(codes).prop_map(str::to_owned).boxed()
+}
+
 fn value(field: Field) -> BoxedStrategy<String> {
-    let one_of = |codes: &'static [&'static str]| {
-        prop::sample::select(codes).prop_map(str::to_owned).boxed()
-    };
     match field {
         Field::NHS_NUMBER => prop::sample::select(&NHS_NUMBERS[..]).prop_map(str::to_owned).boxed(),
         Field::LA_PERSON_ID | Field::CASE | Field::CONSENT_REFERENCE | Field::NOTICE_ABOUT => {
@@ -80,23 +83,44 @@ fn value(field: Field) -> BoxedStrategy<String> {
         | Field::EXCEPTION_FROM
         | Field::PLAN_DATE
         | Field::TRANSFER_ON => day().boxed(),
-        _ => words().boxed(),
+        Field::CONSENT_RECIPIENTS => one_of(&["RXT", "QHL"]),
+        Field::CONSENT_CLASSES => one_of(&["identity", "health"]),
+        Field::CONSENT_RESTRICTION => one_of(&["sealed", "court-limits"]),
+        Field::CONSENT_ASSESSED_ON | Field::REMAINDER_ON => day().boxed(),
+        _ => of_content(field),
+    }
+}
+
+/// A value of a name of the catalogue; words for every other field.
+fn of_content(field: Field) -> BoxedStrategy<String> {
+    let name = field.path().strip_prefix("particulars.");
+    let Some(definition) = name.and_then(|name| Catalogue::built_in().field(name)) else {
+        return words().boxed();
+    };
+    match definition.kind {
+        ValueKind::Date => day().boxed(),
+        ValueKind::Flag => one_of(&["true", "false"]),
+        ValueKind::Number => one_of(&["-14", "7"]),
+        ValueKind::Organisation => one_of(&["RXT", "QHL", "334"]),
+        ValueKind::Reference => one_of(&["LA-1", "T-2"]),
+        ValueKind::NhsNumber => one_of(&NHS_NUMBERS),
+        ValueKind::Code => prop::sample::select(definition.codes.clone()).boxed(),
+        ValueKind::Line | ValueKind::Text | ValueKind::Texts => words().boxed(),
     }
 }
 
 /// The fields a type must have, and those it may have, beyond the envelope.
 fn fields_of(kind: MessageType) -> (Vec<Field>, Vec<Field>) {
-    let groups: &[&str] = match kind {
-        MessageType::AdviceRequest => &["request.", "subject.", "consent."],
-        MessageType::AdviceAccepted
-        | MessageType::AdviceRejected
-        | MessageType::AdviceRedirected => &["triage.", "subject."],
-        MessageType::AdviceResponse => &["advice.", "subject."],
-        MessageType::AdviceNil => &["nil.", "subject."],
-        MessageType::AdviceException => &["exception.", "subject."],
-        MessageType::ConsentGrant | MessageType::ConsentWithdraw => &["consent.", "subject."],
-        MessageType::TransitionHealthPlan => &["transition.", "subject."],
-        MessageType::Acknowledgement | MessageType::Error => &["notice."],
+    let groups: &[&str] = match kind.form() {
+        Form::Request => &["request.", "subject.", "consent."],
+        Form::Triage => &["triage.", "subject."],
+        Form::Advice => &["advice.", "subject."],
+        Form::Nil => &["nil.", "subject."],
+        Form::Exception => &["exception.", "subject."],
+        Form::Decision => &["consent.", "subject."],
+        Form::Transition => &["transition.", "subject."],
+        Form::Notice => &["notice."],
+        Form::Particulars => &["subject."],
     };
     let required = [
         Field::NHS_NUMBER,
@@ -127,17 +151,29 @@ fn fields_of(kind: MessageType) -> (Vec<Field>, Vec<Field>) {
         Field::NOTICE_CODE,
     ];
     let of_kind = Field::ALL.into_iter().filter(|field| {
-        let case = *field == Field::CASE && kind != MessageType::Acknowledgement;
-        (case && kind != MessageType::Error) || groups.iter().any(|g| field.path().starts_with(g))
+        let case = *field == Field::CASE && kind.form() != Form::Notice;
+        case || groups.iter().any(|g| field.path().starts_with(g))
     });
+    let restricts = kind == MessageType::ConsentRestriction;
     let of_kind = of_kind.filter(|field| {
         // An acknowledgement has an outcome and an error has none.
-        // The type of a consent message says what was decided.
-        let decided = matches!(kind, MessageType::ConsentGrant | MessageType::ConsentWithdraw);
-        *field != Field::NOTICE_OUTCOME && !(decided && *field == Field::CONSENT_STATUS)
+        // The type of a consent message says what was decided, or the envelope here does.
+        let decided = kind.is_about_consent() && *field == Field::CONSENT_STATUS;
+        let restriction = *field == Field::CONSENT_RESTRICTION && !restricts;
+        *field != Field::NOTICE_OUTCOME && !decided && !restriction
     });
-    let (needed, mut free): (Vec<Field>, Vec<Field>) =
-        of_kind.partition(|field| required.contains(field));
+    let content = Catalogue::built_in().content(kind);
+    let named = |names: &'static [String]| {
+        names.iter().filter_map(|name| Catalogue::built_in().field(name))
+    };
+    let needs = content.map_or(&[][..], |content| &content.needs);
+    let may = content.map_or(&[][..], |content| &content.may);
+    let is_needed = |field: &Field| {
+        required.contains(field) || (restricts && *field == Field::CONSENT_RESTRICTION)
+    };
+    let (mut needed, mut free): (Vec<Field>, Vec<Field>) = of_kind.partition(is_needed);
+    needed.extend(named(needs).map(Field::of_content));
+    free.extend(named(may).map(Field::of_content));
     free.push(Field::ACTING_USER);
     (needed, free)
 }
@@ -163,7 +199,7 @@ pub(crate) fn records(kind: MessageType) -> impl Strategy<Value = Record> {
                 draft.set(field, value.trim(), Place::Whole);
             }
         }
-        if kind != MessageType::Acknowledgement && kind != MessageType::Error {
+        if kind.form() != Form::Notice {
             for n in 0..documents {
                 draft.attachments.push(document(n));
             }
@@ -181,6 +217,12 @@ fn envelope(kind: MessageType) -> Draft {
     draft.set(Field::LEG, LEG, Place::Whole);
     if kind == MessageType::Acknowledgement {
         draft.set(Field::NOTICE_OUTCOME, "rejected", Place::Whole);
+    }
+    if kind == MessageType::ConsentRestriction {
+        draft.set(Field::CONSENT_STATUS, "restricted", Place::Whole);
+    }
+    if kind == MessageType::AdviceAmend {
+        draft.set(Field::SUPERSEDES, "MSG-0000", Place::Whole);
     }
     draft
 }

@@ -74,9 +74,21 @@ create table records (
     submission_id bytea not null references submissions (id),
     -- immutable: the type of message
     kind text collate "C" not null check (kind in (
-        'advice.request', 'advice.accepted', 'advice.rejected', 'advice.redirected',
-        'advice.response', 'advice.nil', 'advice.exception', 'consent.grant', 'consent.withdraw',
-        'transition.health_plan', 'ack.business', 'error')),
+        's23.notification', 'ehcna.considering', 'ehcna.decision', 'advice.request',
+        'advice.accepted', 'advice.rejected', 'advice.redirected', 'advice.response',
+        'advice.existing_sufficient', 'advice.nil', 'advice.exception',
+        'advice.late_forecast', 'advice.chaser', 'advice.clarify', 'advice.amend',
+        'plan.draft_health_review', 'plan.section_g_agreement', 'plan.draft', 'plan.final',
+        'plan.not_issued', 'review.term_list', 'review.invite', 'review.advice',
+        'review.report', 'review.decision', 'plan.amended', 'plan.ceased', 'plan.transfer',
+        'rcb.change', 'consent.grant', 'consent.refuse', 'consent.withdraw',
+        'consent.stale', 'consent.restriction', 'transition.notify_14',
+        'transition.referral', 'transition.health_plan', 'careact58.request',
+        'careact58.outcome', 'chc.checklist', 'chc.referral', 'chc.decision',
+        'cyp_cc.referral', 'cyp_cc.decision', 'tribunal.notice', 'tribunal.recommendation',
+        'tribunal.response', 'safeguarding.alert_link', 'ack.transport', 'ack.business',
+        'error', 'recall', 'person.match', 'person.merge', 'person.death',
+        'person.address_safe')),
     -- immutable: the organisation that sent it
     sender text collate "C" not null,
     -- immutable: the recipients the envelope is bound to, a JSON array of codes
@@ -197,12 +209,13 @@ create table consents (
     -- immutable: the record that brought it
     record_id bytea not null references records (id),
     -- immutable: what was decided
-    status text collate "C" not null check (status in ('given', 'refused', 'withdrawn', 'not-recorded')),
+    status text collate "C" not null check (status in (
+        'given', 'refused', 'withdrawn', 'not-recorded', 'expired', 'stale', 'restricted', 'lifted')),
     -- immutable: what the decision covers
     kind text collate "C" not null check (kind in ('sharing', 'plan')),
     -- immutable: who decided
     given_by text collate "C" check (given_by is null or given_by in (
-        'parent', 'young-person', 'alternative-person', 'local-authority')),
+        'parent', 'competent-child', 'young-person', 'alternative-person', 'local-authority')),
     -- immutable
     decided_on text collate "C" check (decided_on is null or length(decided_on) = 10),
     -- immutable: the last day on which it holds
@@ -211,6 +224,15 @@ create table consents (
     purposes text collate "C" not null,
     -- immutable: a JSON array of organisations that must not receive anything
     exclusions text collate "C" not null,
+    -- immutable: a JSON array of the organisations it covers; none means all that need it
+    recipients text collate "C" not null,
+    -- immutable: a JSON array of the classes of data it covers; none means all that are needed
+    classes text collate "C" not null,
+    -- immutable: the restriction that begins or is lifted
+    restriction text collate "C" check (restriction is null or restriction in (
+        'protected-address', 'third-party', 'adoption', 'sealed', 'court-limits')),
+    -- immutable: when competence or capacity was assessed
+    assessed_on text collate "C" check (assessed_on is null or length(assessed_on) = 10),
     -- immutable: the organisation that recorded it
     recorded_by text collate "C" not null,
     -- immutable

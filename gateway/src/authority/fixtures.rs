@@ -89,6 +89,11 @@ pub(super) fn entry(version: u32, status: ConsentStatus) -> ConsentEntry {
         expires_on: None,
         purposes: Vec::new(),
         exclusions: Vec::new(),
+        recipients: Vec::new(),
+        classes: Vec::new(),
+        restriction: None,
+        assessed_on: None,
+        record: RecordId(Uuid::nil()),
         recorded_by: org("334"),
         recorded_at: ago(48),
     }

@@ -130,7 +130,12 @@ impl<'a> Ledger<'a> {
             ConsentStatus::Refused => {
                 Some((entry, "consent-refused", "agreement to share was refused"))
             }
-            ConsentStatus::Given | ConsentStatus::NotRecorded => None,
+            ConsentStatus::Given
+            | ConsentStatus::NotRecorded
+            | ConsentStatus::Expired
+            | ConsentStatus::Stale
+            | ConsentStatus::Restricted
+            | ConsentStatus::Lifted => None,
         });
         let lists = self.sharing.lists.entries().chain(self.plan.lists.entries());
         let excludes =
@@ -155,7 +160,11 @@ impl<'a> Ledger<'a> {
         match entry.status {
             ConsentStatus::Refused => return Standing::Refused,
             ConsentStatus::Withdrawn => return Standing::Withdrawn,
-            ConsentStatus::NotRecorded => return Standing::Missing,
+            ConsentStatus::Expired => return Standing::Expired,
+            ConsentStatus::Stale => return Standing::Stale,
+            ConsentStatus::NotRecorded | ConsentStatus::Restricted | ConsentStatus::Lifted => {
+                return Standing::Missing;
+            }
             ConsentStatus::Given => {}
         }
         let same = |covered: &String| {
@@ -195,7 +204,11 @@ impl<'a> History<'a> {
                 self.stops.add(day, placed);
                 self.parent_refused |= entry.given_by == Some(DecisionMaker::Parent);
             }
-            ConsentStatus::NotRecorded => {}
+            ConsentStatus::NotRecorded
+            | ConsentStatus::Expired
+            | ConsentStatus::Stale
+            | ConsentStatus::Restricted
+            | ConsentStatus::Lifted => {}
         }
         if !entry.exclusions.is_empty() {
             self.lists.add(day, placed);
@@ -258,7 +271,11 @@ fn is_stale(given: &ConsentEntry, decisions_pass_on: Option<Date>, today: Date) 
     decisions_pass_on.is_some_and(|day| day <= today)
         && match given.given_by {
             None | Some(DecisionMaker::Parent | DecisionMaker::LocalAuthority) => true,
-            Some(DecisionMaker::YoungPerson | DecisionMaker::AlternativePerson) => false,
+            Some(
+                DecisionMaker::CompetentChild
+                | DecisionMaker::YoungPerson
+                | DecisionMaker::AlternativePerson,
+            ) => false,
         }
 }
 

@@ -15,7 +15,6 @@ use schemas::{
 
 use super::answer::{self, Attachment};
 use super::arriving;
-use super::consent::is_about_consent;
 use super::{ReceiveError, Sender};
 use crate::app::App;
 use crate::audit::{DecisionNote, Event, EventKind, SubjectKey};
@@ -169,7 +168,7 @@ impl<'a> Batch<'a> {
             Ok(destinations) => destinations,
             Err(issues) => return Ok(Err(issues)),
         };
-        let entry = self.consent_entry(record.message().consent.as_ref());
+        let entry = self.consent_entry(facts.id, record.message().consent.as_ref());
         let said = self.acknowledged(&record).await?;
         let row = self.decide(record, &facts, attachment, destinations, entry, (place, warnings));
         let row = row.await?;
@@ -199,7 +198,7 @@ impl<'a> Batch<'a> {
         let rules = self.app.rule_book();
         let mut admitted = authority::admit(&asked, &questions, &evidence, rules, now, today);
         let mut destinations = destinations;
-        if admitted.admission.is_none() && is_about_consent(facts.kind) {
+        if admitted.admission.is_none() && facts.kind.is_about_consent() {
             // A withdrawal is recorded even when nobody may be told of it.
             destinations.clear();
             admitted = authority::admit(&asked, &[], &evidence, rules, now, today);
@@ -327,7 +326,7 @@ impl<'a> Batch<'a> {
         let recipient = attachment.map(|a| a.leg.sender.clone()).or(message.recipient.clone());
         let Some(recipient) = recipient else { return Ok(Ok(Vec::new())) };
         let Some(carrier) = self.app.carrier_of(&recipient) else {
-            if is_about_consent(message.kind) {
+            if message.kind.is_about_consent() {
                 // A withdrawal is recorded even when there is nobody to tell.
                 return Ok(Ok(Vec::new()));
             }

@@ -4,7 +4,7 @@
 //! again for everything about the person that has not gone yet, before it is acknowledged.
 
 use schemas::record::{Consent, ConsentKind, ConsentStatus};
-use schemas::{Field, Issue, MessageType, Place, Record, RecordId};
+use schemas::{Field, Issue, Place, Record, RecordId};
 
 use super::admission::{Batch, Facts, Mode, row};
 use super::{ReceiveError, evidence};
@@ -27,7 +27,7 @@ impl Batch<'_> {
         mut warnings: Vec<Issue>,
     ) -> Result<RowOutcome, ReceiveError> {
         let facts = Facts { id: known, ..facts };
-        let entry = self.consent_entry(record.message().consent.as_ref());
+        let entry = self.consent_entry(known, record.message().consent.as_ref());
         let (Some(subject), Some(entry)) = (facts.subject, entry) else {
             return Ok(row(place, RowResult::Unchanged, Some(known), warnings));
         };
@@ -69,7 +69,11 @@ impl Batch<'_> {
         Ok(evidence)
     }
 
-    pub(super) fn consent_entry(&self, consent: Option<&Consent>) -> Option<ConsentEntry> {
+    pub(super) fn consent_entry(
+        &self,
+        record: RecordId,
+        consent: Option<&Consent>,
+    ) -> Option<ConsentEntry> {
         // Exclusions count even where nothing else is recorded.
         let consent = consent.filter(|consent| {
             consent.status != ConsentStatus::NotRecorded || !consent.exclusions.is_empty()
@@ -83,6 +87,11 @@ impl Batch<'_> {
             expires_on: consent.expires_on,
             purposes: consent.purposes.clone(),
             exclusions: consent.exclusions.clone(),
+            recipients: consent.recipients.clone(),
+            classes: consent.classes.clone(),
+            restriction: consent.restriction,
+            assessed_on: consent.assessed_on,
+            record,
             recorded_by: self.sender.organisation.clone(),
             recorded_at: self.app.clock.now(),
         })
@@ -147,11 +156,6 @@ impl Batch<'_> {
     }
 }
 
-/// Whether a message only says what was decided about sharing.
-pub(super) fn is_about_consent(kind: MessageType) -> bool {
-    matches!(kind, MessageType::ConsentGrant | MessageType::ConsentWithdraw)
-}
-
 fn says_the_same(one: &ConsentEntry, other: &ConsentEntry) -> bool {
     one.status == other.status
         && one.given_by == other.given_by
@@ -159,4 +163,7 @@ fn says_the_same(one: &ConsentEntry, other: &ConsentEntry) -> bool {
         && one.expires_on == other.expires_on
         && one.purposes == other.purposes
         && one.exclusions == other.exclusions
+        && one.recipients == other.recipients
+        && one.classes == other.classes
+        && one.restriction == other.restriction
 }

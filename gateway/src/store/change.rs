@@ -124,6 +124,8 @@ pub enum Write {
     Resume(DeliveryId, Timestamp),
     /// The fingerprint of the trust files now in force.
     TrustInForce(String),
+    /// A duty was done for its period. Fails when it was done before.
+    DutyDone(&'static str, String),
     /// The upload of a document begins.
     DocumentBegun(NewDocument),
     /// A document comes into another state. Fails when it is no longer in the one that was read.

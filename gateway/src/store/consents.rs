@@ -1,5 +1,7 @@
 //! Questions about agreement to share: the ledger, votes on what is held, the trust in force.
 
+use schemas::RecordId;
+
 use super::Store;
 use super::engine::statements;
 use super::error::StoreError;
@@ -46,6 +48,11 @@ fn consent(row: &Row) -> Result<ConsentEntry, StoreError> {
         expires_on: row.maybe_date("expires_on")?,
         purposes: row.list("purposes")?,
         exclusions: row.list("exclusions")?,
+        recipients: row.list("recipients")?,
+        classes: row.list("classes")?,
+        restriction: row.maybe_name("restriction")?,
+        assessed_on: row.maybe_date("assessed_on")?,
+        record: RecordId(row.id("id")?),
         recorded_by: row.organisation("recorded_by")?,
         recorded_at: row.time("recorded_at")?,
     })
@@ -54,7 +61,7 @@ fn consent(row: &Row) -> Result<ConsentEntry, StoreError> {
 statements! {
     CONSENTS_FOR = "consents::consents_for" on "consents":
         "select version, status, kind, given_by, decided_on, expires_on, purposes, exclusions,
-            recorded_by, recorded_at, record_id as id
+            recipients, classes, restriction, assessed_on, recorded_by, recorded_at, record_id as id
         from consents where subject = $1 order by version";
     OVERRIDES_FOR = "consents::overrides_for" on "overrides":
         "select person, organisation, at_us, delivery_id as id

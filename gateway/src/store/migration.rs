@@ -79,6 +79,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0003_documents.sql"),
         postgres: include_str!("../../migrations/postgres/0003_documents.sql"),
     },
+    Migration {
+        number: 4,
+        name: "duties",
+        sqlite: include_str!("../../migrations/sqlite/0004_duties.sql"),
+        postgres: include_str!("../../migrations/postgres/0004_duties.sql"),
+    },
 ];
 
 const PREPARE_SQLITE: &str = "/* migration::migrate */

@@ -180,6 +180,7 @@ impl Plan {
             | Write::LegRestarted(_)
             | Write::Override(..)
             | Write::TrustInForce(_)
+            | Write::DutyDone(..)
             | Write::DocumentBegun(_)
             | Write::DocumentMoved { .. }
             | Write::MessageHeld(..)

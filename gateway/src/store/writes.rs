@@ -111,6 +111,10 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         Write::TrustInForce(fingerprint) => {
             tx.execute(&TRUST_IN_FORCE, values![fingerprint.as_str()]).await.map(drop)
         }
+        Write::DutyDone(name, period) => {
+            let values = values![*name, period.as_str(), now];
+            one(tx, &DUTY_DONE, values, "a duty is done once, by the gateway that took it on").await
+        }
         Write::DocumentBegun(_)
         | Write::DocumentMoved { .. }
         | Write::MessageHeld(..)
@@ -163,7 +167,11 @@ fn settling(
 
 async fn consent(tx: &mut Transaction, new: &NewConsent) -> Result<(), StoreError> {
     let entry = &new.entry;
-    let exclusions: Vec<&str> = entry.exclusions.iter().map(OrganisationCode::as_str).collect();
+    let organisations = |codes: &[OrganisationCode]| {
+        let codes: Vec<&str> = codes.iter().map(OrganisationCode::as_str).collect();
+        serde_json::Value::from(codes).to_string()
+    };
+    let classes: Vec<&str> = entry.classes.iter().map(|class| class.as_str()).collect();
     let values = values![
         new.subject.0,
         new.record.0,
@@ -173,7 +181,11 @@ async fn consent(tx: &mut Transaction, new: &NewConsent) -> Result<(), StoreErro
         entry.decided_on,
         entry.expires_on,
         serde_json::Value::from(entry.purposes.clone()).to_string(),
-        serde_json::Value::from(exclusions).to_string(),
+        organisations(&entry.exclusions),
+        organisations(&entry.recipients),
+        serde_json::Value::from(classes).to_string(),
+        entry.restriction.map(name_of),
+        entry.assessed_on,
         &entry.recorded_by,
         entry.recorded_at,
     ];
@@ -212,9 +224,13 @@ statements! {
         "select 1 as sent", postgres: " from pg_notify('ehc_work', '')";
     CONSENT = "writes::consent" on "consents":
         "insert into consents (subject, version, record_id, status, kind, given_by, decided_on,
-            expires_on, purposes, exclusions, recorded_by, recorded_at)
-        select $1, coalesce(max(version), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
+            expires_on, purposes, exclusions, recipients, classes, restriction, assessed_on,
+            recorded_by, recorded_at)
+        select $1, coalesce(max(version), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
+            $13, $14, $15
         from consents where subject = $1";
+    DUTY_DONE = "writes::update" on "duties":
+        "update duties set done_at = $3 where name = $1 and period = $2 and done_at is null";
     ATTEMPTING = "writes::settling" on "deliveries":
         "update deliveries set attempts = attempts + 1
         where id = $1 and lease_token = $2 and state = 'queued' and lease_expires_at > $3";

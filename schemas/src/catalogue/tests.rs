@@ -27,38 +27,34 @@ fn every_type_of_the_catalogue_belongs_to_one_entry() {
 }
 
 #[test]
-fn every_type_carried_is_found_with_its_documented_number() {
-    let numbers = [
-        (MessageType::AdviceRequest, "M04"),
-        (MessageType::AdviceAccepted, "M05"),
-        (MessageType::AdviceRejected, "M05"),
-        (MessageType::AdviceRedirected, "M05"),
-        (MessageType::AdviceResponse, "M06"),
-        (MessageType::AdviceNil, "M08"),
-        (MessageType::AdviceException, "M09"),
-        (MessageType::ConsentGrant, "M23"),
-        (MessageType::ConsentWithdraw, "M23"),
-        (MessageType::TransitionHealthPlan, "M26"),
-        (MessageType::Acknowledgement, "M32"),
-        (MessageType::Error, "M32"),
-    ];
-    assert_eq!(numbers.len(), MessageType::ALL.len());
-    for (kind, number) in numbers {
-        let entry = Catalogue::built_in().find(kind.as_str()).expect("in the catalogue");
-        assert_eq!(entry.number, number);
-        assert!(entry.carried.iter().any(|name| name == kind.as_str()), "{kind} is carried");
+fn the_types_of_the_catalogue_are_exactly_those_the_record_knows() {
+    let catalogue: BTreeSet<&str> = Catalogue::built_in()
+        .entries()
+        .iter()
+        .flat_map(|entry| entry.types.iter().map(String::as_str))
+        .collect();
+    let known: BTreeSet<&str> = MessageType::ALL.iter().map(|kind| kind.as_str()).collect();
+    assert_eq!(catalogue, known);
+}
+
+#[test]
+fn every_type_says_what_it_says_in_one_way() {
+    for kind in MessageType::ALL {
+        let content = Catalogue::built_in().content(kind);
+        assert_eq!(content.is_some(), kind.form() == Form::Particulars, "{kind}");
+        assert!(content.is_none_or(|content| !content.needs.is_empty()), "{kind} says nothing");
     }
 }
 
 #[test]
-fn the_types_said_to_be_carried_are_exactly_those_the_record_knows() {
-    let carried: BTreeSet<&str> = Catalogue::built_in()
-        .entries()
-        .iter()
-        .flat_map(|entry| entry.carried.iter().map(String::as_str))
-        .collect();
-    let known: BTreeSet<&str> = MessageType::ALL.iter().map(|kind| kind.as_str()).collect();
-    assert_eq!(carried, known);
+fn every_name_of_the_catalogue_is_used_and_explained() {
+    let catalogue = Catalogue::built_in();
+    let contents = catalogue.entries().iter().flat_map(|entry| &entry.content);
+    let used: BTreeSet<&String> = contents.flat_map(Content::names).collect();
+    for field in catalogue.fields() {
+        assert!(used.contains(&field.name), "{} is used by no type", field.name);
+        assert!(!field.words.is_empty(), "{} is not explained", field.name);
+    }
 }
 
 #[test]
@@ -125,9 +121,21 @@ fn a_number_or_type_that_stands_twice_is_refused() {
 }
 
 #[test]
-fn a_type_the_record_does_not_know_cannot_be_declared_carried() {
-    let text = BUILT_IN.replacen("carried = []", "carried = [\"s23.notification\"]", 1);
-    assert!(matches!(Catalogue::parse(&text), Err(CatalogueError::NotCarried { .. })));
+fn content_that_does_not_fit_is_refused_with_its_line() {
+    let wrong = [
+        ("types = [\"s23.notification\"]", "types = [\"s23.notice\"]"),
+        ("type = \"s23.notification\"", "type = \"ehcna.decision\""),
+        ("needs = [\"opinion\"", "needs = [\"opinyon\""),
+        ("needs = [\"opinion\"", "needs = [\"opinion\", \"opinion\""),
+        ("needs = [\"opinion\"", "needs = [\"year_group\", \"opinion\""),
+        ("name = \"opinion\"\nkind = \"code\"", "name = \"opinion\"\nkind = \"line\""),
+    ];
+    for (right, changed) in wrong {
+        let text = BUILT_IN.replacen(right, changed, 1);
+        assert_ne!(text, BUILT_IN, "{right}");
+        let error = Catalogue::parse(&text).expect_err("refused");
+        assert!(matches!(error, CatalogueError::Content { line, .. } if line > 1), "{error}");
+    }
 }
 
 #[test]

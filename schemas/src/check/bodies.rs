@@ -7,28 +7,37 @@ use crate::draft::Field;
 use crate::identifiers::{LegId, MessageId, OrganisationCode, ServiceCode};
 use crate::personal::PersonalText;
 use crate::record::{
-    Advice, AdviceRequest, Body, ConsentDecision, Exception, MessageType, NilReturn, Notice,
+    Advice, AdviceRequest, Body, ConsentDecision, Exception, Form, MessageType, NilReturn, Notice,
     NoticeOutcome, RejectionReason, TransitionPlan, Triage,
 };
 
 impl Check<'_> {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the form says which types there are")]
     pub(super) fn body(&mut self, kind: MessageType) -> Option<Body> {
-        match kind {
-            MessageType::AdviceRequest => self.request().map(Body::Request),
-            MessageType::AdviceAccepted => Some(Body::Triage(self.triage(&[]))),
-            MessageType::AdviceRejected => Some(Body::Triage(self.triage(&[Field::TRIAGE_REASON]))),
-            MessageType::AdviceRedirected => {
-                Some(Body::Triage(self.triage(&[Field::TRIAGE_REDIRECT_TO])))
+        match kind.form() {
+            Form::Request => self.request().map(Body::Request),
+            Form::Triage => {
+                let needed = match kind {
+                    MessageType::AdviceRejected => Some(Field::TRIAGE_REASON),
+                    MessageType::AdviceRedirected => Some(Field::TRIAGE_REDIRECT_TO),
+                    _ => None,
+                };
+                Some(Body::Triage(self.triage(needed)))
             }
-            MessageType::AdviceResponse => self.advice().map(Box::new).map(Body::Advice),
-            MessageType::AdviceNil => self.nil().map(Body::Nil),
-            MessageType::AdviceException => self.exception().map(Body::Exception),
-            MessageType::TransitionHealthPlan => self.transition().map(Body::Transition),
-            MessageType::Acknowledgement => self.notice(Field::NOTICE_OUTCOME).map(Body::Notice),
-            MessageType::Error => self.notice(Field::NOTICE_CODE).map(Body::Notice),
-            MessageType::ConsentGrant | MessageType::ConsentWithdraw => {
-                Some(Body::Decision(ConsentDecision::default()))
+            Form::Advice => self.advice().map(Box::new).map(Body::Advice),
+            Form::Nil => self.nil().map(Body::Nil),
+            Form::Exception => self.exception().map(Body::Exception),
+            Form::Transition => self.transition().map(Body::Transition),
+            Form::Notice => {
+                let needed = match kind {
+                    MessageType::Acknowledgement => Some(Field::NOTICE_OUTCOME),
+                    MessageType::Error => Some(Field::NOTICE_CODE),
+                    _ => None,
+                };
+                self.notice(needed).map(Body::Notice)
             }
+            Form::Decision => Some(Body::Decision(ConsentDecision::default())),
+            Form::Particulars => Some(Body::Particulars(self.particulars(kind))),
         }
     }
 
@@ -59,9 +68,9 @@ impl Check<'_> {
         })
     }
 
-    fn triage(&mut self, needed: &[Field]) -> Triage {
-        for field in needed {
-            self.present(*field);
+    fn triage(&mut self, needed: Option<Field>) -> Triage {
+        if let Some(field) = needed {
+            self.present(field);
         }
         let reason = self.code(Field::TRIAGE_REASON);
         let redirect_to = self.optional(Field::TRIAGE_REDIRECT_TO, OrganisationCode::parse);
@@ -109,6 +118,7 @@ impl Check<'_> {
             outcomes: self.texts(Field::OUTCOMES),
             health_provision: self.texts(Field::HEALTH_PROVISION),
             educational_provision: self.texts(Field::EDUCATIONAL_PROVISION),
+            remainder_on: self.date(Field::REMAINDER_ON),
         })
     }
 
@@ -158,8 +168,10 @@ impl Check<'_> {
         })
     }
 
-    fn notice(&mut self, needed: Field) -> Option<Notice> {
-        self.present(needed);
+    fn notice(&mut self, needed: Option<Field>) -> Option<Notice> {
+        if let Some(field) = needed {
+            self.present(field);
+        }
         let about = self.required(Field::NOTICE_ABOUT, MessageId::parse);
         let outcome = self.code(Field::NOTICE_OUTCOME);
         if outcome == Some(NoticeOutcome::Rejected) {
@@ -191,21 +203,5 @@ impl Check<'_> {
             "ask the sender to correct the details; do not tell them yours",
         );
         None
-    }
-}
-
-/// The member of the canonical message that holds the body of a type.
-pub(super) fn member_of(kind: MessageType) -> &'static str {
-    match kind {
-        MessageType::AdviceRequest => "request",
-        MessageType::AdviceAccepted
-        | MessageType::AdviceRejected
-        | MessageType::AdviceRedirected => "triage",
-        MessageType::AdviceResponse => "advice",
-        MessageType::AdviceNil => "nil",
-        MessageType::AdviceException => "exception",
-        MessageType::TransitionHealthPlan => "transition",
-        MessageType::Acknowledgement | MessageType::Error => "notice",
-        MessageType::ConsentGrant | MessageType::ConsentWithdraw => "decision",
     }
 }

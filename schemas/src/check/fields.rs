@@ -178,6 +178,14 @@ impl Check<'_> {
     /// A value of a closed code set, by its name in canonical JSON.
     pub(super) fn code<T: serde::de::DeserializeOwned>(&mut self, field: Field) -> Option<T> {
         let located = self.draft.first(field)?.clone();
+        self.one_code(field, &located)
+    }
+
+    fn one_code<T: serde::de::DeserializeOwned>(
+        &mut self,
+        field: Field,
+        located: &Located,
+    ) -> Option<T> {
         let text = located.text.expose();
         let value = serde_json::Value::String(text.to_owned());
         let code = serde_json::from_value(value).ok();
@@ -191,6 +199,12 @@ impl Check<'_> {
             );
         }
         code
+    }
+
+    /// Values of a closed code set, by their names in canonical JSON.
+    pub(super) fn codes<T: serde::de::DeserializeOwned>(&mut self, field: Field) -> Vec<T> {
+        let draft = self.draft;
+        draft.all(field).filter_map(|located| self.one_code(field, located)).collect()
     }
 
     pub(super) fn flag(&mut self, field: Field) -> bool {

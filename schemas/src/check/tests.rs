@@ -32,7 +32,6 @@ fn every_rule_about_one_value_refuses_it_at_its_place() {
     let long_name = "n".repeat(201);
     let long_line = "n".repeat(501);
     let cases: &[(M, Field, &str, &str)] = &[
-        (M::AdviceRequest, Field::TYPE, "advice.late_forecast", "type-not-carried"),
         (M::AdviceRequest, Field::TYPE, "advice", "type-unknown"),
         (M::AdviceRequest, Field::VERSION, "2", "version-unknown"),
         (M::AdviceRequest, Field::ID, "two words", "identifier-characters"),

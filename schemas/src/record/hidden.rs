@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::{
     Acting, Advice, AdviceRequest, Attachment, Body, Consent, Exception, Message, NilReturn,
-    Notice, Record, StoredDocument, Subject, TransitionPlan, Triage,
+    Notice, Particular, Particulars, Record, StoredDocument, Subject, TransitionPlan, Triage,
 };
 
 impl fmt::Debug for Record {
@@ -37,6 +37,18 @@ impl fmt::Debug for StoredDocument {
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Body(hidden)")
+    }
+}
+
+impl fmt::Debug for Particulars {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Particulars({}, hidden)", self.iter().count())
+    }
+}
+
+impl fmt::Debug for Particular {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Particular(hidden)")
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Body, Message, Record};
-use crate::catalogue::DataClass;
+use crate::catalogue::{Catalogue, DataClass};
 
 impl Record {
     /// Drops the optional fields and the documents of every class that is not kept, and says of
@@ -16,6 +16,7 @@ impl Record {
     /// | education | `subject.school`, `request.questions`, `advice.educational_needs`, `advice.educational_provision` |
     /// | health | `advice.summary`, `.basis`, `.last_seen_on`, `.health_needs`, `.outcomes`, `.health_provision`; `nil.last_seen_on`, `.alternative_service`; `exception.evidence`; `triage.note`; `transition.actions`, `.transfer_on`, `.views` |
     /// | consent | `consent` |
+    /// | any | the names of `particulars` that the catalogue gives to the class |
     /// | documents | every document, `request.existing_reports` |
     ///
     /// The envelope, the people who act professionally (`acting`, author, named worker), dates of
@@ -61,14 +62,31 @@ impl Record {
             (DataClass::Consent, message.consent.is_some()),
             (DataClass::Documents, reports || self.has_documents()),
         ];
-        held.into_iter().filter_map(|(class, held)| held.then_some(class)).collect()
+        let particulars = |class| match &message.body {
+            Body::Particulars(particulars) => particulars.holds(class),
+            Body::Request(_)
+            | Body::Triage(_)
+            | Body::Advice(_)
+            | Body::Nil(_)
+            | Body::Exception(_)
+            | Body::Transition(_)
+            | Body::Notice(_)
+            | Body::Decision(_) => false,
+        };
+        let held = held.into_iter().filter_map(|(class, held)| held.then_some(class));
+        held.chain(DataClass::ALL.into_iter().filter(|class| particulars(*class))).collect()
     }
 }
 
 impl Message {
     fn drop_class(&mut self, class: DataClass) {
+        if let Body::Particulars(particulars) = &mut self.body {
+            let content = Catalogue::built_in().content(self.kind);
+            let needed = content.map_or(&[][..], |content| &content.needs);
+            particulars.drop_class(class, needed);
+        }
         match class {
-            DataClass::Identity => {}
+            DataClass::Identity | DataClass::SocialCare => {}
             DataClass::Contact => {
                 if let Some(subject) = &mut self.subject {
                     subject.postcode = None;
@@ -104,7 +122,8 @@ impl Message {
                 | Body::Exception(_)
                 | Body::Transition(_)
                 | Body::Notice(_)
-                | Body::Decision(_) => false,
+                | Body::Decision(_)
+                | Body::Particulars(_) => false,
             }
     }
 
@@ -123,7 +142,8 @@ impl Message {
             | Body::Exception(_)
             | Body::Transition(_)
             | Body::Notice(_)
-            | Body::Decision(_) => {}
+            | Body::Decision(_)
+            | Body::Particulars(_) => {}
         }
     }
 
@@ -139,7 +159,7 @@ impl Message {
             Body::Nil(nil) => nil.last_seen_on.is_some() || nil.alternative_service.is_some(),
             Body::Triage(triage) => triage.note.is_some(),
             Body::Exception(_) | Body::Transition(_) => true,
-            Body::Request(_) | Body::Notice(_) | Body::Decision(_) => false,
+            Body::Request(_) | Body::Notice(_) | Body::Decision(_) | Body::Particulars(_) => false,
         }
     }
 
@@ -162,7 +182,11 @@ impl Message {
                 plan.transfer_on = None;
                 plan.views = None;
             }
-            Body::Request(_) | Body::Exception(_) | Body::Notice(_) | Body::Decision(_) => {}
+            Body::Request(_)
+            | Body::Exception(_)
+            | Body::Notice(_)
+            | Body::Decision(_)
+            | Body::Particulars(_) => {}
         }
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Message;
+use crate::catalogue::{Catalogue, ValueKind};
 
 /// A document as it travels in canonical JSON, in the member `attachments` of the message: with its
 /// bytes, or by the id under which it was uploaded before.
@@ -78,6 +79,9 @@ pub fn message_schema() -> Value {
     let mut schema = Schema::to_value(root);
     close(&mut schema);
     free_decision(&mut schema);
+    if let Some(particulars) = schema.pointer_mut("/$defs/Particulars") {
+        *particulars = particulars_schema();
+    }
     let Some(members) = schema.as_object_mut() else { return schema };
     members.insert("$id".to_owned(), json!("urn:ehc-gateway:schema:message:1"));
     members.insert("title".to_owned(), json!("EHC Gateway canonical message, version 1"));
@@ -95,6 +99,33 @@ pub fn message_schema() -> Value {
         );
     }
     schema
+}
+
+/// The names of the catalogue with their kinds. Which of them a type needs, the check decides.
+fn particulars_schema() -> Value {
+    let named = Catalogue::built_in().fields().iter().map(|field| {
+        let mut schema = match field.kind {
+            ValueKind::Flag => json!({"type": "boolean"}),
+            ValueKind::Date => json!({"type": "string", "format": "date"}),
+            ValueKind::Number => json!({"type": "string", "pattern": "^-?[0-9]+$"}),
+            ValueKind::Texts => json!({"type": "array", "items": {"type": "string"}}),
+            ValueKind::Code => json!({"type": "string", "enum": field.codes}),
+            ValueKind::Organisation => json!({"$ref": "#/$defs/OrganisationCode"}),
+            ValueKind::Reference => json!({"$ref": "#/$defs/MessageId"}),
+            ValueKind::NhsNumber => json!({"$ref": "#/$defs/NhsNumber"}),
+            ValueKind::Line | ValueKind::Text => json!({"type": "string"}),
+        };
+        if let Some(members) = schema.as_object_mut() {
+            members.insert("description".to_owned(), json!(field.words));
+        }
+        (field.name.clone(), schema)
+    });
+    json!({
+        "type": "object",
+        "description": "What the message says, by the names of the catalogue.",
+        "properties": named.collect::<serde_json::Map<_, _>>(),
+        "additionalProperties": false,
+    })
 }
 
 /// Says of every object with named members that it has no others, as the readers have it. The

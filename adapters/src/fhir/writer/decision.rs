@@ -23,9 +23,12 @@ pub(super) fn consent(parts: &mut Parts<'_>, consent: &Consent) {
     }
     put_list(&mut members, "identifier", identifiers);
     let status = match consent.status {
-        ConsentStatus::Given => "active",
+        ConsentStatus::Given | ConsentStatus::Restricted => "active",
         ConsentStatus::Refused => "rejected",
-        ConsentStatus::Withdrawn => "inactive",
+        ConsentStatus::Withdrawn
+        | ConsentStatus::Expired
+        | ConsentStatus::Stale
+        | ConsentStatus::Lifted => "inactive",
         ConsentStatus::NotRecorded => "draft",
     };
     put(&mut members, "status", json!(status));

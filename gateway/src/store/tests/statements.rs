@@ -5,15 +5,17 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
-    bare, consents, counts, deliveries, documents, legs, log, migration, records, subjects, writes,
+    bare, consents, counts, deliveries, documents, duties, legs, log, migration, records, subjects,
+    writes,
 };
 
-const REGISTRY: [&[Statement]; 11] = [
+const REGISTRY: [&[Statement]; 12] = [
     bare::ALL,
     consents::ALL,
     counts::ALL,
     deliveries::ALL,
     documents::ALL,
+    duties::ALL,
     legs::ALL,
     log::ALL,
     migration::ALL,

@@ -1,0 +1,86 @@
+//! What the gateway does by itself when its time has come.
+//!
+//! Owns the list of duties, and that each is done once for its period, whichever of several
+//! gateways comes first, and again by another when that one dies at it. What a duty does must be
+//! harmless to do twice. It must never know how time passes: [`serving`](crate::serving) calls
+//! [`run_due`] every minute, and tests call it with a clock they move.
+//!
+//! Use: one row of [`DUTIES`] and one file under `duties/` for each.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use jiff::SignedDuration;
+
+use crate::app::App;
+use crate::audit::{Actor, Event, EventKind};
+use crate::pipeline::ReceiveError;
+use crate::store::{Change, StoreError, Write};
+
+/// Why a duty could not be done; it is tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum DutyError {
+    /// The store refused or failed.
+    #[error("the store refused or failed")]
+    Store(#[from] StoreError),
+    /// A message of the gateway's own could not be made.
+    #[error("a message could not be made")]
+    Message(#[from] ReceiveError),
+    /// The shipped rules do not cover the date.
+    #[error("the gateway could not work out {0}")]
+    Ours(&'static str),
+}
+
+/// How many things a duty did.
+type Doing<'a> = Pin<Box<dyn Future<Output = Result<usize, DutyError>> + Send + 'a>>;
+
+/// Something that falls due.
+struct Duty {
+    /// Its name in the log.
+    name: &'static str,
+    /// The period it falls due in now, for example the civil day; `None` when it is not due.
+    period: fn(&App) -> Option<String>,
+    /// What it does.
+    act: for<'a> fn(&'a App) -> Doing<'a>,
+}
+
+/// Everything the gateway does by itself.
+const DUTIES: &[Duty] = &[];
+
+/// Does what has fallen due and was not done yet. Gives how many duties were done. One that fails
+/// does not keep the others from being done; the first failure is given at the end.
+pub async fn run_due(app: &App) -> Result<usize, DutyError> {
+    let mut done = 0;
+    let mut failure = None;
+    for duty in DUTIES {
+        match run(app, duty).await {
+            Ok(true) => done += 1,
+            Ok(false) => {}
+            Err(error) => {
+                let chain = crate::telemetry::chain(&error);
+                tracing::error!(duty = duty.name, error = %chain, "a duty could not be done");
+                failure.get_or_insert(error);
+            }
+        }
+    }
+    failure.map_or(Ok(done), Err)
+}
+
+async fn run(app: &App, duty: &Duty) -> Result<bool, DutyError> {
+    let Some(period) = (duty.period)(app) else { return Ok(false) };
+    let now = app.clock.now();
+    let until = now.checked_add(TAKEN_FOR).or(Err(DutyError::Ours("the time")))?;
+    if !app.store.claim_duty(duty.name, &period, now, until).await? {
+        return Ok(false);
+    }
+    let count = (duty.act)(app).await?;
+    let event = Event::new(EventKind::DutyDone, Actor::gateway())
+        .with("duty", duty.name)
+        .with("period", &period)
+        .with("count", count);
+    app.store.commit(Change::because(event).write(Write::DutyDone(duty.name, period))).await?;
+    Ok(true)
+}
+
+/// How long a gateway may be at a duty before another takes it on.
+const TAKEN_FOR: SignedDuration = SignedDuration::from_mins(10);
