@@ -85,6 +85,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0004_duties.sql"),
         postgres: include_str!("../../migrations/postgres/0004_duties.sql"),
     },
+    Migration {
+        number: 6,
+        name: "clocks",
+        sqlite: include_str!("../../migrations/sqlite/0006_clocks.sql"),
+        postgres: include_str!("../../migrations/postgres/0006_clocks.sql"),
+    },
 ];
 
 const PREPARE_SQLITE: &str = "/* migration::migrate */
