@@ -144,13 +144,15 @@ create table case_clocks (
 create index case_clocks_due on case_clocks (due_on, id);
 create index case_clocks_started_by on case_clocks (started_by);
 
-create table case_clock_viewers (
+create table case_clock_sources (
     -- immutable
     clock_id blob not null references case_clocks (id),
-    -- immutable: a party to a message that started it
-    organisation text not null,
-    primary key (clock_id, organisation)
+    -- immutable: a message that started it; its parties see the clock, once it may reach them
+    record_id blob not null references records (id),
+    primary key (clock_id, record_id)
 ) strict;
+
+create index case_clock_sources_record on case_clock_sources (record_id);
 
 -- What is known of legs from before: asked when the request was accepted, answered on its day.
 insert into leg_history (leg_id, version, at_us, state, received_on, statutory_due)

@@ -9,8 +9,8 @@ use adapters::Item;
 use jiff::civil::Date;
 use schemas::deadlines::end_of_compulsory_school_age;
 use schemas::{
-    Body, Checked, Field, Issue, MessageType, OrganisationCode, PersonalBytes, Place, Record,
-    RecordId, ServiceCode,
+    Body, Checked, Field, Issue, MessageId, MessageType, OrganisationCode, PersonalBytes, Place,
+    Record, RecordId, ServiceCode,
 };
 
 use super::answer::{self, Attachment};
@@ -229,6 +229,9 @@ impl<'a> Batch<'a> {
         if let Some(effect) = &effect {
             self.legs.by(effect);
         }
+        let recipients: Vec<&OrganisationCode> =
+            destinations.iter().map(|to| &to.recipient).collect();
+        let clocks = self.clocks(&record, facts, &recipients).await?;
         let sealed = self.app.vault.seal(record, admission)?;
         let mut change = self.accepted(facts, sealed, label, attachment.as_ref());
         if let Some((leg, _)) = replaced {
@@ -247,6 +250,9 @@ impl<'a> Batch<'a> {
         if let Some(effect) = effect {
             change = change.join(effect.into_change(self.event(EventKind::LegChanged, facts)));
         }
+        if let Some(clocks) = clocks {
+            change = change.join(clocks);
+        }
         self.seen.insert(facts.identity, (facts.id, facts.fingerprint));
         self.changes.push(change);
         Ok(Ok(RowOutcome { legs, ..row(place, RowResult::Accepted, Some(facts.id), warnings) }))
@@ -256,9 +262,6 @@ impl<'a> Batch<'a> {
         let message = record.message();
         let names = self.app.vault.pseudonyms();
         let subject = message.subject.as_ref();
-        let mut identity = message.sender.as_str().as_bytes().to_vec();
-        identity.push(0);
-        identity.extend_from_slice(message.id.expose().as_bytes());
         Ok(Facts {
             id: RecordId(self.app.make_id()?),
             kind: message.kind,
@@ -266,7 +269,7 @@ impl<'a> Batch<'a> {
             demographics: subject.map(|subject| names.demographics(subject)),
             decisions_pass_on: subject
                 .and_then(|subject| end_of_compulsory_school_age(subject.date_of_birth).ok()),
-            identity: names.recognition("identity", &identity),
+            identity: identity(self.app, &message.sender, &message.id),
             fingerprint: names.recognition("fingerprint", &arriving::recognisable(record)),
         })
     }
@@ -555,6 +558,14 @@ impl<'a> Batch<'a> {
         self.rows.push(row(place, RowResult::Quarantined, None, issues));
         Ok(())
     }
+}
+
+/// By what a message is recognised: its sender and the sender's own reference.
+pub(super) fn identity(app: &App, sender: &OrganisationCode, reference: &MessageId) -> [u8; 32] {
+    let mut bytes = sender.as_str().as_bytes().to_vec();
+    bytes.push(0);
+    bytes.extend_from_slice(reference.expose().as_bytes());
+    app.vault.pseudonyms().recognition("identity", &bytes)
 }
 
 fn facts_keys(facts: &Facts) -> answer::Keys {

@@ -4,6 +4,8 @@
 //! read, not guessed. Rows are never rewritten, but for what a clock's owner or a later message
 //! says of it once.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use schemas::deadlines::Nature;
@@ -49,7 +51,8 @@ pub enum ClockWrite {
         /// How many parties had agreed before.
         before: u32,
     },
-    /// The clock of a case begins, unless the same one began before; this viewer may see it.
+    /// The clock of a case begins, unless the same one began before; the parties to the message
+    /// see it either way.
     Started(NewCaseClock),
     /// A message meets the clocks of a case that this organisation owes.
     Met {
@@ -61,6 +64,8 @@ pub enum ClockWrite {
         owner: OrganisationCode,
         /// Only the clock that began on this date.
         of: Option<Date>,
+        /// Only clocks that began before the day.
+        earlier: bool,
         /// The day.
         on: Date,
         /// The message.
@@ -111,8 +116,6 @@ pub struct NewCaseClock {
     pub rule_version: String,
     /// Who owes.
     pub owner: OrganisationCode,
-    /// Who sees it: the parties to the message.
-    pub viewers: Vec<OrganisationCode>,
     /// The message that started it.
     pub started_by: RecordId,
     /// The civil date it counts from.
@@ -330,6 +333,15 @@ impl Store {
         rows.iter().map(line).collect()
     }
 
+    /// The names of the clocks that run about a person.
+    pub async fn running_periods(
+        &self,
+        subject: SubjectKey,
+    ) -> Result<BTreeSet<String>, StoreError> {
+        let rows = self.engine.rows(&RUNNING_PERIODS, values![subject.0]).await?;
+        rows.iter().map(|row| row.text("period")).collect()
+    }
+
     /// The clock of a case with an id.
     pub async fn find_case_clock(&self, id: Uuid) -> Result<Option<CaseClock>, StoreError> {
         let row = self.engine.row(&FIND_CASE_CLOCK, values![id]).await?;
@@ -373,8 +385,16 @@ pub(super) async fn update(
             one(tx, &AGREED, values, "another agreement was recorded meanwhile").await
         }
         ClockWrite::Started(new) => started(tx, new, now).await,
-        ClockWrite::Met { subject, period, owner, of, on, record } => {
-            let values = values![subject.0, period.as_str(), owner, *of, *on, record.0];
+        ClockWrite::Met { subject, period, owner, of, earlier, on, record } => {
+            let values = values![
+                subject.0,
+                period.as_str(),
+                owner,
+                *of,
+                *on,
+                record.0,
+                i64::from(*earlier),
+            ];
             tx.execute(&MET, values).await.map(drop)
         }
         ClockWrite::Ended { subject, period, party, on, because } => {
@@ -415,12 +435,9 @@ async fn started(
         now,
     ];
     tx.execute(&STARTED, values).await?;
-    for viewer in &new.viewers {
-        let values =
-            values![new.subject.0, new.period.as_str(), &new.owner, new.started_on, viewer];
-        tx.execute(&VIEWER, values).await?;
-    }
-    Ok(())
+    let values =
+        values![new.subject.0, new.period.as_str(), &new.owner, new.started_on, new.started_by.0,];
+    tx.execute(&SOURCE, values).await.map(drop)
 }
 
 fn snapshot(row: &Row) -> Result<LegSnapshot, StoreError> {
@@ -525,20 +542,23 @@ statements! {
         on conflict (subject, period, owner, started_on) do update
         set ended_on = null, ended_because = null, started_by = excluded.started_by
         where case_clocks.ended_because = 'replaced'";
-    VIEWER = "clocks::started" on "case_clock_viewers":
-        "insert into case_clock_viewers (clock_id, organisation)
+    SOURCE = "clocks::started" on "case_clock_sources":
+        "insert into case_clock_sources (clock_id, record_id)
         select id, $5 from case_clocks
         where subject = $1 and period = $2 and owner = $3 and started_on = $4
-        on conflict (clock_id, organisation) do nothing";
+        on conflict (clock_id, record_id) do nothing";
     MET = "clocks::update" on "case_clocks":
         "update case_clocks set met_on = $5, met_by = $6
         where subject = $1 and period = $2 and owner = $3 and met_on is null and ended_on is null
-            and (cast($4 as text) is null or started_on = $4)";
+            and (cast($4 as text) is null or started_on = $4)
+            and (cast($7 as bigint) = 0 or started_on < $5)";
     ENDED = "clocks::update" on "case_clocks":
         "update case_clocks set ended_on = $4, ended_because = $5
         where subject = $1 and period = $2 and met_on is null and ended_on is null
-            and (owner = $3 or exists (select 1 from case_clock_viewers v
-                where v.clock_id = case_clocks.id and v.organisation = $3))";
+            and exists (select 1 from case_clock_sources s
+                join records r on r.id = s.record_id
+                left join deliveries d on d.record_id = s.record_id
+                where s.clock_id = case_clocks.id and (r.sender = $3 or d.recipient = $3))";
     UNDONE_START = "clocks::update" on "case_clocks":
         "update case_clocks set ended_on = $2, ended_because = 'replaced'
         where started_by = $1 and ended_on is null";
@@ -555,14 +575,19 @@ statements! {
             r.sender, c.started_on, c.due_on, c.alternative_on, c.work_to_on, c.met_on, c.met_by,
             c.ended_on, c.ended_because, c.exception, c.excused_on, r.label
         from case_clocks c join records r on r.id = c.started_by
-        where (cast($1 as text) is null or c.owner = $1 or exists (
-                select 1 from case_clock_viewers v
-                where v.clock_id = c.id and v.organisation = $1))
+        where (cast($1 as text) is null or exists (select 1 from case_clock_sources s
+                join records o on o.id = s.record_id
+                left join deliveries d on d.record_id = s.record_id
+                where s.clock_id = c.id and (o.sender = $1 or (d.recipient = $1
+                    and d.state not in ('held', 'withdrawn')))))
             and (cast($2 as text) is null or c.owner = $2)
             and (cast($3 as text) is null or c.period = $3)
             and (cast($4 as bigint) = 0 or (c.met_on is null and c.ended_on is null))
             and (c.due_on, c.id) > ($5, $6)
         order by c.due_on, c.id limit $7";
+    RUNNING_PERIODS = "clocks::running_periods" on "case_clocks":
+        "select distinct period from case_clocks
+        where subject = $1 and met_on is null and ended_on is null";
     FIND_CASE_CLOCK = "clocks::find_case_clock" on "case_clocks":
         "select c.id, c.subject, c.period, c.nature, c.rule_version, c.owner, c.started_by,
             r.sender, c.started_on, c.due_on, c.alternative_on, c.work_to_on, c.met_on, c.met_by,

@@ -100,6 +100,10 @@ pub struct Mark {
     /// The name that holds the day from which the clock that is met was started.
     #[serde(default)]
     pub of: Option<String>,
+    /// Whether only a clock that began before the day is met: a review meets the year before it,
+    /// and begins the next.
+    #[serde(default)]
+    pub earlier: bool,
     /// The name that holds a day before which nothing is due.
     #[serde(default)]
     pub not_before: Option<String>,

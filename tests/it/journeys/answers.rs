@@ -100,7 +100,11 @@ fn a_forecast_of_being_late_excuses_nothing() {
         assert_eq!(forecast["late_reason"], "waiting-list");
         assert_eq!(forecast["state"], "waiting", "the clock runs");
         gateway.clock.advance(days(43));
-        assert_eq!(line(&gateway, &leg).await["standing"], "overdue", "a waiting list is no excuse");
+        assert_eq!(
+            line(&gateway, &leg).await["standing"],
+            "overdue",
+            "a waiting list is no excuse"
+        );
         gateway.end().await;
     });
 }
