@@ -199,7 +199,8 @@ pub async fn decide_hold(
         let stop = Write::Stop(id, DeliveryState::Withdrawn, "refused-by-person".to_owned());
         return Ok((DeliveryState::Withdrawn, Change::because(event).write(stop)));
     }
-    let vote = Override { person, organisation: organisation.clone(), at: now };
+    let basis = authority::Basis::claimed_by(reason).ok_or(CollectError::NotFound)?;
+    let vote = Override { person, organisation: organisation.clone(), basis, at: now };
     // The rules say whether this vote is enough, as they will be asked again when it goes.
     let question = pipeline::question(&delivery, &stored);
     let mut evidence = pipeline::evidence(app, &question, Some(id)).await?;
