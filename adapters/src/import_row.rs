@@ -49,7 +49,7 @@ fn column_of(name: &str) -> String {
 }
 
 /// The columns of the fields with a form of their own.
-const OWN: [&str; 85] = [
+const OWN: [&str; 86] = [
     "MESSAGE_TYPE",
     "MESSAGE_ID",
     "DELIVERY_ID",
@@ -128,6 +128,7 @@ const OWN: [&str; 85] = [
     "DOCUMENT_TYPE",
     "DOCUMENT_BYTES",
     "DOCUMENT_SAVED_AS",
+    "EXCEPTION_UNTIL_DTTM",
     "SUPERSEDES",
     "CONSENT_RECIPIENTS",
     "CONSENT_CLASSES",
@@ -281,6 +282,7 @@ impl OutgoingRow {
         self.code("EXCEPTION_LIMB", Some(&exception.limb));
         self.put("EXCEPTION_EVIDENCE", exception.evidence.expose());
         self.date("EXCEPTION_FROM_DTTM", Some(exception.from));
+        self.date("EXCEPTION_UNTIL_DTTM", exception.until);
         self.date("EXCEPTION_EXPECTED_DTTM", Some(exception.expected_on));
     }
 

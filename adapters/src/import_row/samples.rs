@@ -113,6 +113,7 @@ fn written_here() -> Vec<Draft> {
                 (Field::EXCEPTION_LIMB, "b"),
                 (Field::EXCEPTION_EVIDENCE, "away from the area"),
                 (Field::EXCEPTION_FROM, "2026-11-01"),
+                (Field::EXCEPTION_UNTIL, "2026-12-05"),
                 (Field::EXCEPTION_EXPECTED, "2026-12-20"),
             ],
         ),

@@ -518,7 +518,7 @@ pub(super) fn is_date(field: Field) -> bool {
 }
 
 /// The fields that are dates and are not the catalogue's.
-const DATE_FIELDS: [Field; 14] = [
+const DATE_FIELDS: [Field; 15] = [
     Field::DATE_OF_BIRTH,
     Field::REQUESTED_ON,
     Field::ASSESSMENT_REQUESTED_ON,
@@ -528,6 +528,7 @@ const DATE_FIELDS: [Field; 14] = [
     Field::LAST_SEEN,
     Field::NIL_LAST_SEEN,
     Field::EXCEPTION_FROM,
+    Field::EXCEPTION_UNTIL,
     Field::EXCEPTION_EXPECTED,
     Field::PLAN_DATE,
     Field::TRANSFER_ON,
