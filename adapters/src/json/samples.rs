@@ -217,6 +217,11 @@ fn fields_of(kind: MessageType) -> (Vec<Field>, Vec<Field>) {
 
 /// Checked records of one type, with and without documents.
 pub(crate) fn records(kind: MessageType) -> impl Strategy<Value = Record> {
+    drafts(kind).prop_map(|draft| draft.check(TODAY).expect("the sample is right").record)
+}
+
+/// Drafts of one type that are right, with and without documents.
+pub(crate) fn drafts(kind: MessageType) -> impl Strategy<Value = Draft> {
     let (needed, free) = fields_of(kind);
     let needed: Vec<_> = needed
         .into_iter()
@@ -247,7 +252,7 @@ pub(crate) fn records(kind: MessageType) -> impl Strategy<Value = Record> {
                 draft.attachments.push(document(n));
             }
         }
-        draft.check(TODAY).expect("the sample is right").record
+        draft
     })
 }
 
