@@ -343,3 +343,6 @@ const ALONG: [DataClass; 3] = [DataClass::Contact, DataClass::Education, DataCla
 
 /// The classes that sections of a plan belong to.
 const SECTIONS: [DataClass; 3] = [DataClass::Education, DataClass::Health, DataClass::SocialCare];
+
+#[cfg(test)]
+mod tests;
