@@ -397,12 +397,8 @@ impl Config {
             &mut self.keys.pseudonym,
             &mut files.partners,
         ];
-        let optional = [
-            &mut files.agreements,
-            &mut files.rules,
-            &mut files.routing,
-            &mut files.mappings,
-        ];
+        let optional =
+            [&mut files.agreements, &mut files.rules, &mut files.routing, &mut files.mappings];
         required
             .into_iter()
             .chain(self.tls.revocation_lists.iter_mut())

@@ -105,7 +105,8 @@ impl<'a> Replay<'a> {
 
     async fn past(&mut self, entry: Entry, page: &mut Page) -> Result<Option<Past>, StoreError> {
         let Some(note) = entry.event.decision.clone() else { return Ok(None) };
-        let asked = (entry.event.record, entry.event.message_type, entry.event.counterparty.clone());
+        let asked =
+            (entry.event.record, entry.event.message_type, entry.event.counterparty.clone());
         let (Some(record), Some(kind), Some(recipient)) = asked else {
             self.unasked = self.unasked.saturating_add(1);
             return Ok(None);
@@ -143,9 +144,8 @@ impl<'a> Replay<'a> {
         let own = event.record.filter(|_| event.kind == EventKind::SharingDecided);
         let first_own = ledger.iter().find(|entry| Some(entry.record) == own);
         let first_own = first_own.map(|entry| entry.version);
-        let known = |entry: &&ConsentEntry| {
-            entry.version <= recorded || Some(entry.version) == first_own
-        };
+        let known =
+            |entry: &&ConsentEntry| entry.version <= recorded || Some(entry.version) == first_own;
         Ok(ledger.iter().filter(known).cloned().collect())
     }
 

@@ -231,7 +231,7 @@ fn log_fault(error: tree::TreeError) -> StoreError {
 
 /// The agreements and rules of a configuration, refused when they contradict each other. What is
 /// shipped contradicts nothing, which a test holds, so it is not looked at again.
-pub fn rule_book(config: &Config) -> Result<RuleBook, AppError> {
+fn rule_book(config: &Config) -> Result<RuleBook, AppError> {
     let files = &config.files;
     let (agreements_name, text) = data_file(files.agreements.as_deref(), "agreements", AGREEMENTS)?;
     let agreements = Agreements::parse(&text).map_err(|error| in_file(&agreements_name, &error))?;

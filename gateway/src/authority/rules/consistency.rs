@@ -293,7 +293,7 @@ fn chosen_between(
                     barriers,
                     duty_holds,
                 };
-                let best = case.best(|_| {}).and_then(|verdict| verdict.basis);
+                let best = case.best(|_, _| {}).and_then(|verdict| verdict.basis);
                 let place = |one: &Candidate| {
                     rule.authority.iter().position(|other| std::ptr::eq(other, one))
                 };
