@@ -151,6 +151,9 @@ pub struct FilesSection {
     /// Sharing agreements, in place of those shipped.
     #[serde(default)]
     pub agreements: Option<PathBuf>,
+    /// The rules of release authority, in place of those shipped.
+    #[serde(default)]
+    pub rules: Option<PathBuf>,
     /// Which organisation gives which advice, in place of the table shipped.
     #[serde(default)]
     pub routing: Option<PathBuf>,
@@ -277,6 +280,7 @@ impl Config {
         );
         let optional = [
             ("agreements", &self.files.agreements),
+            ("rules", &self.files.rules),
             ("routing", &self.files.routing),
             ("mappings", &self.files.mappings),
         ];
@@ -393,7 +397,8 @@ impl Config {
             &mut self.keys.pseudonym,
             &mut files.partners,
         ];
-        let optional = [&mut files.agreements, &mut files.routing, &mut files.mappings];
+        let optional =
+            [&mut files.agreements, &mut files.rules, &mut files.routing, &mut files.mappings];
         required
             .into_iter()
             .chain(self.tls.revocation_lists.iter_mut())
