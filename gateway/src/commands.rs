@@ -6,6 +6,7 @@
 mod audit_verify;
 mod authority;
 mod bench;
+mod clocks;
 mod demo;
 mod documents;
 mod extract;
@@ -48,6 +49,14 @@ enum Command {
     Import(import::ImportArgs),
     /// Who owes what to whom by when.
     Board(show::BoardArgs),
+    /// Statutory clocks: the rules in force, a date, and who owes what in which case.
+    #[command(subcommand)]
+    Clocks(clocks::ClocksCommand),
+    /// How each service kept the six weeks in a month, as it stood on any day.
+    Performance(clocks::PerformanceArgs),
+    /// Everything there is to show about one leg, in one file that proves itself.
+    #[command(subcommand)]
+    Evidence(clocks::EvidenceCommand),
     /// About one record.
     #[command(subcommand)]
     Record(show::RecordCommand),
@@ -137,6 +146,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Keys(command) => pki::keys(&command, json),
         Command::Import(args) => import::import(&args, json).await,
         Command::Board(args) => show::board(&args, json).await,
+        Command::Clocks(command) => clocks::clocks(&command, json).await,
+        Command::Performance(args) => clocks::performance(&args, json).await,
+        Command::Evidence(command) => clocks::evidence(&command, json).await,
         Command::Record(command) => show::record(&command, json).await,
         Command::Documents(command) => documents::documents(&command, json).await,
         Command::Authority(command) => Box::pin(authority::authority(&command, json)).await,

@@ -153,7 +153,19 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
     match id {
         RouteId::Submit => &["dry-run"],
         RouteId::Inbox => &["cursor", "limit", "all"],
-        RouteId::Board => &["open", "cursor", "limit"],
+        RouteId::Board => &[
+            "open",
+            "overdue",
+            "organisation",
+            "service",
+            "state",
+            "due_from",
+            "due_until",
+            "cursor",
+            "limit",
+        ],
+        RouteId::Clocks => &["open", "period", "owner", "cursor", "limit"],
+        RouteId::Performance => &["month", "as_of", "by", "organisation"],
         RouteId::Entries => &["from", "limit"],
         RouteId::Inclusion => &["size"],
         RouteId::Consistency => &["from", "to"],
@@ -166,6 +178,8 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::BeginDocument
         | RouteId::AppendDocument
         | RouteId::ShowDocument
+        | RouteId::SayOfClock
+        | RouteId::Evidence
         | RouteId::RecordConsent
         | RouteId::FindConsents
         | RouteId::Holds
@@ -218,6 +232,16 @@ fn request_body(id: RouteId) -> Option<Value> {
                 "sha256": { "type": "string", "pattern": "^[0-9a-fA-F]{64}$" },
             },
         } } }),
+        RouteId::SayOfClock => json!({ "application/json": { "schema": {
+            "type": "object",
+            "properties": {
+                "met_on": { "type": "string", "format": "date" },
+                "exception": { "type": "string" },
+                "from": { "type": "string", "format": "date" },
+                "until": { "type": "string", "format": "date" },
+                "asked_on": { "type": "string", "format": "date" },
+            },
+        } } }),
         RouteId::AppendDocument => json!({ "application/octet-stream": {} }),
         RouteId::Journey
         | RouteId::ExplainRecord
@@ -226,6 +250,9 @@ fn request_body(id: RouteId) -> Option<Value> {
         | RouteId::Document
         | RouteId::ShowDocument
         | RouteId::Board
+        | RouteId::Clocks
+        | RouteId::Performance
+        | RouteId::Evidence
         | RouteId::Holds
         | RouteId::Checkpoint
         | RouteId::Entries
