@@ -15,6 +15,8 @@ mod answer;
 mod arriving;
 mod consent;
 mod documents;
+mod guard;
+mod identity;
 mod issuing;
 mod outcome;
 mod sending;
@@ -35,6 +37,8 @@ use admission::Mode;
 
 pub use arriving::NOT_SCANNED;
 pub use documents::{Apart, CollectedDocument, Leaving, Stopped, collect_document};
+pub(crate) use identity::after_death;
+pub use identity::{PERSON_DIED, reminders_ended};
 pub use issuing::issue;
 pub use outcome::{Answer, Preview};
 pub use sending::{CollectError, Collected, collect, dispatch};

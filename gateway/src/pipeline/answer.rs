@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use schemas::{Body, Field, Issue, LegId, MessageType, Place, Record};
 
+use super::guard::Known;
 use super::{ReceiveError, Sender};
 use crate::app::App;
 use crate::audit::{Event, SubjectKey};
 use crate::queue::{Leg, LegState};
-use crate::store::{Change, StoredRecord, Write};
+use crate::store::{Change, StoreError, StoredRecord, Write};
 use crate::telemetry::name_of;
 
 /// The leg an answer belongs to.
@@ -27,10 +28,10 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    fn agree_with(&self, request: &StoredRecord) -> bool {
-        request.subject.is_some()
-            && request.subject == self.subject
-            && request.demographics == self.demographics
+    /// Whether a message is about the person whom a request is about.
+    async fn agree_with(&self, app: &App, request: &StoredRecord) -> Result<bool, StoreError> {
+        let known = Known::of(app, request.subject, request.demographics).await?;
+        Ok(known.agrees(self))
     }
 }
 
@@ -77,7 +78,11 @@ pub(super) async fn attach(
         return Ok(Err(unknown));
     }
     let request = app.store.find_record(leg.record).await?;
-    if !request.is_some_and(|request| keys.agree_with(&request)) {
+    let same = match &request {
+        Some(request) => keys.agree_with(app, request).await?,
+        None => false,
+    };
+    if !same {
         return Ok(Err(Unplaced(
             "identity-mismatch",
             Field::NHS_NUMBER,
@@ -156,7 +161,10 @@ pub(super) async fn replaced(
         leg.filter(|leg| leg.sender == sender.organisation && leg.state == LegState::Redirected);
     let Some(leg) = leg else { return Ok(Err(unknown)) };
     let request = app.store.find_record(leg.record).await?;
-    let same = request.is_some_and(|request| keys.agree_with(&request));
+    let same = match &request {
+        Some(request) => keys.agree_with(app, request).await?,
+        None => false,
+    };
     Ok(if same { Ok(Some(leg.received_on)) } else { Err(unknown) })
 }
 

@@ -5,6 +5,8 @@ use jiff::civil::Date;
 use schemas::{LegId, OrganisationCode, RecordId, ServiceCode};
 use uuid::Uuid;
 
+use super::holds::HoldWrite;
+use super::identities::IdentityWrite;
 use crate::audit::{Event, SubjectKey};
 use crate::authority::ConsentEntry;
 use crate::documents::DocumentState;
@@ -145,6 +147,10 @@ pub enum Write {
     MessageHeld(Uuid, String),
     /// A message that waited for the scanner is taken up again. Fails when it was before.
     MessageTaken(Uuid),
+    /// About what waits for people.
+    Hold(HoldWrite),
+    /// About who people are.
+    Identity(IdentityWrite),
 }
 
 /// The upload of a document as it begins.

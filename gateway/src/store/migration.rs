@@ -85,6 +85,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0004_duties.sql"),
         postgres: include_str!("../../migrations/postgres/0004_duties.sql"),
     },
+    Migration {
+        number: 5,
+        name: "holds",
+        sqlite: include_str!("../../migrations/sqlite/0005_holds.sql"),
+        postgres: include_str!("../../migrations/postgres/0005_holds.sql"),
+    },
 ];
 
 const PREPARE_SQLITE: &str = "/* migration::migrate */

@@ -5,17 +5,19 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
-    bare, consents, counts, deliveries, documents, duties, legs, log, migration, records, subjects,
-    writes,
+    bare, consents, counts, deliveries, documents, duties, holds, identities, legs, log, migration,
+    records, subjects, writes,
 };
 
-const REGISTRY: [&[Statement]; 12] = [
+const REGISTRY: [&[Statement]; 14] = [
     bare::ALL,
     consents::ALL,
     counts::ALL,
     deliveries::ALL,
     documents::ALL,
     duties::ALL,
+    holds::ALL,
+    identities::ALL,
     legs::ALL,
     log::ALL,
     migration::ALL,
