@@ -212,6 +212,9 @@ pub struct DecisionNote {
     /// The authority relied on, for example `statute`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub authority: Option<String>,
+    /// The provision that authority comes from. Entries before this member have none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reference: Option<String>,
     /// The rule that decided.
     pub rule: String,
     /// The version of the rules and agreements.
@@ -219,9 +222,15 @@ pub struct DecisionNote {
     /// The sharing agreement, if one was found.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub agreement: Option<String>,
+    /// The record that brought the consent that was looked at. Entries before this member have none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub consent: Option<RecordId>,
     /// The version of the consent that was looked at.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub consent_version: Option<u32>,
+    /// The classes of data that were cut, and what cut each. Entries before this member have none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub cut: BTreeMap<String, String>,
     /// Why, in plain words, without personal details.
     pub reason: String,
 }

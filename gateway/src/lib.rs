@@ -10,7 +10,8 @@
 //! - [`intake`]: how bytes come in other than through the API.
 //! - [`queue`], [`delivery`]: deliveries, legs, leases, the worker, and how parcels leave.
 //! - [`documents`]: documents of any size, uploaded apart from their message.
-//! - [`board`], [`journey`]: what people look at, and what they decide about what is held.
+//! - [`board`], [`journey`], [`holds`], [`repair`]: what people look at, and what they decide about
+//!   what is held, did not arrive or was not accepted.
 //! - [`api`]: the partner API, from one table of routes.
 //! - [`tls`], [`peer`], [`pki`]: who is calling, and practice certificates.
 //! - [`config`], [`app`], [`serving`], [`telemetry`], [`commands`]: put together and run.
@@ -31,6 +32,7 @@ pub mod delivery;
 pub mod documents;
 pub mod duties;
 pub mod entropy;
+pub mod holds;
 pub mod intake;
 pub mod journey;
 pub mod mllp;
@@ -40,6 +42,7 @@ pub mod pki;
 pub mod practice;
 pub mod queue;
 pub mod receipt;
+pub mod repair;
 pub mod secret_file;
 pub mod serving;
 pub mod store;

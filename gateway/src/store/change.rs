@@ -48,6 +48,16 @@ impl Change {
         self
     }
 
+    /// Adds a write before all others, explained by the first event: for a condition that those
+    /// others end.
+    #[must_use]
+    pub fn write_first(mut self, write: Write) -> Self {
+        if let Some((_, writes)) = self.steps.first_mut() {
+            writes.insert(0, write);
+        }
+        self
+    }
+
     /// Adds another event; later writes are explained by it.
     #[must_use]
     pub fn and(mut self, event: Event) -> Self {

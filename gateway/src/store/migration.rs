@@ -91,6 +91,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0005_holds.sql"),
         postgres: include_str!("../../migrations/postgres/0005_holds.sql"),
     },
+    Migration {
+        number: 9,
+        name: "grounds_of_votes",
+        sqlite: include_str!("../../migrations/sqlite/0009_grounds_of_votes.sql"),
+        postgres: include_str!("../../migrations/postgres/0009_grounds_of_votes.sql"),
+    },
 ];
 
 const PREPARE_SQLITE: &str = "/* migration::migrate */

@@ -102,7 +102,8 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
             one(tx, &LEG_RESTARTED, values, "only a withheld leg begins again").await
         }
         Write::Override(id, vote) => {
-            let values = values![id.0, vote.person.as_str(), &vote.organisation, vote.at];
+            let basis = vote.basis.as_str();
+            let values = values![id.0, vote.person.as_str(), &vote.organisation, basis, vote.at];
             one(tx, &OVERRIDE, values, "only what is held is voted on").await
         }
         Write::Resume(id, at) => {
@@ -281,8 +282,8 @@ statements! {
             rule_version = $5, state = $6
         where id = $1 and state = 'withheld'";
     OVERRIDE = "writes::update" on "overrides":
-        "insert into overrides (delivery_id, person, organisation, at_us)
-        select id, $2, $3, $4 from deliveries where id = $1 and state = 'held'";
+        "insert into overrides (delivery_id, person, organisation, basis, at_us)
+        select id, $2, $3, $4, $5 from deliveries where id = $1 and state = 'held'";
     RESUME = "writes::update" on "deliveries":
         "update deliveries set state = 'queued', reason = null, available_at = $2
         where id = $1 and state in ('held', 'failed', 'unknown')";
