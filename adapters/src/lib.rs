@@ -61,15 +61,8 @@ pub enum Format {
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 7] = [
-        Self::Csv,
-        Self::Json,
-        Self::Fhir,
-        Self::FhirXml,
-        Self::Xlsx,
-        Self::Xml,
-        Self::Hl7,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Csv, Self::Json, Self::Fhir, Self::FhirXml, Self::Xlsx, Self::Xml, Self::Hl7];
 
     /// The format that a media type names, parameters ignored.
     pub fn from_media_type(media_type: &str) -> Option<Self> {

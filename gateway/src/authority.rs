@@ -302,7 +302,8 @@ pub fn admit(
         let admission = admission.then(|| proof(BTreeSet::from([facts.sender.clone()])));
         return Admitted { admission, per_question: Vec::new(), keeping: Some(keeping) };
     }
-    let evidence = Evidence { consents: evidence.consents.clone(), overrides: Vec::new(), emergency: None };
+    let evidence =
+        Evidence { consents: evidence.consents.clone(), overrides: Vec::new(), emergency: None };
     let decide_one = |question: &Question| {
         if facts.is_asked_by(question) {
             decide(question, &evidence, rules, now, today)

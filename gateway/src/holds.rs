@@ -23,7 +23,6 @@ mod questions;
 use jiff::{SignedDuration, Timestamp};
 use schemas::{MessageType, OrganisationCode, RecordId, ServiceCode};
 use serde::Serialize;
-use uuid::Uuid;
 
 use crate::app::App;
 use crate::audit::{Actor, Event, EventKind};
@@ -31,11 +30,11 @@ use crate::queue::{Delivery, DeliveryId, DeliveryState};
 use crate::store::{Ageing, Change, HoldFilter, HoldPlace, StoreError, StoredQuestion};
 
 pub use deciding::{HOLD_REASONS, HoldDecision, decide};
+pub(crate) use emergency::ground_of;
 pub use emergency::{
     BREAK_GLASS_BASES, BREAK_GLASS_REASONS, Emergency, FINDINGS, ReviewLine, break_glass,
     close_review, reviews,
 };
-pub(crate) use emergency::ground_of;
 pub use questions::{ANSWERS, Party, QUESTIONS, QuestionLine, answer, ask, questions};
 
 /// Who acts about a hold: the organisation, the actor as the log knows them, and the pseudonym
@@ -170,10 +169,7 @@ pub async fn line(
 }
 
 /// How many holds of an organisation's records there are, or of all, and how old the oldest is.
-pub async fn waiting(
-    app: &App,
-    sender: Option<&OrganisationCode>,
-) -> Result<Waiting, StoreError> {
+pub async fn waiting(app: &App, sender: Option<&OrganisationCode>) -> Result<Waiting, StoreError> {
     let by_rule = app.store.holds_by_rule(sender).await?;
     Ok(summed(app, &by_rule))
 }
@@ -283,9 +279,4 @@ async fn not_their_own(app: &App, person: &Person, record: RecordId) -> Result<(
             && entry.event.actor.person == person.actor.person
     });
     if submitted { Err(HoldError::NotYours(OWN)) } else { Ok(()) }
-}
-
-/// An id as it stands in a path.
-pub(crate) fn parse_id(text: &str) -> Option<Uuid> {
-    Uuid::try_parse(text).ok()
 }

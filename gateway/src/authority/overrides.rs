@@ -18,10 +18,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::{BreakGlass, Override};
 use super::decision::Outcome;
 use super::rules::{Basis, Obstacle, OverrideRule, Rule, Rules};
 use super::weighing::Verdict;
+use super::{BreakGlass, Override};
 use crate::clock::london_date;
 
 /// What votes are counted against.

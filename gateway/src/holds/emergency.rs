@@ -119,7 +119,9 @@ pub async fn break_glass(
 
 /// The ground of a name that is kept with a review.
 pub(crate) fn ground_of(name: &str) -> Option<Basis> {
-    [Basis::VitalInterests, Basis::SafeguardingOverride].into_iter().find(|one| one.as_str() == name)
+    [Basis::VitalInterests, Basis::SafeguardingOverride]
+        .into_iter()
+        .find(|one| one.as_str() == name)
 }
 
 /// The change that closes a review. Whoever broke the glass does not close it; an emergency that
@@ -158,8 +160,7 @@ pub async fn close_review(
         by: (person.organisation.clone(), by),
         who: person.who.clone(),
     };
-    let change =
-        Change::because(event).write(Write::Hold(HoldWrite::ReviewClosed(id, closed)));
+    let change = Change::because(event).write(Write::Hold(HoldWrite::ReviewClosed(id, closed)));
     if upheld || delivery.state != DeliveryState::Queued {
         return Ok(change);
     }
