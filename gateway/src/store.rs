@@ -26,6 +26,8 @@ mod documents;
 mod duties;
 mod engine;
 mod error;
+mod holds;
+mod identities;
 mod legs;
 mod log;
 mod migration;
@@ -56,7 +58,7 @@ pub use change::{
 };
 pub use clocks::{
     AgreementRow, CaseClock, CaseClockLine, ClockFilter, ClockWrite, LegSnapshot, NewCaseClock,
-    SnapshotFilter,
+    ReminderRow, SnapshotFilter,
 };
 pub use commit::{Committed, Traffic};
 pub use connection::{DatabaseUrl, StoreLocation};
@@ -64,6 +66,11 @@ pub use counts::Counts;
 pub use deliveries::InboxPlace;
 pub use documents::{HeldMessage, StoredUpload};
 pub use error::{Fault, StoreError};
+pub use holds::{
+    Ageing, Finding, HoldFilter, HoldPlace, HoldWrite, NewQuestion, NewReview, StoredQuestion,
+    StoredReview,
+};
+pub use identities::{CaseKey, CasePerson, IdentityKind, IdentityWrite, NewIdentity};
 pub use legs::{BoardFilter, BoardLine, BoardPlace};
 pub use log::{AuditRow, Head, StoredCheckpoint};
 pub use plan::{Appended, LogError, LogKeeper};

@@ -11,6 +11,7 @@ mod fhir_messages;
 mod folders;
 mod holds;
 mod idempotency;
+mod identity;
 mod letters;
 mod mesh;
 mod mllp;

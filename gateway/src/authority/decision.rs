@@ -26,7 +26,7 @@ use super::ledger::{Ask, Ledger};
 use super::overrides::{Count, Counted};
 use super::reduction::{Cut, Limits};
 use super::restrictions::Reach;
-use super::rules::{Basis, Rule, RuleBook, Share};
+use super::rules::{Basis, Candidate, Rule, RuleBook, Share};
 use super::weighing::{Case, Verdict, kind_in_words};
 use super::{Evidence, Question};
 use crate::audit::DecisionNote;
@@ -136,13 +136,14 @@ pub(super) fn decided(
         duty_holds: book.rules.ca2004_16la_holds_on(today),
     };
     say_what_stands(&case, &ledger, trace);
-    let Some(verdict) = case.best(|verdict| say_what_it_comes_to(verdict, trace)) else {
+    let Some(verdict) = case.best(|one, verdict| say_what_it_comes_to(one, verdict, trace)) else {
         return draft.refuse("authority-none", "No authority covers this recipient.");
     };
     let count = Count {
         rules: &book.rules,
         rule,
         votes: &evidence.overrides,
+        emergency: evidence.emergency,
         now,
         pass_on: question.decisions_pass_on,
     };
@@ -218,9 +219,9 @@ fn say_what_stands(case: &Case<'_>, ledger: &Ledger<'_>, trace: &mut Trace) {
     });
 }
 
-fn say_what_it_comes_to(verdict: &Verdict<'_>, trace: &mut Trace) {
+fn say_what_it_comes_to(candidate: &Candidate, verdict: &Verdict<'_>, trace: &mut Trace) {
     trace.say(Stage::Authority, || {
-        let about = verdict.basis.map_or("It", |one| one.basis.as_str());
+        let about = candidate.basis.as_str();
         format!("{about}: {} ({}). {}", verdict.outcome.as_str(), verdict.rule, verdict.reason)
     });
 }
@@ -231,6 +232,9 @@ fn say_what_people_claim(counted: &Counted, trace: &mut Trace) {
         Counted::OnePerson(basis) => format!("One person claims {}.", basis.as_str()),
         Counted::NotEnough(basis) => {
             format!("Two people claim {}, which does not overcome this.", basis.as_str())
+        }
+        Counted::Emergency(basis) => {
+            format!("One person released it in an emergency, claiming {}.", basis.as_str())
         }
         Counted::Overcome(basis) => {
             format!("Two different people claim {}, which overcomes this.", basis.as_str())
@@ -245,6 +249,7 @@ fn after_votes<'a>(verdict: Verdict<'a>, counted: &Counted, book: &RuleBook) -> 
         Counted::None => return Claimed { verdict, claim: None },
         Counted::OnePerson(_) => ONE_VOTE,
         Counted::NotEnough(_) => CLAIM_TOO_NARROW,
+        Counted::Emergency(basis) => return in_an_emergency(verdict, *basis, book),
         Counted::Overcome(basis) => {
             let row = book.rules.override_of(*basis);
             let reference = row.map_or("", |row| row.reference.as_str());
@@ -264,6 +269,19 @@ fn after_votes<'a>(verdict: Verdict<'a>, counted: &Counted, book: &RuleBook) -> 
     };
     let reason = format!("{}{note}", verdict.reason);
     Claimed { verdict: Verdict { reason, ..verdict }, claim: None }
+}
+
+/// One person's release in an emergency, which must be reviewed.
+fn in_an_emergency<'a>(verdict: Verdict<'a>, basis: Basis, book: &RuleBook) -> Claimed<'a> {
+    let reference = book.rules.override_of(basis).map_or("", |row| row.reference.as_str());
+    let reason = format!(
+        "One named person released it in an emergency ({}), on the ground of {} ({reference}). Somebody else must review that.",
+        verdict.rule,
+        basis.as_str(),
+    );
+    let verdict =
+        Verdict { outcome: Outcome::Release, rule: "break-glass".to_owned(), reason, ..verdict };
+    Claimed { verdict, claim: Some((basis, reference.to_owned())) }
 }
 
 /// A verdict, with the ground on which people approved it.
