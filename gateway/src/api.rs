@@ -64,6 +64,7 @@ pub enum RouteId {
     Submit,
     Rehearse,
     Journey,
+    ExplainRecord,
     Inbox,
     Collect,
     Document,
@@ -102,10 +103,11 @@ const JOURNEY_READERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role::
 
 /// Every route of the partner API.
 #[rustfmt::skip]
-pub const ROUTES: [Route; 28] = [
+pub const ROUTES: [Route; 29] = [
     Route { id: RouteId::Submit, method: "POST", path: "/v1/messages", summary: "Submit one message (JSON, FHIR) or a batch (CSV); answered with a signed receipt.", roles: PARTNERS, person: false },
     Route { id: RouteId::Rehearse, method: "POST", path: "/v1/messages/dry-run", summary: "Say what submitting this would do; nothing is stored.", roles: PARTNERS, person: false },
     Route { id: RouteId::Journey, method: "GET", path: "/v1/records/{record}/journey", summary: "What happened to a record, step by step.", roles: JOURNEY_READERS, person: true },
+    Route { id: RouteId::ExplainRecord, method: "GET", path: "/v1/records/{record}/authority", summary: "Why a record may go to each recipient or not: what was decided, and every step of it in words.", roles: JOURNEY_READERS, person: true },
     Route { id: RouteId::Inbox, method: "GET", path: "/v1/inbox", summary: "List what waits for the caller; no content.", roles: PARTNERS, person: false },
     Route { id: RouteId::Collect, method: "GET", path: "/v1/inbox/{delivery}", summary: "Fetch one delivery in the format named by Accept.", roles: PARTNERS, person: false },
     Route { id: RouteId::Document, method: "GET", path: "/v1/inbox/{delivery}/documents/{number}", summary: "Fetch one document of a delivery, counted from 1; a large one in ranges.", roles: PARTNERS, person: false },
@@ -175,6 +177,7 @@ fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
         RouteId::Submit => routing::post(records::submit),
         RouteId::Rehearse => routing::post(records::rehearse),
         RouteId::Journey => routing::get(records::journey),
+        RouteId::ExplainRecord => routing::get(records::authority),
         RouteId::Inbox => routing::get(inbox::list),
         RouteId::Collect => routing::get(inbox::collect),
         RouteId::Document => routing::get(inbox::document),

@@ -4,6 +4,7 @@
 //! are documented in `docs/operations.md`. This and `main` are the only homes of `anyhow`.
 
 mod audit_verify;
+mod authority;
 mod bench;
 mod clocks;
 mod demo;
@@ -62,6 +63,9 @@ enum Command {
     /// About documents that are kept apart from their messages.
     #[command(subcommand)]
     Documents(documents::DocumentsCommand),
+    /// Why something may go, whether the rules hold together, and what others would change.
+    #[command(subcommand)]
+    Authority(authority::AuthorityCommand),
     /// About the audit log.
     #[command(subcommand)]
     Audit(audit_verify::AuditCommand),
@@ -147,6 +151,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Evidence(command) => clocks::evidence(&command, json).await,
         Command::Record(command) => show::record(&command, json).await,
         Command::Documents(command) => documents::documents(&command, json).await,
+        Command::Authority(command) => Box::pin(authority::authority(&command, json)).await,
         Command::Audit(command) => audit_verify::audit(&command, json).await,
         Command::Config(command) => show::config(&command, json),
         Command::Mapping(command) => mapping::mapping(&command, json),

@@ -151,6 +151,9 @@ pub struct FilesSection {
     /// Sharing agreements, in place of those shipped.
     #[serde(default)]
     pub agreements: Option<PathBuf>,
+    /// The rules of release authority, in place of those shipped.
+    #[serde(default)]
+    pub rules: Option<PathBuf>,
     /// Which organisation gives which advice, in place of the table shipped.
     #[serde(default)]
     pub routing: Option<PathBuf>,
@@ -283,6 +286,7 @@ impl Config {
         );
         let optional = [
             ("agreements", &self.files.agreements),
+            ("rules", &self.files.rules),
             ("routing", &self.files.routing),
             ("mappings", &self.files.mappings),
             ("clocks", &self.files.clocks),
@@ -403,6 +407,7 @@ impl Config {
         ];
         let optional = [
             &mut files.agreements,
+            &mut files.rules,
             &mut files.routing,
             &mut files.mappings,
             &mut files.clocks,

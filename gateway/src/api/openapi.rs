@@ -171,6 +171,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         RouteId::Consistency => &["from", "to"],
         RouteId::Rehearse
         | RouteId::Journey
+        | RouteId::ExplainRecord
         | RouteId::Collect
         | RouteId::Document
         | RouteId::Acknowledge
@@ -243,6 +244,7 @@ fn request_body(id: RouteId) -> Option<Value> {
         } } }),
         RouteId::AppendDocument => json!({ "application/octet-stream": {} }),
         RouteId::Journey
+        | RouteId::ExplainRecord
         | RouteId::Inbox
         | RouteId::Collect
         | RouteId::Document

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use adapters::mapping::{self, Mapping};
 use jiff::Timestamp;
+use schemas::catalogue::Catalogue;
 use schemas::deadlines::{Rules as DeadlineRules, RulesError};
 
 use super::{App, AppError};
@@ -14,6 +15,7 @@ use crate::audit::checkpoint::LogSigner;
 use crate::audit::tree::{self, Frontier, NodeAt, TreeHash};
 use crate::authority::agreements::Agreements;
 use crate::authority::routing::Routing;
+use crate::authority::rules::consistency::Source;
 use crate::authority::rules::{RuleBook, Rules};
 use crate::clock::Clock;
 use crate::config::{Config, Partners, StoreSection};
@@ -68,8 +70,7 @@ impl App {
         );
         let partners = Partners::load(&config.files.partners)?;
         mailboxes(&config, &partners)?;
-        let (agreements, routing) = (agreements(&config)?, routing(&config)?);
-        let rules = Rules::built_in().map_err(|error| in_file("the rules shipped", &error))?;
+        let (rule_book, routing) = (rule_book(&config)?, routing(&config)?);
         let mappings = mappings(&config)?;
         Ok(Self {
             clock,
@@ -84,7 +85,7 @@ impl App {
             carriers: Carriers::default(),
             documents: Documents::open(&config.documents)?,
             metrics: Metrics::new(),
-            rule_book: Arc::new(RuleBook { agreements, rules }),
+            rule_book: Arc::new(rule_book),
             routing,
             mappings,
             claimed: Mutex::new(BTreeSet::new()),
@@ -145,7 +146,7 @@ pub fn check_files(config: &Config) -> Vec<String> {
             findings.push(crate::telemetry::chain(&error));
         }
     };
-    note(agreements(config).map(drop));
+    note(rule_book(config).map(drop));
     note(routing(config).map(drop));
     note(clocks(config).map(drop));
     note(partners_and_mappings(config));
@@ -229,9 +230,35 @@ fn log_fault(error: tree::TreeError) -> StoreError {
     StoreError::Log(Arc::new(error))
 }
 
-fn agreements(config: &Config) -> Result<Agreements, AppError> {
-    let (name, text) = data_file(config.files.agreements.as_deref(), "agreements", AGREEMENTS)?;
-    Agreements::parse(&text).map_err(|error| in_file(&name, &error))
+/// The agreements and rules of a configuration, refused when they contradict each other. What is
+/// shipped contradicts nothing, which a test holds, so it is not looked at again.
+fn rule_book(config: &Config) -> Result<RuleBook, AppError> {
+    let files = &config.files;
+    let (agreements_name, text) = data_file(files.agreements.as_deref(), "agreements", AGREEMENTS)?;
+    let agreements = Agreements::parse(&text).map_err(|error| in_file(&agreements_name, &error))?;
+    let (rules_name, text) = match files.rules.as_deref() {
+        Some(file) => (show(file), read(file)?),
+        None => ("the rules shipped".to_owned(), Rules::built_in_text().to_owned()),
+    };
+    let rules = Rules::parse(&text).map_err(|error| in_file(&rules_name, &error))?;
+    let book = RuleBook { agreements, rules };
+    let mut findings = Vec::new();
+    if files.rules.is_some() {
+        findings.extend(book.rules.findings(Catalogue::built_in()));
+    }
+    if files.rules.is_some() || files.agreements.is_some() {
+        findings.extend(book.agreement_findings());
+    }
+    match findings.first() {
+        None => Ok(book),
+        Some(finding) => {
+            let name = match finding.source {
+                Source::Rules => &rules_name,
+                Source::Agreements => &agreements_name,
+            };
+            Err(in_file(name, finding))
+        }
+    }
 }
 
 fn routing(config: &Config) -> Result<Routing, AppError> {

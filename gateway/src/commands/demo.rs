@@ -49,7 +49,8 @@ pub(super) async fn demo(args: &DemoArgs, json: bool) -> anyhow::Result<Outcome>
         Box::pin(Feeds::rise(Stage::set(plan)?, Arc::<ShiftedClock>::clone(&clock))).await?;
     tell(&format!("Certificates are minted; the gateway serves on {}.", cast.address()));
     let seen = story::play(&cast, &feeds, &clock, tell).await?;
-    let judged = judgement::at_admission(&cast, tell).await?;
+    let mut judged = judgement::at_admission(&cast, tell).await?;
+    judged.extend(judgement::by_two_people(&cast, tell).await?);
     let mut summary = prove(&cast, &folder.path, &seen, tell).await?;
     summary["decisions"] = judged.iter().map(judgement::Judged::json).collect();
     let (all, me) = (BoardFilter::default(), Actor::local());
