@@ -16,6 +16,7 @@ mod letters;
 mod mesh;
 mod mllp;
 mod mllp_peers;
+mod obligations;
 mod push;
 mod scanner;
 mod tables;
