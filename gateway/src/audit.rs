@@ -81,6 +81,9 @@ pub enum EventKind {
     /// An answer changed a leg's clock.
     #[serde(rename = "leg.changed")]
     LegChanged,
+    /// The clocks of a case began, were met, ended or were excused.
+    #[serde(rename = "clock.changed")]
+    ClockChanged,
     /// Agreement to share was recorded, refused or withdrawn.
     #[serde(rename = "consent.recorded")]
     ConsentRecorded,

@@ -153,7 +153,11 @@ pub async fn acknowledge(
         change = change.write(Write::LegChanged {
             leg: leg.id,
             from: leg.state,
-            state: if accepted { LegState::Accepted } else { LegState::Rejected },
+            state: match reason {
+                _ if accepted => LegState::Accepted,
+                Some(RejectionReason::SubjectObjects) => LegState::Objection,
+                Some(_) | None => LegState::Rejected,
+            },
             answered_on: None,
             expected_on: None,
         });
@@ -245,6 +249,7 @@ async fn resumed_leg(
         id: leg,
         received_on,
         statutory_due: due.statutory,
+        alternative_due: due.alternative,
         operational_due: due.operational,
         rule_version: due.rule_version,
         state: LegState::Waiting,
