@@ -2,6 +2,7 @@
 
 mod advice;
 mod answers;
+mod authority;
 mod clock;
 mod consent;
 mod documents;
