@@ -279,7 +279,11 @@ pub(super) async fn deliveries(command: &DeliveriesCommand, json: bool) -> anyho
             match outcome {
                 Ok(()) => {
                     let body = serde_json::json!({ "delivery": id, "state": "queued" });
-                    print_line(&if json { body.to_string() } else { format!("{id} is queued again.") });
+                    print_line(&if json {
+                        body.to_string()
+                    } else {
+                        format!("{id} is queued again.")
+                    });
                     Ok(Outcome::Done)
                 }
                 Err(error) => not_repaired(error),
@@ -326,7 +330,8 @@ async fn undone(
 
 fn as_objects(header: &[&str], rows: &[Vec<String>]) -> serde_json::Value {
     let object = |row: &Vec<String>| {
-        let cells = header.iter().zip(row).map(|(name, cell)| ((*name).to_owned(), cell.as_str().into()));
+        let cells =
+            header.iter().zip(row).map(|(name, cell)| ((*name).to_owned(), cell.as_str().into()));
         serde_json::Value::Object(cells.collect())
     };
     serde_json::json!({ "deliveries": rows.iter().map(object).collect::<Vec<_>>() })
@@ -338,8 +343,7 @@ pub(super) async fn quarantine(command: &QuarantineCommand, json: bool) -> anyho
             let app = super::serve::open_existing(configured).await?;
             let sender = code(from.as_deref())?;
             let limit = usize::try_from(*limit)?;
-            let lines =
-                repair::quarantined(&app, sender.as_ref(), &Actor::local(), limit).await?;
+            let lines = repair::quarantined(&app, sender.as_ref(), &Actor::local(), limit).await?;
             app.store.close().await;
             if json {
                 let body = serde_json::json!({ "quarantine": lines });

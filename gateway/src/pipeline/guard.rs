@@ -293,3 +293,6 @@ const NOT_FREE: [&str; 23] = [
     "advice.date",
     "advice.author_registration",
 ];
+
+#[cfg(test)]
+mod tests;

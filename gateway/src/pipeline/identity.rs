@@ -282,3 +282,6 @@ pub(crate) fn after_death<T>(
 
 const REASON: &str =
     "It is on record that the person has died. Somebody must decide whether this is still needed.";
+
+#[cfg(test)]
+mod tests;
