@@ -123,7 +123,8 @@ impl Batch<'_> {
         let mut event = self
             .event(EventKind::IdentityRecorded, facts)
             .with("what", name_of(kind))
-            .with("effective_on", on);
+            .with("effective_on", on)
+            .with("known_as", subject.to_hex());
         event.subject = Some(old);
         Some(Change::because(event).write(Write::Identity(IdentityWrite::Identity(NewIdentity {
             record: facts.id,

@@ -85,28 +85,8 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
             let rule = "only what was handed over, and not acknowledged, comes back";
             one(tx, &UNDELIVERED, values![id.0, reason.as_str()], rule).await
         }
-        Write::LegChanged { leg, from, state, answered_on, expected_on } => {
-            let values =
-                values![leg.0, name_of(*state), *answered_on, *expected_on, name_of(*from)];
-            one(tx, &LEG_CHANGED, values, "the leg has changed meanwhile").await?;
-            clocks::remember(tx, *leg, now).await
-        }
-        Write::LegWithheld(leg) => match tx.execute(&LEG_WITHHELD, values![leg.0]).await? {
-            0 => Ok(()),
-            _ => clocks::remember(tx, *leg, now).await,
-        },
-        Write::LegRestarted(new) => {
-            let values = values![
-                new.id.0,
-                new.received_on,
-                new.statutory_due,
-                new.operational_due,
-                new.rule_version.as_str(),
-                name_of(new.state),
-                new.alternative_due,
-            ];
-            one(tx, &LEG_RESTARTED, values, "only a withheld leg begins again").await?;
-            clocks::remember(tx, new.id, now).await
+        Write::LegChanged { .. } | Write::LegWithheld(_) | Write::LegRestarted(_) => {
+            leg(tx, write, now).await
         }
         Write::Override(id, vote) => {
             let basis = vote.basis.as_str();
@@ -130,6 +110,37 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         | Write::MessageTaken(_) => documents::update(tx, write, now).await,
         Write::Hold(write) => holds::update(tx, write, now).await,
         Write::Identity(write) => identities::update(tx, write).await,
+    }
+}
+
+/// What changes a leg; each change is remembered with its time.
+#[expect(clippy::wildcard_enum_match_arm, reason = "called for changes of legs alone")]
+async fn leg(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(), StoreError> {
+    match write {
+        Write::LegChanged { leg, from, state, answered_on, expected_on } => {
+            let values =
+                values![leg.0, name_of(*state), *answered_on, *expected_on, name_of(*from)];
+            one(tx, &LEG_CHANGED, values, "the leg has changed meanwhile").await?;
+            clocks::remember(tx, *leg, now).await
+        }
+        Write::LegWithheld(leg) => match tx.execute(&LEG_WITHHELD, values![leg.0]).await? {
+            0 => Ok(()),
+            _ => clocks::remember(tx, *leg, now).await,
+        },
+        Write::LegRestarted(new) => {
+            let values = values![
+                new.id.0,
+                new.received_on,
+                new.statutory_due,
+                new.operational_due,
+                new.rule_version.as_str(),
+                name_of(new.state),
+                new.alternative_due,
+            ];
+            one(tx, &LEG_RESTARTED, values, "only a withheld leg begins again").await?;
+            clocks::remember(tx, new.id, now).await
+        }
+        _ => Ok(()),
     }
 }
 
