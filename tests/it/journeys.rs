@@ -17,6 +17,7 @@ mod mesh;
 mod mllp;
 mod mllp_peers;
 mod push;
+mod repair;
 mod scanner;
 mod tables;
 mod wrong_person;

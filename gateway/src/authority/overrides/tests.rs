@@ -12,8 +12,8 @@ fn decided(consents: &[ConsentEntry], emergency: Option<BreakGlass>) -> Decision
     decide(&request(), &evidence, &book(), now(), today())
 }
 
-fn in_an_emergency(basis: Basis) -> Option<BreakGlass> {
-    Some(BreakGlass { basis, at: now() })
+fn in_an_emergency(basis: Basis) -> BreakGlass {
+    BreakGlass { basis, at: now() }
 }
 
 #[test]
@@ -21,7 +21,7 @@ fn one_person_releases_in_an_emergency_what_an_objection_holds() {
     let refused = [entry(1, ConsentStatus::Refused)];
     assert_eq!(decided(&refused, None).outcome, Outcome::Hold);
     for basis in [Basis::VitalInterests, Basis::SafeguardingOverride] {
-        let decision = decided(&refused, in_an_emergency(basis));
+        let decision = decided(&refused, Some(in_an_emergency(basis)));
         assert!(decision.outcome.is_release(), "{basis:?}: {}", decision.reason);
         assert_eq!(decision.rule, "break-glass");
         assert_eq!(decision.authority.as_deref(), Some(basis.as_str()));
@@ -39,7 +39,11 @@ fn no_other_ground_is_an_emergency() {
         Basis::Consent,
         Basis::RecordKeeping,
     ] {
-        assert_eq!(decided(&refused, in_an_emergency(basis)).outcome, Outcome::Hold, "{basis:?}");
+        assert_eq!(
+            decided(&refused, Some(in_an_emergency(basis))).outcome,
+            Outcome::Hold,
+            "{basis:?}"
+        );
     }
 }
 
@@ -48,7 +52,7 @@ fn one_person_alone_sets_aside_no_seal_no_adoption_and_no_court() {
     for restriction in [Restriction::Sealed, Restriction::Adoption, Restriction::CourtLimits] {
         let ledger = [entry(1, ConsentStatus::Refused), restricted(2, restriction)];
         for basis in [Basis::VitalInterests, Basis::SafeguardingOverride] {
-            let decision = decided(&ledger, in_an_emergency(basis));
+            let decision = decided(&ledger, Some(in_an_emergency(basis)));
             assert!(!decision.outcome.is_release(), "{restriction:?}: {}", decision.reason);
         }
     }
@@ -57,7 +61,7 @@ fn one_person_alone_sets_aside_no_seal_no_adoption_and_no_court() {
 #[test]
 fn an_emergency_keeps_a_protected_address_cut() {
     let ledger = [entry(1, ConsentStatus::Refused), restricted(2, Restriction::ProtectedAddress)];
-    let decision = decided(&ledger, in_an_emergency(Basis::VitalInterests));
+    let decision = decided(&ledger, Some(in_an_emergency(Basis::VitalInterests)));
     let contact = schemas::catalogue::DataClass::Contact;
     assert!(
         !decision.outcome.is_release() || !decision.classes.contains(&contact),
@@ -75,7 +79,7 @@ fn an_emergency_does_not_outlive_what_was_recorded_after_it() {
 
 #[test]
 fn an_emergency_changes_nothing_where_nothing_is_held() {
-    let with = decided(&[given()], in_an_emergency(Basis::VitalInterests));
+    let with = decided(&[given()], Some(in_an_emergency(Basis::VitalInterests)));
     let without = decided(&[given()], None);
     assert_eq!(with, without);
 }

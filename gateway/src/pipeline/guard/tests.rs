@@ -118,7 +118,8 @@ proptest! {
         serial in any::<u32>(), before in "[a-z .,:(]{0,9}[ .,:(]", after in "[ .,;)][a-z ]{0,9}",
     ) {
         let number = nhs_number(serial);
-        let spaced = format!("{} {} {}", &number[..3], &number[3..6], &number[6..]);
+        let part = |from: usize, to: usize| number.get(from..to).unwrap();
+        let spaced = format!("{} {} {}", part(0, 3), part(3, 6), part(6, 10));
         let dashed = spaced.replace(' ', "-");
         for written in [number.clone(), spaced, dashed] {
             let found = numbers_in(&format!("{before}{written}{after}"));

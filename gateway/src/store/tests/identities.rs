@@ -95,7 +95,8 @@ async fn a_guard_on_one_pseudonym_guards_the_person() {
         assert!(waited.is_err(), "a withdrawal under the other pseudonym waits for the send");
         drop(sending);
         let withdrawal = store.subject_guard(subject(2), Hold::Exclusive);
-        tokio::time::timeout(Duration::from_secs(10), withdrawal).await.unwrap().unwrap();
+        let taken = tokio::time::timeout(Duration::from_secs(10), withdrawal).await.unwrap();
+        drop(taken.unwrap());
     })
     .await;
 }
