@@ -5,12 +5,14 @@
 
 mod audit_verify;
 mod bench;
+mod consents;
 mod demo;
 mod documents;
 mod extract;
 mod import;
 mod mapping;
 mod pki;
+mod restore;
 mod serve;
 mod show;
 
@@ -53,6 +55,12 @@ enum Command {
     /// About documents that are kept apart from their messages.
     #[command(subcommand)]
     Documents(documents::DocumentsCommand),
+    /// About agreement to share.
+    #[command(subcommand)]
+    Consents(consents::ConsentsCommand),
+    /// About a restored backup: nothing is released until the consent ledger has caught up.
+    #[command(subcommand)]
+    Restore(restore::RestoreCommand),
     /// About the audit log.
     #[command(subcommand)]
     Audit(audit_verify::AuditCommand),
@@ -135,6 +143,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Board(args) => show::board(&args, json).await,
         Command::Record(command) => show::record(&command, json).await,
         Command::Documents(command) => documents::documents(&command, json).await,
+        Command::Consents(command) => consents::consents(&command, json).await,
+        Command::Restore(command) => restore::restore(&command, json).await,
         Command::Audit(command) => audit_verify::audit(&command, json).await,
         Command::Config(command) => show::config(&command, json),
         Command::Mapping(command) => mapping::mapping(&command, json),

@@ -21,9 +21,7 @@ use crate::audit::{DecisionNote, Event, EventKind, SubjectKey};
 use crate::authority::{self, ConsentEntry, Question, RecordFacts};
 use crate::queue::{CarrierKind, Delivery, DeliveryId, DeliveryState, LegState, SubmissionId};
 use crate::receipt::{LegOutcome, RowOutcome, RowResult};
-use crate::store::{
-    Change, Hold, NewDelivery, NewLeg, NewQuarantine, NewRecord, SubjectGuards, Write,
-};
+use crate::store::{Change, NewDelivery, NewLeg, NewQuarantine, NewRecord, SubjectGuards, Write};
 use crate::vault::BlobKind;
 
 /// The rows of one submission on their way to one change.
@@ -45,6 +43,26 @@ pub(super) struct Batch<'a> {
     pub(super) legs: BTreeMap<LegId, LegState>,
     pub(super) seen: BTreeMap<[u8; 32], (RecordId, [u8; 32])>,
     pub(super) mode: Mode,
+    /// What the caller has seen of the person's ledger, when it must not have moved since.
+    pub(super) expected: Option<String>,
+    /// The version that was found to be what the caller has seen.
+    pub(super) expected_version: Option<u32>,
+    /// Who is told of withdrawals in this batch, by person.
+    pub(super) told: BTreeMap<SubjectKey, BTreeSet<OrganisationCode>>,
+    /// Withdrawals that came as part of another message, to be made known as messages of their own.
+    pub(super) notices: Vec<Item>,
+    /// Whether what is taken now is such a notice.
+    pub(super) noticing: bool,
+}
+
+/// A batch that is closed: what to write, what to tell, and whom it restricts.
+pub(super) struct Finished {
+    pub(super) changes: Vec<Change>,
+    pub(super) rows: Vec<RowOutcome>,
+    pub(super) restricted: BTreeSet<SubjectKey>,
+    /// To be held until the changes are durable; none when they could not be had in time. Then the
+    /// fence alone decides.
+    pub(super) guards: Option<SubjectGuards>,
 }
 
 /// Whether a batch will be committed, or only says what would happen.
@@ -57,11 +75,11 @@ pub(super) enum Mode {
 }
 
 /// A recipient of a record, and what was decided about it.
-struct Destination {
-    delivery: DeliveryId,
-    recipient: OrganisationCode,
-    service: Option<ServiceCode>,
-    carrier: CarrierKind,
+pub(super) struct Destination {
+    pub(super) delivery: DeliveryId,
+    pub(super) recipient: OrganisationCode,
+    pub(super) service: Option<ServiceCode>,
+    pub(super) carrier: CarrierKind,
 }
 
 /// What the gateway knows of a checked record before it is sealed.
@@ -97,6 +115,11 @@ impl<'a> Batch<'a> {
             legs: BTreeMap::new(),
             seen: BTreeMap::new(),
             mode,
+            expected: None,
+            expected_version: None,
+            told: BTreeMap::new(),
+            notices: Vec::new(),
+            noticing: false,
         }
     }
 
@@ -123,18 +146,25 @@ impl<'a> Batch<'a> {
     }
 
     /// Closes the batch: what to write, what to tell, and the guards to hold until it is durable.
-    pub(super) async fn finish(
-        mut self,
-        app: &App,
-    ) -> Result<(Vec<Change>, Vec<RowOutcome>, SubjectGuards), ReceiveError> {
+    pub(super) async fn finish(mut self, app: &App) -> Result<Finished, ReceiveError> {
+        self.make_known().await?;
         let restricted = std::mem::take(&mut self.restricted);
+        let at_most = app.config.consent.wait();
         // Exclusive: waits for every send about these people that has begun.
-        let guards = app.store.subject_guards(&restricted, Hold::Exclusive).await?;
-        for subject in restricted {
-            let stops = self.decide_queued_again(subject).await?;
-            self.changes.extend(stops);
+        let guards = app.store.subject_guards_within(&restricted, at_most).await?;
+        if guards.is_none() {
+            super::hold_back(app, &restricted).await?;
         }
-        Ok((self.changes, self.rows, guards))
+        // Whoever lost a guard may still be sending.
+        if !app.store.wait_until_left(&restricted, at_most).await? {
+            return Err(super::not_in_force(app, &restricted).await);
+        }
+        for subject in &restricted {
+            let stops = self.decide_queued_again(*subject).await?;
+            self.changes.extend(stops);
+            self.list_disclosures(*subject).await?;
+        }
+        Ok(Finished { changes: self.changes, rows: self.rows, restricted, guards })
     }
 
     async fn admit(
@@ -169,6 +199,10 @@ impl<'a> Batch<'a> {
             Err(issues) => return Ok(Err(issues)),
         };
         let entry = self.consent_entry(facts.id, record.message().consent.as_ref());
+        let entry = entry.filter(|_| !self.noticing);
+        let mut destinations = destinations;
+        destinations.extend(self.to_be_told(&record, &facts, &destinations).await?);
+        self.must_be_expected(&facts, entry.as_ref()).await?;
         let said = self.acknowledged(&record).await?;
         let row = self.decide(record, &facts, attachment, destinations, entry, (place, warnings));
         let row = row.await?;
@@ -245,7 +279,7 @@ impl<'a> Batch<'a> {
         Ok(Ok(RowOutcome { legs, ..row(place, RowResult::Accepted, Some(facts.id), warnings) }))
     }
 
-    fn facts(&self, record: &Record) -> Result<Facts, ReceiveError> {
+    pub(super) fn facts(&self, record: &Record) -> Result<Facts, ReceiveError> {
         let message = record.message();
         let names = self.app.vault.pseudonyms();
         let subject = message.subject.as_ref();
@@ -265,7 +299,7 @@ impl<'a> Batch<'a> {
     }
 
     /// The sender must be who it says, and its role must send this type.
-    fn may_send(&self, record: &Record, place: &Place) -> Option<Issue> {
+    pub(super) fn may_send(&self, record: &Record, place: &Place) -> Option<Issue> {
         let message = record.message();
         if message.sender != self.sender.organisation {
             return Some(Issue::error(
@@ -559,7 +593,14 @@ pub(super) fn row(
     record: Option<RecordId>,
     issues: Issues,
 ) -> RowOutcome {
-    RowOutcome { place: place.clone(), outcome, record, legs: Vec::new(), issues }
+    RowOutcome {
+        place: place.clone(),
+        outcome,
+        record,
+        legs: Vec::new(),
+        disclosures: Vec::new(),
+        issues,
+    }
 }
 
 fn refusal(note: &DecisionNote, place: &Place) -> Issue {

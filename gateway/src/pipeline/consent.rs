@@ -31,9 +31,11 @@ impl Batch<'_> {
         let (Some(subject), Some(entry)) = (facts.subject, entry) else {
             return Ok(row(place, RowResult::Unchanged, Some(known), warnings));
         };
+        self.must_be_expected(&facts, Some(&entry)).await?;
         let ledger = self.evidence(&self.holding_question(&facts), None, None).await?.consents;
         let newest = ledger.iter().filter(|e| e.kind == entry.kind).max_by_key(|e| e.version);
         if newest.is_none_or(|newest| !says_the_same(newest, &entry)) {
+            self.tell_apart(record, subject).await?;
             let change = self.record_consent(&facts, subject, entry);
             self.changes.push(change);
             warnings.push(Issue::warning(
@@ -103,6 +105,7 @@ impl Batch<'_> {
         subject: SubjectKey,
         entry: ConsentEntry,
     ) -> Change {
+        let expected = self.expected_version;
         let restricts = entry.status != ConsentStatus::Given
             || !entry.exclusions.is_empty()
             || !entry.purposes.is_empty()
@@ -119,6 +122,8 @@ impl Batch<'_> {
             subject,
             record: facts.id,
             entry,
+            restricts,
+            expected,
         }))
     }
 

@@ -93,14 +93,17 @@ async fn inside_of(
     actor: &Actor,
     index: usize,
 ) -> Result<Collected, CollectError> {
-    let Opening { delivery, stored, opened, note, guard } = opening;
+    let fence = opening.fence(app)?;
+    let Opening { delivery, stored, opened, note, mut guard, .. } = opening;
     let parcel = Parcel::document(&opened, index).ok_or(CollectError::NoDocument)?;
     let mut event = delivery_event(EventKind::DeliveryCollected, &delivery, &stored, actor);
     event.decision = Some(note);
     event.hashes.insert("parcel".to_owned(), sha256_hex(parcel.expose_body()));
     let event = event.with("media_type", parcel.media_type());
     let collected = Write::Collected(delivery.id, app.clock.now());
-    app.store.commit(Change::because(event).write(collected)).await?;
+    let change = Change::because(event).write(collected).write(Write::Sending(fence.send));
+    app.store.commit(change).await?;
+    fence.entered(app, &mut guard);
     Ok(Collected { parcel, guard })
 }
 
@@ -123,7 +126,8 @@ impl Apart {
     /// Sends a range of it. That it goes is durable in the log before this returns.
     pub async fn leave(self, app: &Arc<App>, range: Range<u64>) -> Result<Leaving, CollectError> {
         let Self { opening, document, segments, number, asked } = self;
-        let Opening { delivery, stored, opened: _, note, guard } = opening;
+        let fence = opening.fence(app)?;
+        let Opening { delivery, stored, note, mut guard, .. } = opening;
         let kind = EventKind::DeliveryCollected;
         let mut event = delivery_event(kind, &delivery, &stored, &asked.actor);
         event.decision = Some(note);
@@ -134,7 +138,9 @@ impl Apart {
             .with("number", number)
             .with("range", format!("{}-{}", range.start, range.end));
         let collected = Write::Collected(delivery.id, app.clock.now());
-        app.store.commit(Change::because(event).write(collected)).await?;
+        let change = Change::because(event).write(collected).write(Write::Sending(fence.send));
+        app.store.commit(change).await?;
+        fence.entered(app, &mut guard);
         // One piece waits while the next is opened: what is held does not grow with the document.
         let (to, pieces) = mpsc::channel(1);
         let length = range.end.saturating_sub(range.start);
@@ -165,6 +171,8 @@ enum Ended {
     Refused(#[from] CollectError),
     #[error("it cannot be read")]
     Unreadable(#[from] SegmentError),
+    #[error("it took longer than it may")]
+    Late,
     #[error("its bytes are not those that were accepted")]
     Changed,
 }
@@ -212,6 +220,9 @@ impl Sending {
             {
                 return Err(Ended::Changed);
             }
+            if guard.as_ref().is_some_and(|guard| !guard.may_leave()) {
+                return Err(Ended::Late);
+            }
             let sent = self.to.send(Ok(Bytes::copy_from_slice(piece)));
             let sent = tokio::time::timeout(STALL, sent).await;
             sent.or(Err(Ended::NotRead))?.or(Err(Ended::NotRead))?;
@@ -226,7 +237,11 @@ impl Sending {
         if !opening.opened.record().stored().contains(&self.document) {
             return Err(Ended::Refused(CollectError::NoDocument));
         }
-        Ok(opening.guard)
+        let fence = opening.fence(&self.app)?;
+        let mut guard = opening.guard;
+        self.app.store.begin_sending(&fence.send).await.map_err(CollectError::from)?;
+        fence.entered(&self.app, &mut guard);
+        Ok(guard)
     }
 }
 

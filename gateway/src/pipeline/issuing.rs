@@ -6,7 +6,7 @@
 use adapters::{Format, Item};
 use schemas::{Draft, Field, OrganisationCode, PersonalBytes, Place};
 
-use super::admission::{Batch, Mode};
+use super::admission::{Batch, Finished, Mode};
 use super::{Answer, RawMessage, ReceiveError, Sender, outcome};
 use crate::app::App;
 use crate::audit::{Actor, Event, EventKind};
@@ -49,7 +49,7 @@ pub async fn issue(
     let mut batch = Batch::new(app, &sender, submission, Mode::Commit);
     batch.format = Some(Format::Json);
     batch.take(Item { draft, raw: PersonalBytes::new(Vec::new()) }).await?;
-    let (changes, rows, guards) = batch.finish(app).await?;
+    let Finished { changes, rows, restricted, guards } = batch.finish(app).await?;
     let answer = outcome::answer(app, submission, &raw, (rows, Vec::new(), true))?;
     let original = app.vault.seal_blob(BlobKind::Original, submission.0, on_behalf_of, b"")?;
     let mut event = Event::new(EventKind::SubmissionReceived, Actor::gateway())
@@ -59,7 +59,8 @@ pub async fn issue(
     event.submission = Some(submission);
     let new = outcome::submission(app, &sender, stored_key, request_hash, &answer, original);
     let issued = Change::because(event).write(Write::Submission(new));
-    let answer = super::commit(app, changes.into_iter().fold(issued, Change::join), answer).await;
+    let change = changes.into_iter().fold(issued, Change::join);
+    let answer = super::commit_restricting(app, change, answer, &restricted).await;
     drop(guards);
     answer
 }

@@ -85,6 +85,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0004_duties.sql"),
         postgres: include_str!("../../migrations/postgres/0004_duties.sql"),
     },
+    Migration {
+        number: 7,
+        name: "consent_in_force",
+        sqlite: include_str!("../../migrations/sqlite/0007_consent_in_force.sql"),
+        postgres: include_str!("../../migrations/postgres/0007_consent_in_force.sql"),
+    },
 ];
 
 const PREPARE_SQLITE: &str = "/* migration::migrate */

@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use schemas::OrganisationCode;
 
 use super::change::{Change, NewConsent, Settlement, Write};
-use super::documents;
 use super::engine::{Insert, Statement, Transaction, statements};
 use super::error::StoreError;
 use super::log::Head;
 use super::plan::Plan;
 use super::value::{Value, name_of, values};
+use super::{documents, restores, sends};
 use crate::queue::{DeliveryId, DeliveryState};
 
 /// Reads the head of the log and keeps it locked until the transaction ends.
@@ -58,7 +58,7 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         | Write::Delivery(_)
         | Write::Leg(_)
         | Write::Quarantine(_) => Ok(()),
-        Write::Consent(new) => consent(tx, new).await,
+        Write::Consent(new) => consent(tx, new, now).await,
         Write::Settle { delivery, token, settlement } => {
             let (statement, mut rest) = settling(settlement, now)?;
             let mut values = values![delivery.0, *token];
@@ -110,6 +110,13 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         }
         Write::TrustInForce(fingerprint) => {
             tx.execute(&TRUST_IN_FORCE, values![fingerprint.as_str()]).await.map(drop)
+        }
+        Write::Sending(new) => sends::enter(tx, new, now).await,
+        Write::Sent(id) => sends::leave(tx, *id).await,
+        Write::RestoreFound(shown) => restores::found(tx, shown, now).await,
+        Write::RestoreConfirmed { lost_size, reason } => {
+            let values = values![*lost_size, reason.as_str(), now];
+            one(tx, &restores::CONFIRM, values, "only the size that is held is confirmed").await
         }
         Write::DutyDone(name, period) => {
             let values = values![*name, period.as_str(), now];
@@ -165,7 +172,17 @@ fn settling(
     })
 }
 
-async fn consent(tx: &mut Transaction, new: &NewConsent) -> Result<(), StoreError> {
+async fn consent(tx: &mut Transaction, new: &NewConsent, now: Timestamp) -> Result<(), StoreError> {
+    if let Some(expected) = new.expected {
+        let rows = tx.rows(&LEDGER_AT, values![new.subject.0]).await?;
+        let found = rows.first().map(|row| row.count("version")).transpose()?;
+        if found != Some(u64::from(expected)) {
+            return Err(StoreError::LedgerMoved);
+        }
+    }
+    if new.restricts {
+        sends::nobody(tx, new.subject, now).await?;
+    }
     let entry = &new.entry;
     let organisations = |codes: &[OrganisationCode]| {
         let codes: Vec<&str> = codes.iter().map(OrganisationCode::as_str).collect();
@@ -222,6 +239,8 @@ statements! {
         "insert into checkpoints (size, at_us, note) values ($1, $2, $3)";
     NOTIFY = "writes::apply" on "deliveries":
         "select 1 as sent", postgres: " from pg_notify('ehc_work', '')";
+    LEDGER_AT = "writes::consent" on "consents":
+        "select coalesce(max(version), 0) as version from consents where subject = $1";
     CONSENT = "writes::consent" on "consents":
         "insert into consents (subject, version, record_id, status, kind, given_by, decided_on,
             expires_on, purposes, exclusions, recipients, classes, restriction, assessed_on,

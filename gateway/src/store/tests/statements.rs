@@ -5,11 +5,11 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
-    bare, consents, counts, deliveries, documents, duties, legs, log, migration, records, subjects,
-    writes,
+    bare, consents, counts, deliveries, documents, duties, legs, log, migration, records, restores,
+    sends, subjects, writes,
 };
 
-const REGISTRY: [&[Statement]; 12] = [
+const REGISTRY: [&[Statement]; 14] = [
     bare::ALL,
     consents::ALL,
     counts::ALL,
@@ -20,6 +20,8 @@ const REGISTRY: [&[Statement]; 12] = [
     log::ALL,
     migration::ALL,
     records::ALL,
+    restores::ALL,
+    sends::ALL,
     subjects::ALL,
     writes::ALL,
 ];
