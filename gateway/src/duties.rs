@@ -7,6 +7,8 @@
 //!
 //! Use: one row of [`DUTIES`] and one file under `duties/` for each.
 
+mod consents;
+
 use std::future::Future;
 use std::pin::Pin;
 
@@ -45,7 +47,15 @@ struct Duty {
 }
 
 /// Everything the gateway does by itself.
-const DUTIES: &[Duty] = &[];
+const DUTIES: &[Duty] = &[
+    Duty { name: "consent-decision-maker", period: civil_day, act: consents::pass_decisions_on },
+    Duty { name: "consent-expiry", period: civil_day, act: consents::expire },
+];
+
+/// Due once a civil day.
+fn civil_day(app: &App) -> Option<String> {
+    Some(app.clock.today().to_string())
+}
 
 /// Does what has fallen due and was not done yet. Gives how many duties were done. One that fails
 /// does not keep the others from being done; the first failure is given at the end.

@@ -39,8 +39,9 @@ use admission::{Finished, Mode};
 
 pub use arriving::NOT_SCANNED;
 pub use disclosures::ledger_tag;
+pub(crate) use disclosures::notice;
 pub use documents::{Apart, CollectedDocument, Leaving, Stopped, collect_document};
-pub use issuing::issue;
+pub use issuing::{issue, record_by_itself};
 pub use outcome::{Answer, Preview};
 pub use preview::{Effect, OpenItem, preview};
 pub use sending::{CollectError, Collected, collect, dispatch};

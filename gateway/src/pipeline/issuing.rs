@@ -9,9 +9,10 @@ use schemas::{Draft, Field, OrganisationCode, PersonalBytes, Place};
 use super::admission::{Batch, Finished, Mode};
 use super::{Answer, RawMessage, ReceiveError, Sender, outcome};
 use crate::app::App;
-use crate::audit::{Actor, Event, EventKind};
+use crate::audit::{Actor, Event, EventKind, SubjectKey};
+use crate::authority::ConsentEntry;
 use crate::queue::SubmissionId;
-use crate::store::{Change, Write};
+use crate::store::{Change, StoreError, Write};
 use crate::vault::BlobKind;
 
 /// Makes a message on behalf of an organisation and puts it on its way. `key` makes it once: the
@@ -63,4 +64,28 @@ pub async fn issue(
     let answer = super::commit_restricting(app, change, answer, &restricted).await;
     drop(guards);
     answer
+}
+
+/// Records a decision about sharing that nobody sent: agreement that has expired, or is stale and
+/// nobody can be told. What is on its way about the person is decided again, in the same commit.
+pub async fn record_by_itself(
+    app: &App,
+    subject: SubjectKey,
+    entry: ConsentEntry,
+) -> Result<(), ReceiveError> {
+    let organisation = app.organisation().clone();
+    let sender = Sender { organisation, roles: Vec::new(), actor: Actor::gateway() };
+    let submission = SubmissionId(app.make_id()?);
+    let mut batch = Batch::new(app, &sender, submission, Mode::Commit);
+    batch.record_itself(subject, entry);
+    let Finished { changes, restricted, guards, .. } = batch.finish(app).await?;
+    let Some(change) = changes.into_iter().reduce(Change::join) else { return Ok(()) };
+    let recorded = app.store.commit(change).await;
+    drop(guards);
+    match recorded {
+        Err(StoreError::StillLeaving | StoreError::Conflict { .. }) => {
+            Err(super::not_in_force(app, &restricted).await)
+        }
+        recorded => Ok(recorded.map(drop)?),
+    }
 }
