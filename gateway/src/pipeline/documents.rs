@@ -101,7 +101,7 @@ async fn inside_of(
     event.hashes.insert("parcel".to_owned(), sha256_hex(parcel.expose_body()));
     let event = event.with("media_type", parcel.media_type());
     let collected = Write::Collected(delivery.id, app.clock.now());
-    let change = Change::because(event).write(collected).write(Write::Sending(fence.send));
+    let change = Change::because(event).write(Write::Sending(fence.send)).write(collected);
     app.store.commit(change).await?;
     fence.entered(app, &mut guard);
     Ok(Collected { parcel, guard })
@@ -138,7 +138,7 @@ impl Apart {
             .with("number", number)
             .with("range", format!("{}-{}", range.start, range.end));
         let collected = Write::Collected(delivery.id, app.clock.now());
-        let change = Change::because(event).write(collected).write(Write::Sending(fence.send));
+        let change = Change::because(event).write(Write::Sending(fence.send)).write(collected);
         app.store.commit(change).await?;
         fence.entered(app, &mut guard);
         // One piece waits while the next is opened: what is held does not grow with the document.

@@ -147,7 +147,7 @@ async fn collect_once(
     event.hashes.insert("parcel".to_owned(), crate::entropy::sha256_hex(parcel.expose_body()));
     let event = event.with("media_type", parcel.media_type());
     let collected = Write::Collected(delivery.id, app.clock.now());
-    let change = Change::because(event).write(collected).write(Write::Sending(fence.send));
+    let change = Change::because(event).write(Write::Sending(fence.send)).write(collected);
     app.store.commit(change).await?;
     fence.entered(app, &mut guard);
     Ok(Collected { parcel, guard })
@@ -278,7 +278,11 @@ async fn attempt(
     // Another worker may have the delivery when the lease ends: nothing leaves after that.
     let at_most = Duration::from_secs(app.config.delivery.lease_seconds.get().into());
     let fence = Fence::new(app, stored.subject, ledger, at_most)?;
-    let begins = settled(lease, event, Settlement::Attempting).write(Write::Sending(fence.send));
+    let (delivery_id, token) = (delivery.id, lease.token);
+    let attempting =
+        Write::Settle { delivery: delivery_id, token, settlement: Settlement::Attempting };
+    // The fence first: a ledger that has moved is told from a lease that is lost.
+    let begins = Change::because(event).write(Write::Sending(fence.send)).write(attempting);
     app.store.commit(begins).await?;
     let (id, until) = (fence.send.id, fence.until);
     fence.entered(app, guard);
