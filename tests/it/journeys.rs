@@ -3,6 +3,8 @@
 mod advice;
 mod clock;
 mod consent;
+mod consent_ledger;
+mod decision_maker;
 mod documents;
 mod extract;
 mod fhir_forms;
@@ -15,7 +17,9 @@ mod mesh;
 mod mllp;
 mod mllp_peers;
 mod push;
+mod restore;
 mod scanner;
 mod tables;
+mod withdrawal_races;
 mod wrong_person;
 mod xml_extract;
