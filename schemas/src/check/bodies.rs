@@ -34,7 +34,8 @@ impl Check<'_> {
                     MessageType::Error => Some(Field::NOTICE_CODE),
                     _ => None,
                 };
-                self.notice(needed).map(Body::Notice)
+                let notice = self.notice(needed)?;
+                Some(Body::Notice(self.without_outcome(kind, notice)))
             }
             Form::Decision => Some(Body::Decision(ConsentDecision::default())),
             Form::Particulars => Some(Body::Particulars(self.particulars(kind))),
@@ -136,6 +137,19 @@ impl Check<'_> {
         let limb = self.code(Field::EXCEPTION_LIMB);
         let evidence = self.required_text(Field::EXCEPTION_EVIDENCE, TEXT_CHARS_MAX);
         let from = self.required_date(Field::EXCEPTION_FROM);
+        let until = self.date(Field::EXCEPTION_UNTIL);
+        if let (Some(first), Some(last)) = (from, until)
+            && last < first
+        {
+            let place = self.place(Field::EXCEPTION_UNTIL);
+            self.fault(
+                Field::EXCEPTION_UNTIL,
+                &place,
+                "dates-out-of-order",
+                "is before the date the circumstances began",
+                "give the last day of the absence or of the circumstances",
+            );
+        }
         let expected_on = self.required_date(Field::EXCEPTION_EXPECTED);
         if let (Some(from), Some(expected)) = (from, expected_on)
             && expected <= from
@@ -149,7 +163,8 @@ impl Check<'_> {
                 "give the date on which advice is now expected",
             );
         }
-        Some(Exception { limb: limb?, evidence: evidence?, from: from?, expected_on: expected_on? })
+        let (limb, evidence, from) = (limb?, evidence?, from?);
+        Some(Exception { limb, evidence, from, until, expected_on: expected_on? })
     }
 
     fn transition(&mut self) -> Option<TransitionPlan> {
@@ -181,6 +196,21 @@ impl Check<'_> {
         let detail = self.text(Field::NOTICE_DETAIL, LINE_CHARS_MAX);
         let detail = self.not_on_mismatch(code, Field::NOTICE_DETAIL, detail);
         Some(Notice { about: about?, outcome, code, detail })
+    }
+
+    /// That a message arrived says nothing of what its recipient makes of it.
+    fn without_outcome(&mut self, kind: MessageType, mut notice: Notice) -> Notice {
+        if kind == MessageType::TransportReceipt && notice.outcome.take().is_some() {
+            let place = self.place(Field::NOTICE_OUTCOME);
+            self.warn(
+                Field::NOTICE_OUTCOME,
+                &place,
+                "field-not-for-type",
+                "does not belong to this type of message and was left out",
+                "send ack.business to say whether the message was taken on",
+            );
+        }
+        notice
     }
 
     /// A refusal because details of a person disagree must not disclose the refuser's own

@@ -106,7 +106,11 @@ pub(super) fn nil(parts: &mut Parts<'_>, nil: &NilReturn) -> Part {
 pub(super) fn exception(parts: &mut Parts<'_>, exception: &Exception) -> Part {
     let mut task = task(parts, "output", Vec::new());
     put(&mut task, "statusReason", concept(systems::EXCEPTION_LIMB, exception.limb));
-    put(&mut task, "executionPeriod", json!({"start": exception.from.to_string()}));
+    let mut period = json!({"start": exception.from.to_string()});
+    if let (Some(until), Some(members)) = (exception.until, period.as_object_mut()) {
+        put(members, "end", json!(until.to_string()));
+    }
+    put(&mut task, "executionPeriod", period);
     let expected = json!({"period": {"end": exception.expected_on.to_string()}});
     put(&mut task, "restriction", expected);
     put(&mut task, "note", note(&exception.evidence));
@@ -120,6 +124,9 @@ pub(super) fn advice(parts: &mut Parts<'_>, advice: &Advice) -> Part {
     let mut outputs = Vec::new();
     if let Some(basis) = advice.basis {
         outputs.push(detail("basis", "valueCode", json!(basis)));
+    }
+    if let Some(date) = advice.remainder_on {
+        outputs.push(detail("remainder_on", "valueDate", json!(date.to_string())));
     }
     texts(&mut outputs, "health_needs", &advice.health_needs);
     texts(&mut outputs, "educational_needs", &advice.educational_needs);
@@ -198,7 +205,8 @@ fn by_address(stored: &StoredDocument, path: &str) -> Value {
     json!({"attachment": attachment})
 }
 
-fn task(parts: &Parts<'_>, details: &str, values: Vec<Value>) -> Map<String, Value> {
+/// The Task of a request or of an answer to one.
+pub(super) fn task(parts: &Parts<'_>, details: &str, values: Vec<Value>) -> Map<String, Value> {
     let (message, outbound) = (parts.record.message(), parts.outbound);
     let mut members = resource("Task");
     if let Some(leg) = outbound.leg.or(message.leg) {
@@ -222,7 +230,8 @@ fn texts(details: &mut Vec<Value>, code: &str, texts: &[PersonalText]) {
     details.extend(texts.iter().map(|text| detail(code, "valueString", json!(text.expose()))));
 }
 
-fn detail(code: &str, kind: &str, value: Value) -> Value {
+/// One coded input or output.
+pub(super) fn detail(code: &str, kind: &str, value: Value) -> Value {
     let mut members = Map::new();
     put(&mut members, "type", concept(systems::DETAIL, code));
     put(&mut members, kind, value);

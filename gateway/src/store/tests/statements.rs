@@ -5,12 +5,13 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
-    bare, consents, counts, deliveries, documents, duties, legs, log, migration, records, restores,
-    sends, subjects, writes,
+    bare, clocks, consents, counts, deliveries, documents, duties, legs, log, migration, records,
+    restores, sends, subjects, writes,
 };
 
-const REGISTRY: [&[Statement]; 14] = [
+const REGISTRY: [&[Statement]; 15] = [
     bare::ALL,
+    clocks::ALL,
     consents::ALL,
     counts::ALL,
     deliveries::ALL,
