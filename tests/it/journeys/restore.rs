@@ -8,6 +8,8 @@ use gateway::restore;
 use serde_json::{Value, json};
 use tests::postgres::Cluster;
 use tests::{Engine, TestGateway, each_engine};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// Keeps a copy of the database beside it.
 fn back_up(engine: Engine, folder: &Path) {
@@ -50,9 +52,13 @@ fn address(folder: &Path) -> String {
 
 async fn ready(gateway: &TestGateway) -> String {
     let address = gateway.cast.admin_address();
-    let reply = reqwest::get(format!("http://{address}/readyz")).await.expect("an answer");
-    assert_eq!(reply.status().as_u16(), 200, "it takes consent decisions");
-    reply.text().await.expect("text")
+    let mut connection = TcpStream::connect(address).await.expect("the operator's listener");
+    connection.write_all(b"GET /readyz HTTP/1.0\r\n\r\n").await.expect("a question");
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
+    assert!(head.starts_with("HTTP/1.0 200"), "it takes consent decisions: {head}");
+    body.to_owned()
 }
 
 async fn checkpoint(gateway: &TestGateway) -> String {
