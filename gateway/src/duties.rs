@@ -48,14 +48,17 @@ struct Duty {
 
 /// Everything the gateway does by itself.
 const DUTIES: &[Duty] = &[
-    Duty { name: "consent-decision-maker", period: civil_day, act: consents::pass_decisions_on },
-    Duty { name: "consent-expiry", period: civil_day, act: consents::expire },
+    Duty {
+        name: "consent-decision-maker",
+        period: |app| Some(app.clock.today().to_string()),
+        act: consents::pass_decisions_on,
+    },
+    Duty {
+        name: "consent-expiry",
+        period: |app| Some(app.clock.today().to_string()),
+        act: consents::expire,
+    },
 ];
-
-/// Due once a civil day.
-fn civil_day(app: &App) -> Option<String> {
-    Some(app.clock.today().to_string())
-}
 
 /// Does what has fallen due and was not done yet. Gives how many duties were done. One that fails
 /// does not keep the others from being done; the first failure is given at the end.

@@ -15,6 +15,7 @@ mod answer;
 mod arriving;
 mod clocks;
 mod consent;
+mod destinations;
 mod disclosures;
 mod documents;
 mod issuing;

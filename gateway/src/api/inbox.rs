@@ -113,7 +113,7 @@ pub(super) async fn document(
     let organisation = caller.peer.organisation();
     let actor = &caller.actor;
     match pipeline::collect_document(&app, organisation, actor, id, index).await? {
-        CollectedDocument::Inside(collected) => Ok(leaving(collected)),
+        CollectedDocument::Inside(collected) => Ok(leaving(*collected)),
         CollectedDocument::Apart(apart) => in_ranges(&app, &headers, *apart).await,
     }
 }

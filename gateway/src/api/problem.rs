@@ -281,10 +281,11 @@ impl IntoResponse for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let kind = match &error {
-            StoreError::Unavailable(_) | StoreError::Closed => Kind::TemporarilyUnavailable,
+            StoreError::Unavailable(_) | StoreError::Closed | StoreError::Fenced => {
+                Kind::TemporarilyUnavailable
+            }
             StoreError::KeyTaken | StoreError::DuplicateRecord => Kind::RequestInProgress,
             StoreError::Conflict { .. } => Kind::AlreadyDecided,
-            StoreError::Fenced => Kind::TemporarilyUnavailable,
             StoreError::StillLeaving => Kind::NotYetInForce,
             StoreError::LedgerMoved => Kind::LedgerMoved,
             StoreError::HeldAfterRestore => Kind::HeldAfterRestore,

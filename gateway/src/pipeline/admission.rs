@@ -9,17 +9,18 @@ use adapters::Item;
 use jiff::civil::Date;
 use schemas::deadlines::end_of_compulsory_school_age;
 use schemas::{
-    Body, Checked, Field, Issue, MessageId, MessageType, OrganisationCode, PersonalBytes, Place,
-    Record, RecordId, ServiceCode,
+    Checked, Field, Issue, MessageId, MessageType, OrganisationCode, PersonalBytes, Place, Record,
+    RecordId,
 };
 
 use super::answer::{self, Attachment};
 use super::arriving;
+use super::destinations::Destination;
 use super::{ReceiveError, Sender};
 use crate::app::App;
 use crate::audit::{DecisionNote, Event, EventKind, SubjectKey};
 use crate::authority::{self, ConsentEntry, Question, RecordFacts};
-use crate::queue::{CarrierKind, Delivery, DeliveryId, DeliveryState, LegState, SubmissionId};
+use crate::queue::{Delivery, DeliveryState, LegState, SubmissionId};
 use crate::receipt::{LegOutcome, RowOutcome, RowResult};
 use crate::store::{
     Change, ClockWrite, NewDelivery, NewLeg, NewQuarantine, NewRecord, SubjectGuards, Write,
@@ -74,14 +75,6 @@ pub(super) enum Mode {
     Commit,
     /// It only says what would happen.
     Rehearse,
-}
-
-/// A recipient of a record, and what was decided about it.
-pub(super) struct Destination {
-    pub(super) delivery: DeliveryId,
-    pub(super) recipient: OrganisationCode,
-    pub(super) service: Option<ServiceCode>,
-    pub(super) carrier: CarrierKind,
 }
 
 /// What the gateway knows of a checked record before it is sealed.
@@ -203,7 +196,7 @@ impl<'a> Batch<'a> {
         let entry = self.consent_entry(facts.id, record.message().consent.as_ref());
         let entry = entry.filter(|_| !self.noticing);
         let mut destinations = destinations;
-        destinations.extend(self.to_be_told(&record, &facts, &destinations).await?);
+        destinations.extend(self.others_told(&record, &facts, &destinations).await?);
         self.must_be_expected(&facts, entry.as_ref()).await?;
         let said = self.acknowledged(&record).await?;
         let row = self.decide(record, &facts, attachment, destinations, entry, (place, warnings));
@@ -222,8 +215,7 @@ impl<'a> Batch<'a> {
         entry: Option<ConsentEntry>,
         (place, warnings): (&Place, Issues),
     ) -> Result<Result<RowOutcome, Issues>, ReceiveError> {
-        let questions: Vec<Question> =
-            destinations.iter().map(|to| self.question(facts, to)).collect();
+        let questions: Vec<_> = destinations.iter().map(|to| self.question(facts, to)).collect();
         let evidence = self.evidence(&self.holding_question(facts), None, entry.as_ref()).await?;
         let (now, today) = (self.app.clock.now(), self.app.clock.today());
         let asked = RecordFacts {
@@ -356,71 +348,6 @@ impl<'a> Batch<'a> {
                 "give every new or corrected message a reference of its own",
             )),
         })
-    }
-
-    fn destinations(
-        &self,
-        record: &Record,
-        attachment: Option<&Attachment>,
-        services: &[Place],
-        place: &Place,
-    ) -> Result<Result<Vec<Destination>, Issues>, ReceiveError> {
-        let message = record.message();
-        if let Body::Request(request) = &message.body {
-            return self.routed(&request.services, services, place);
-        }
-        let own = &self.sender.organisation;
-        let other = attachment.map(|Attachment { leg, .. }| {
-            // What the authority says of a leg goes to the service that was asked.
-            if leg.sender == *own { leg.recipient.clone() } else { leg.sender.clone() }
-        });
-        let recipient = other.or(message.recipient.clone());
-        let Some(recipient) = recipient else { return Ok(Ok(Vec::new())) };
-        let Some(carrier) = self.app.carrier_of(&recipient) else {
-            if message.kind.is_about_consent() {
-                // A withdrawal is recorded even when there is nobody to tell.
-                return Ok(Ok(Vec::new()));
-            }
-            return Ok(Err(vec![Issue::error(
-                "recipient-unknown",
-                Some(Field::RECIPIENT),
-                place.clone(),
-                "is not an organisation this gateway delivers to",
-                "check the organisation code, or ask the operator to add the partner",
-            )]));
-        };
-        let delivery = DeliveryId(self.app.make_id()?);
-        Ok(Ok(vec![Destination { delivery, recipient, service: None, carrier }]))
-    }
-
-    /// One destination per service asked; the recipient comes from the routing table alone.
-    fn routed(
-        &self,
-        services: &[ServiceCode],
-        places: &[Place],
-        place: &Place,
-    ) -> Result<Result<Vec<Destination>, Issues>, ReceiveError> {
-        let mut destinations = Vec::new();
-        let mut issues = Vec::new();
-        for (index, service) in services.iter().enumerate() {
-            let route = self.app.route(service, self.app.clock.today());
-            let carrier = route.as_ref().and_then(|to| self.app.carrier_of(to));
-            let (Some(recipient), Some(carrier)) = (route, carrier) else {
-                let at = places.get(index).unwrap_or(place).clone();
-                issues.push(Issue::error(
-                    "service-unknown",
-                    Some(Field::SERVICES),
-                    at,
-                    "names a service that is not in the routing table today",
-                    "use a service code of the routing table, or map the source's code to one",
-                ));
-                continue;
-            };
-            let delivery = DeliveryId(self.app.make_id()?);
-            let service = Some(service.clone());
-            destinations.push(Destination { delivery, recipient, service, carrier });
-        }
-        Ok(if issues.is_empty() { Ok(destinations) } else { Err(issues) })
     }
 
     fn question(&self, facts: &Facts, to: &Destination) -> Question {

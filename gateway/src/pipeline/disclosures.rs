@@ -13,7 +13,8 @@ use schemas::record::{Consent, ConsentStatus, Subject};
 use schemas::{Draft, Field, MessageType, OrganisationCode, PersonalBytes, Place, Record};
 
 use super::ReceiveError;
-use super::admission::{Batch, Destination, Facts, Mode};
+use super::admission::{Batch, Facts, Mode};
+use super::destinations::Destination;
 use crate::app::App;
 use crate::audit::{EventKind, SubjectKey};
 use crate::authority::ConsentEntry;
@@ -87,7 +88,7 @@ fn disclosure(delivery: Delivery, at: Timestamp, authority: Option<String>) -> D
 
 impl Batch<'_> {
     /// Who else is told of a withdrawal: whoever received something that rested on agreement.
-    pub(super) async fn to_be_told(
+    pub(super) async fn others_told(
         &mut self,
         record: &Record,
         facts: &Facts,
@@ -270,9 +271,9 @@ fn fields_of(draft: &mut Draft, part: &str, value: &impl serde::Serialize) {
     let Ok(serde_json::Value::Object(members)) = serde_json::to_value(value) else { return };
     for (name, value) in members {
         let Some(field) = Field::from_path(&format!("{part}.{name}")) else { continue };
-        let values = match value {
-            serde_json::Value::Array(values) => values,
-            one => vec![one],
+        let values = match value.as_array() {
+            Some(values) => values.clone(),
+            None => vec![value],
         };
         for text in values.iter().filter_map(serde_json::Value::as_str) {
             draft.set(field, text, Place::Whole);

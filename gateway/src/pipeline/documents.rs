@@ -28,7 +28,7 @@ use crate::vault::segments::{Segments, segments_for};
 #[derive(Debug)]
 pub enum CollectedDocument {
     /// It came inside its message: here it is.
-    Inside(Collected),
+    Inside(Box<Collected>),
     /// It is kept apart: nothing of it has left, and nothing is in the log, until [`Apart::leave`].
     Apart(Box<Apart>),
 }
@@ -76,7 +76,8 @@ pub async fn collect_document(
     let opening = open(app, recipient, actor, id).await?;
     let inside = opening.opened.record().attachments().len();
     let Some(apart) = index.checked_sub(inside) else {
-        return inside_of(app, opening, actor, index).await.map(CollectedDocument::Inside);
+        let inside = inside_of(app, opening, actor, index).await?;
+        return Ok(CollectedDocument::Inside(Box::new(inside)));
     };
     let document = opening.opened.record().stored().get(apart).cloned();
     let document = document.ok_or(CollectError::NoDocument)?;

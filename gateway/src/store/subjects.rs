@@ -305,7 +305,7 @@ impl ServerLocks {
         if let Some(connection) = &mut self.connection {
             let query = postgres(statement.postgres, values![number]);
             query.fetch_all(&mut **connection).await.map_err(|error| {
-                let code = error.as_database_error().and_then(|said| said.code());
+                let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
                 if code.as_deref() == Some(LOCK_NOT_AVAILABLE) {
                     StoreError::StillLeaving
                 } else {
