@@ -8,6 +8,7 @@
 //! Use: one row of [`DUTIES`] and one file under `duties/` for each.
 
 mod consents;
+mod reminders;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -48,6 +49,11 @@ struct Duty {
 
 /// Everything the gateway does by itself.
 const DUTIES: &[Duty] = &[
+    Duty {
+        name: "reminders",
+        period: |app| Some(app.clock.today().to_string()),
+        act: |app| Box::pin(reminders::remind(app)),
+    },
     Duty {
         name: "consent-decision-maker",
         period: |app| Some(app.clock.today().to_string()),
