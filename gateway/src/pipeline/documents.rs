@@ -199,8 +199,9 @@ impl Sending {
         let mut left = range.end.saturating_sub(range.start);
         let mut began = Instant::now();
         let mut in_stretch = 0;
+        let stretch = STRETCH.min(self.app.config.consent.leaving() / 2);
         for index in places {
-            if in_stretch == STRETCH_SEGMENTS || began.elapsed() >= STRETCH {
+            if in_stretch == STRETCH_SEGMENTS || began.elapsed() >= stretch {
                 drop(guard.take());
                 guard = self.may_go_on().await?;
                 (began, in_stretch) = (Instant::now(), 0);
