@@ -1,5 +1,8 @@
 //! The consent ledger as people use it: look, see what a decision would do, confirm, and be told.
 
+use std::io::Write;
+use std::process::Stdio;
+
 use gateway::practice::client::Partner;
 use gateway::practice::people::{self, Row};
 use serde_json::{Value, json};
@@ -47,6 +50,17 @@ async fn ledger(gateway: &TestGateway, number: u32) -> (Vec<Value>, String) {
     let reply = reply.expect("an answer");
     let tag = reply.header("etag").expect("a tag").to_owned();
     (reply.json()["consents"].as_array().expect("entries").clone(), tag)
+}
+
+/// What a command says, given this on standard input, and its exit code.
+fn command(gateway: &TestGateway, arguments: &[&str], input: &str) -> (Option<i32>, String) {
+    let mut command = tests::binary::command();
+    command.args(arguments).args(["--json", "-c"]).arg(gateway.cast.config_path());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the command runs");
+    child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("it is read");
+    let output = child.wait_with_output().expect("it ends");
+    (output.status.code(), String::from_utf8(output.stdout).expect("text"))
 }
 
 /// How many entries of the log are of a kind.
@@ -133,8 +147,8 @@ fn a_preview_says_what_a_withdrawal_would_do_and_does_nothing() {
 
         let withdrawal =
             people::withdrawal(&trust.code, "W-4", &people::child(4), gateway.today()).to_string();
-        let path = "/v1/consents/preview";
-        let asked = || trust.post(path, "application/json", "none", withdrawal.clone());
+        let asked =
+            || trust.post("/v1/consents/preview", "application/json", "none", withdrawal.clone());
         let shown = asked().await.expect("an answer");
         assert_eq!(shown.status, 200, "{}", shown.text());
         let effect = shown.json();
@@ -148,6 +162,21 @@ fn a_preview_says_what_a_withdrawal_would_do_and_does_nothing() {
         assert_eq!(ledger(&gateway, 4).await.0.len(), 2, "nothing was recorded");
         assert_eq!(gateway.inbox(la).await.len(), 1, "nothing was stopped");
         assert_eq!(logged(&gateway, "consent.previewed").await, 1, "that somebody asked is logged");
+
+        // The same at the machine itself, from a file and from standard input.
+        let file = gateway.folder().join("withdrawal.json");
+        std::fs::write(&file, &withdrawal).expect("a file");
+        let path = file.to_str().expect("a path");
+        let (code, said) =
+            command(&gateway, &["consents", "preview", path, "--as", &trust.code], "");
+        assert_eq!(code, Some(0));
+        let said: Value = serde_json::from_str(&said).expect("JSON");
+        assert_eq!(said["etag"], effect["etag"], "it shows the same");
+        let (code, said) = command(&gateway, &["consents", "history"], &people::nhs_number(4));
+        assert_eq!(code, Some(0));
+        let said: Value = serde_json::from_str(&said).expect("JSON");
+        assert_eq!(said["consents"].as_array().expect("entries").len(), 2);
+        assert_eq!(command(&gateway, &["consents", "show"], "9990000000").0, Some(5));
 
         // Somebody collects meanwhile: what was shown is no longer so.
         let before = shown.header("etag").expect("a tag").to_owned();
