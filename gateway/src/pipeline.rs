@@ -18,6 +18,8 @@ mod consent;
 mod destinations;
 mod disclosures;
 mod documents;
+mod guard;
+mod identity;
 mod issuing;
 mod outcome;
 mod preview;
@@ -43,7 +45,10 @@ pub use arriving::NOT_SCANNED;
 pub use disclosures::ledger_tag;
 pub(crate) use disclosures::notice;
 pub use documents::{Apart, CollectedDocument, Leaving, Stopped, collect_document};
+pub(crate) use identity::after_death;
+pub use identity::{PERSON_DIED, reminders_ended};
 pub use issuing::{issue, record_by_itself};
+pub(crate) use outcome::request_hash_of;
 pub use outcome::{Answer, Preview};
 pub use preview::{Effect, OpenItem, preview};
 pub use sending::{CollectError, Collected, collect, dispatch};
@@ -356,5 +361,13 @@ pub(crate) async fn evidence(
         Some(delivery) => app.store.overrides_for(delivery).await?,
         None => Vec::new(),
     };
-    Ok(authority::Evidence { consents, overrides })
+    let emergency = match delivery {
+        Some(delivery) => app.store.emergency_of(delivery).await?,
+        None => None,
+    };
+    let emergency = emergency.and_then(|review| {
+        let basis = crate::holds::ground_of(&review.basis)?;
+        Some(authority::BreakGlass { basis, at: review.at })
+    });
+    Ok(authority::Evidence { consents, overrides, emergency })
 }

@@ -13,6 +13,7 @@ mod fhir_messages;
 mod folders;
 mod holds;
 mod idempotency;
+mod identity;
 mod letters;
 mod mesh;
 mod mllp;

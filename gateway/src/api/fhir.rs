@@ -223,6 +223,7 @@ fn code_of(kind: Kind) -> ReplyCode {
         | Kind::NotPermitted
         | Kind::IfMatchRequired
         | Kind::LedgerMoved
+        | Kind::NotYoursToDecide
         | Kind::NotFound
         | Kind::NoLongerAvailable
         | Kind::UnknownMapping
@@ -263,7 +264,7 @@ fn fault(kind: Kind, words: String) -> Fault {
         | Kind::UploadOffset
         | Kind::LedgerMoved
         | Kind::AlreadyDecided => Cause::Conflict,
-        Kind::NotPermitted => Cause::Forbidden,
+        Kind::NotPermitted | Kind::NotYoursToDecide => Cause::Forbidden,
         Kind::NotFound | Kind::NoLongerAvailable => Cause::NotFound,
         Kind::TemporarilyUnavailable | Kind::NotYetInForce | Kind::HeldAfterRestore => {
             Cause::Unavailable

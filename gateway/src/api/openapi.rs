@@ -171,6 +171,8 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         ],
         RouteId::Clocks => &["open", "period", "owner", "cursor", "limit"],
         RouteId::Performance => &["month", "as_of", "by", "organisation"],
+        RouteId::Holds => &["rule", "from", "to", "older-than", "cursor", "limit"],
+        RouteId::Deliveries => &["state", "limit"],
         RouteId::Entries => &["from", "limit"],
         RouteId::Inclusion => &["size"],
         RouteId::Consistency => &["from", "to"],
@@ -188,8 +190,15 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::RecordConsent
         | RouteId::FindConsents
         | RouteId::PreviewConsent
-        | RouteId::Holds
+        | RouteId::ShowHold
         | RouteId::DecideHold
+        | RouteId::AskAboutHold
+        | RouteId::BreakGlass
+        | RouteId::Questions
+        | RouteId::AnswerQuestion
+        | RouteId::Reviews
+        | RouteId::CloseReview
+        | RouteId::Resend
         | RouteId::Checkpoint
         | RouteId::ShowCheckpoint
         | RouteId::Keys
@@ -236,6 +245,18 @@ fn request_body(id: RouteId) -> Option<Value> {
                 "reason": { "enum": crate::journey::HOLD_REASONS },
             },
         } } }),
+        RouteId::AskAboutHold => {
+            codes(&[("of", &["sender", "recipient"]), ("question", &crate::holds::QUESTIONS)])
+        }
+        RouteId::BreakGlass => codes(&[
+            ("basis", &crate::holds::BREAK_GLASS_BASES),
+            ("reason", &crate::holds::BREAK_GLASS_REASONS),
+        ]),
+        RouteId::AnswerQuestion => codes(&[("answer", &crate::holds::ANSWERS)]),
+        RouteId::CloseReview => {
+            codes(&[("outcome", &["upheld", "not-upheld"]), ("finding", &crate::holds::FINDINGS)])
+        }
+        RouteId::Resend => codes(&[("reason", &crate::repair::RESEND_REASONS)]),
         RouteId::BeginDocument => json!({ "application/json": { "schema": {
             "type": "object", "required": ["size"],
             "properties": {
@@ -265,6 +286,10 @@ fn request_body(id: RouteId) -> Option<Value> {
         | RouteId::Performance
         | RouteId::Evidence
         | RouteId::Holds
+        | RouteId::ShowHold
+        | RouteId::Questions
+        | RouteId::Reviews
+        | RouteId::Deliveries
         | RouteId::Checkpoint
         | RouteId::Entries
         | RouteId::Inclusion
@@ -275,6 +300,18 @@ fn request_body(id: RouteId) -> Option<Value> {
         | RouteId::Capability => return None,
     };
     Some(json!({ "required": true, "content": content }))
+}
+
+/// A body whose members are all codes of closed lists, and all required.
+fn codes(members: &[(&str, &[&str])]) -> Value {
+    let names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
+    let properties: Map<String, Value> = members
+        .iter()
+        .map(|(name, codes)| ((*name).to_owned(), json!({ "enum": codes })))
+        .collect();
+    json!({ "application/json": { "schema": {
+        "type": "object", "required": names, "properties": properties,
+    } } })
 }
 
 /// References to `#/$defs/X` become references to `#/components/schemas/X`.

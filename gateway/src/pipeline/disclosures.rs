@@ -16,7 +16,7 @@ use super::ReceiveError;
 use super::admission::{Batch, Facts, Mode};
 use super::destinations::Destination;
 use crate::app::App;
-use crate::audit::{EventKind, SubjectKey};
+use crate::audit::{Entry, EventKind, SubjectKey};
 use crate::authority::ConsentEntry;
 use crate::queue::{Delivery, DeliveryId, DeliveryState};
 use crate::receipt::Disclosure;
@@ -42,22 +42,13 @@ pub(super) async fn of_person(
     subject: SubjectKey,
 ) -> Result<Vec<Disclosed>, StoreError> {
     let mut left: BTreeMap<DeliveryId, (Timestamp, Option<String>)> = BTreeMap::new();
-    let mut from = 0;
-    loop {
-        let entries = app.store.entries_about(subject, from, PAGE).await?;
-        let Some(last) = entries.last() else { break };
-        from = last.seq.saturating_add(1);
-        for entry in entries {
-            let kind = entry.event.kind;
-            if !matches!(kind, EventKind::DeliveryCollected | EventKind::DeliveryAttempted) {
-                continue;
-            }
-            let Some(delivery) = entry.event.delivery else { continue };
-            let at = Timestamp::from_microsecond(entry.at_us).unwrap_or_default();
-            let authority = entry.event.decision.and_then(|note| note.authority);
-            let known = left.entry(delivery).or_insert((at, None));
-            // The newest authority it left under counts.
-            known.1 = authority.or(known.1.take());
+    for one in app.store.pseudonyms_of(subject).await? {
+        let mut from = 0;
+        loop {
+            let entries = app.store.entries_about(one, from, PAGE).await?;
+            let Some(last) = entries.last() else { break };
+            from = last.seq.saturating_add(1);
+            entries.into_iter().for_each(|entry| note(&mut left, entry));
         }
     }
     let mut disclosed = Vec::new();
@@ -67,6 +58,21 @@ pub(super) async fn of_person(
     }
     disclosed.sort_by_key(|one| (one.what.at, one.what.delivery));
     Ok(disclosed)
+}
+
+/// Takes an entry that says that something left into account.
+fn note(left: &mut BTreeMap<DeliveryId, (Timestamp, Option<String>)>, entry: Entry) {
+    let kind = entry.event.kind;
+    if !matches!(kind, EventKind::DeliveryCollected | EventKind::DeliveryAttempted) {
+        return;
+    }
+    let Some(delivery) = entry.event.delivery else { return };
+    let at = Timestamp::from_microsecond(entry.at_us).unwrap_or_default();
+    let authority = entry.event.decision.and_then(|note| note.authority);
+    let known = left.entry(delivery).or_insert((at, None));
+    known.0 = known.0.min(at);
+    // The newest authority it left under counts.
+    known.1 = authority.or(known.1.take());
 }
 
 fn disclosure(delivery: Delivery, at: Timestamp, authority: Option<String>) -> Disclosed {
@@ -223,7 +229,7 @@ impl Batch<'_> {
 /// The version a person's ledger is at; 0 when it is empty.
 pub(super) async fn version_of(app: &App, subject: SubjectKey) -> Result<u32, StoreError> {
     let entries = app.store.consents_for(subject).await?;
-    Ok(entries.iter().map(|entry| entry.version).max().unwrap_or(0))
+    Ok(u32::try_from(entries.len()).unwrap_or(u32::MAX))
 }
 
 /// The tag of a person's ledger at a version: it fits no other person's and no other version.

@@ -388,10 +388,14 @@ async fn decide(
 ) -> Result<(Ruling<Release>, u32), CollectError> {
     let question = question(delivery, stored);
     let evidence = evidence(app, &question, Some(delivery.id)).await?;
-    let ledger = evidence.consents.iter().map(|entry| entry.version).max().unwrap_or(0);
+    let ledger = u32::try_from(evidence.consents.len()).unwrap_or(u32::MAX);
     let (now, today) = (app.clock.now(), app.clock.today());
-    let book = app.rule_book();
-    Ok((authority::release(&question, delivery.id, &evidence, book, now, today), ledger))
+    let ruling = authority::release(&question, delivery.id, &evidence, app.rule_book(), now, today);
+    let died = match question.subject {
+        Some(subject) => app.store.death_of(subject).await?,
+        None => None,
+    };
+    Ok((super::after_death(ruling, (question.kind, died), &evidence.overrides), ledger))
 }
 
 async fn stop(

@@ -21,6 +21,7 @@ use uuid::Uuid;
 use super::Store;
 use super::engine::{Transaction, statements};
 use super::error::StoreError;
+use super::identities;
 use super::value::values;
 use super::writes;
 use crate::audit::SubjectKey;
@@ -32,7 +33,8 @@ pub struct NewSend {
     pub id: Uuid,
     /// About whom; about nobody, nothing is written down.
     pub subject: Option<SubjectKey>,
-    /// The version of the person's ledger that authority was asked about; 0 when it is empty.
+    /// How many entries the person's ledger had when authority was asked, under every pseudonym that
+    /// means the person.
     pub ledger: u32,
     /// When it lapses, including what the clocks of gateways may differ.
     pub until: Timestamp,
@@ -64,7 +66,7 @@ impl Store {
         at_most: Duration,
     ) -> Result<bool, StoreError> {
         let end = tokio::time::Instant::now() + at_most;
-        for subject in subjects {
+        for subject in &self.pseudonyms_of_all(subjects).await? {
             loop {
                 let now = self.clock.now();
                 if self.engine.row(&LEAVING, values![subject.0, now]).await?.is_none() {
@@ -88,7 +90,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut tx = self.engine.begin().await?;
         writes::lock_head(&mut tx).await?;
-        for subject in subjects {
+        for subject in &self.pseudonyms_of_all(subjects).await? {
             tx.execute(&HOLD_BACK, values![subject.0, until]).await?;
         }
         tx.commit().await
@@ -105,10 +107,41 @@ pub(super) async fn enter(
         return Err(StoreError::HeldAfterRestore);
     }
     let Some(subject) = new.subject else { return Ok(()) };
-    match tx.execute(&ENTER, values![new.id, subject.0, new.until, new.ledger, now]).await? {
+    if entries(tx, subject).await? != u64::from(new.ledger) {
+        return Err(StoreError::Fenced);
+    }
+    match tx.execute(&ENTER, values![new.id, subject.0, new.until, now]).await? {
         1 => Ok(()),
         _ => Err(StoreError::Fenced),
     }
+}
+
+/// How many entries a person's ledger has, under every pseudonym that means the person.
+pub(super) async fn entries(tx: &mut Transaction, subject: SubjectKey) -> Result<u64, StoreError> {
+    let mut count = 0;
+    for one in pseudonyms(tx, subject).await? {
+        let rows = tx.rows(&ENTRIES, values![one.0]).await?;
+        count += rows.first().map(|row| row.count("entries")).transpose()?.unwrap_or(0);
+    }
+    Ok(count)
+}
+
+/// Every pseudonym that means the same person, as this transaction sees it.
+async fn pseudonyms(
+    tx: &mut Transaction,
+    subject: SubjectKey,
+) -> Result<BTreeSet<SubjectKey>, StoreError> {
+    let mut known = BTreeSet::from([subject]);
+    let mut ask = vec![subject];
+    while let Some(next) = ask.pop() {
+        for row in tx.rows(&identities::ALIASES, values![next.0]).await? {
+            for column in ["old_subject", "subject"] {
+                let found = row.maybe_subject(column)?;
+                ask.extend(found.filter(|found| known.insert(*found)));
+            }
+        }
+    }
+    Ok(known)
 }
 
 /// Takes away that somebody sends.
@@ -122,11 +155,14 @@ pub(super) async fn nobody(
     subject: SubjectKey,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    if !tx.rows(&LEAVING, values![subject.0, now]).await?.is_empty() {
-        return Err(StoreError::StillLeaving);
+    for one in pseudonyms(tx, subject).await? {
+        if !tx.rows(&LEAVING, values![one.0, now]).await?.is_empty() {
+            return Err(StoreError::StillLeaving);
+        }
+        tx.execute(&LAPSED, values![one.0]).await?;
+        tx.execute(&RELEASED, values![one.0]).await?;
     }
-    tx.execute(&LAPSED, values![subject.0]).await?;
-    tx.execute(&RELEASED, values![subject.0]).await.map(drop)
+    Ok(())
 }
 
 statements! {
@@ -135,9 +171,10 @@ statements! {
     ENTER = "sends::enter" on "sends":
         "insert into sends (id, subject, until)
         select $1, $2, $3
-        where $4 = (select coalesce(max(c.version), 0) from consents c where c.subject = $2)
-            and not exists (
-                select 1 from restricting r where r.subject = $2 and r.until > $5)";
+        where not exists (
+            select 1 from restricting r where r.subject = $2 and r.until > $4)";
+    ENTRIES = "sends::entries" on "consents":
+        "select count(*) as entries from consents where subject = $1";
     LEAVE = "sends::leave" on "sends":
         "delete from sends where id = $1";
     LEAVING = "sends::leaving" on "sends":

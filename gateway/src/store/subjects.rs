@@ -102,6 +102,10 @@ impl Store {
     ///
     /// Sets that overlap do not wait for each other for ever, because each takes its guards in the
     /// same order. For the same reason whoever holds guards must not ask for more of them.
+    ///
+    /// A guard holds for every pseudonym that means the person. Those are looked up before the
+    /// guards are taken and again after, because an event about identities takes the same guards:
+    /// whoever has them knows all of them.
     pub async fn subject_guards(
         &self,
         subjects: &BTreeSet<SubjectKey>,
@@ -111,6 +115,21 @@ impl Store {
     }
 
     async fn guards_of(
+        &self,
+        subjects: &BTreeSet<SubjectKey>,
+        hold: Hold,
+        at_most: Option<Duration>,
+    ) -> Result<SubjectGuards, StoreError> {
+        loop {
+            let people = self.pseudonyms_of_all(subjects).await?;
+            let guards = self.guards_on(&people, hold, at_most).await?;
+            if self.pseudonyms_of_all(subjects).await? == people {
+                return Ok(guards);
+            }
+        }
+    }
+
+    async fn guards_on(
         &self,
         subjects: &BTreeSet<SubjectKey>,
         hold: Hold,

@@ -5,11 +5,11 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
-    bare, clocks, consents, counts, deliveries, documents, duties, legs, log, migration, records,
-    restores, sends, subjects, writes,
+    bare, clocks, consents, counts, deliveries, documents, duties, holds, identities, legs, log,
+    migration, records, restores, sends, subjects, writes,
 };
 
-const REGISTRY: [&[Statement]; 15] = [
+const REGISTRY: [&[Statement]; 17] = [
     bare::ALL,
     clocks::ALL,
     consents::ALL,
@@ -17,6 +17,8 @@ const REGISTRY: [&[Statement]; 15] = [
     deliveries::ALL,
     documents::ALL,
     duties::ALL,
+    holds::ALL,
+    identities::ALL,
     legs::ALL,
     log::ALL,
     migration::ALL,
