@@ -52,7 +52,10 @@ fn the_sender_is_told_every_step_and_the_recipient_only_what_concerns_it() {
         let said = |text: &str| {
             words.iter().any(|step| step["words"].as_str().is_some_and(|one| one.contains(text)))
         };
-        assert!(said("agreement to share was refused (entry 1), which stops all of it"), "{words:?}");
+        assert!(
+            said("agreement to share was refused (entry 1), which stops all of it"),
+            "{words:?}"
+        );
         assert!(said("It waits for a person"), "{words:?}");
         let (status, _) = explained(gateway.mental(), &record).await;
         assert_eq!(status, 404, "a trust learns nothing of what is held");
