@@ -11,6 +11,7 @@
 //! - [`queue`], [`delivery`]: deliveries, legs, leases, the worker, and how parcels leave.
 //! - [`documents`]: documents of any size, uploaded apart from their message.
 //! - [`board`], [`journey`]: what people look at, and what they decide about what is held.
+//! - [`transition`]: the way to adulthood, case by case, and what is missing on it.
 //! - [`api`]: the partner API, from one table of routes.
 //! - [`tls`], [`peer`], [`pki`]: who is calling, and practice certificates.
 //! - [`config`], [`app`], [`serving`], [`telemetry`], [`commands`]: put together and run.
@@ -45,6 +46,7 @@ pub mod serving;
 pub mod store;
 pub mod telemetry;
 pub mod tls;
+pub mod transition;
 pub mod vault;
 pub mod verification;
 pub mod whole_file;

@@ -18,6 +18,7 @@ mod documents;
 mod issuing;
 mod outcome;
 mod sending;
+mod transition;
 
 pub(crate) use sending::{delivery_event, question};
 

@@ -33,6 +33,7 @@ mod records;
 mod row;
 mod signal;
 mod subjects;
+mod transitions;
 mod value;
 mod writes;
 
@@ -64,6 +65,9 @@ pub use log::{AuditRow, Head, StoredCheckpoint};
 pub use plan::{Appended, LogError, LogKeeper};
 pub use records::{StoredQuarantine, StoredRecord, StoredSubmission};
 pub use subjects::{Hold, SubjectGuard, SubjectGuards};
+pub use transitions::{
+    NewTransitionStep, TransitionDay, TransitionDelivery, TransitionFilter, TransitionStep,
+};
 
 /// Everything the gateway keeps. Cheap to clone; all clones are one store.
 #[derive(Debug, Clone)]

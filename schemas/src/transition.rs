@@ -254,13 +254,14 @@ impl Checklist {
         self.items.iter().find(|item| item.id == id)
     }
 
-    /// The first day on which anything of the checklist concerns somebody.
+    /// The 1 September from which anything of the checklist may concern somebody. It is the same
+    /// for everybody born in one school year, so that it may be kept where a birthday may not.
     pub fn begins(&self, born: Date) -> Result<Date, DeadlineError> {
         let mut first = Date::MAX;
         for item in &self.items {
             first = first.min(item.from.on(born, None)?);
         }
-        Ok(first)
+        Date::new(school_year_began(first), 9, 1).or(Err(DeadlineError::BeyondCalendar))
     }
 
     /// What is wrong with it, and the name it is wrong at.

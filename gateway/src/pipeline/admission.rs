@@ -226,8 +226,10 @@ impl<'a> Batch<'a> {
         };
         let effect = attachment.as_ref().map(|a| answer::effect(&record, a, self.app));
         self.legs.extend(effect.as_ref().map(answer::Effect::leads_to));
+        let step = self.transition_step(&record, facts)?;
         let sealed = self.app.vault.seal(record, admission)?;
         let mut change = self.accepted(facts, sealed, label, attachment.as_ref());
+        change = step.into_iter().fold(change, Change::write);
         let mut legs = Vec::new();
         for (to, note) in destinations.iter().zip(&decisions) {
             let (step, leg) = self.deliver(facts, to, note, received_on)?;

@@ -181,6 +181,8 @@ impl Plan {
             | Write::Override(..)
             | Write::TrustInForce(_)
             | Write::DutyDone(..)
+            | Write::TransitionStep(_)
+            | Write::TransitionDay(_)
             | Write::DocumentBegun(_)
             | Write::DocumentMoved { .. }
             | Write::MessageHeld(..)

@@ -12,6 +12,7 @@ use super::engine::{Insert, Statement, Transaction, statements};
 use super::error::StoreError;
 use super::log::Head;
 use super::plan::Plan;
+use super::transitions;
 use super::value::{Value, name_of, values};
 use crate::queue::{DeliveryId, DeliveryState};
 
@@ -115,6 +116,8 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
             let values = values![*name, period.as_str(), now];
             one(tx, &DUTY_DONE, values, "a duty is done once, by the gateway that took it on").await
         }
+        Write::TransitionStep(new) => transitions::step(tx, new).await,
+        Write::TransitionDay(day) => transitions::day(tx, day).await,
         Write::DocumentBegun(_)
         | Write::DocumentMoved { .. }
         | Write::MessageHeld(..)

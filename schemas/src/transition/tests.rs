@@ -128,3 +128,11 @@ fn a_moment_says_only_what_its_anchor_needs() {
     assert!(Moment { month: Some(3), day: Some(31), ..in_year }.fault().is_none());
     assert!(Moment { months: 37, ..moment(Anchor::Transfer) }.fault().is_some());
 }
+
+#[test]
+fn the_day_from_which_somebody_is_looked_at_tells_the_school_year_of_birth_and_no_more() {
+    let version = TransitionRules::built_in().version_on(date(2026, 1, 1)).expect("a version");
+    for born in [date(2011, 9, 1), date(2012, 2, 29), date(2012, 8, 31)] {
+        assert_eq!(version.begins(born).expect("a date"), date(2022, 9, 1));
+    }
+}

@@ -6,10 +6,10 @@ use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
     bare, consents, counts, deliveries, documents, duties, legs, log, migration, records, subjects,
-    writes,
+    transitions, writes,
 };
 
-const REGISTRY: [&[Statement]; 12] = [
+const REGISTRY: [&[Statement]; 13] = [
     bare::ALL,
     consents::ALL,
     counts::ALL,
@@ -21,6 +21,7 @@ const REGISTRY: [&[Statement]; 12] = [
     migration::ALL,
     records::ALL,
     subjects::ALL,
+    transitions::ALL,
     writes::ALL,
 ];
 
