@@ -18,6 +18,7 @@ mod holds;
 mod inbox;
 mod openapi;
 mod records;
+mod transitions;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -71,6 +72,8 @@ pub enum RouteId {
     AppendDocument,
     ShowDocument,
     Board,
+    Transitions,
+    ShowTransition,
     RecordConsent,
     FindConsents,
     Holds,
@@ -97,7 +100,7 @@ const JOURNEY_READERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role::
 
 /// Every route of the partner API.
 #[rustfmt::skip]
-pub const ROUTES: [Route; 24] = [
+pub const ROUTES: [Route; 26] = [
     Route { id: RouteId::Submit, method: "POST", path: "/v1/messages", summary: "Submit one message (JSON, FHIR) or a batch (CSV); answered with a signed receipt.", roles: PARTNERS, person: false },
     Route { id: RouteId::Rehearse, method: "POST", path: "/v1/messages/dry-run", summary: "Say what submitting this would do; nothing is stored.", roles: PARTNERS, person: false },
     Route { id: RouteId::Journey, method: "GET", path: "/v1/records/{record}/journey", summary: "What happened to a record, step by step.", roles: JOURNEY_READERS, person: true },
@@ -109,6 +112,8 @@ pub const ROUTES: [Route; 24] = [
     Route { id: RouteId::AppendDocument, method: "POST", path: "/v1/documents/{document}/content", summary: "Send the next bytes of a document, from the offset in Upload-Offset on.", roles: PARTNERS, person: false },
     Route { id: RouteId::ShowDocument, method: "GET", path: "/v1/documents/{document}", summary: "How a document of the caller stands, and where its upload goes on.", roles: PARTNERS, person: false },
     Route { id: RouteId::Board, method: "GET", path: "/v1/board", summary: "Who owes what to whom by when.", roles: BOARD_READERS, person: false },
+    Route { id: RouteId::Transitions, method: "GET", path: "/v1/transitions", summary: "Young people on the way to adulthood: what is missing, most urgent first.", roles: PARTNERS, person: false },
+    Route { id: RouteId::ShowTransition, method: "GET", path: "/v1/transitions/{transition}", summary: "One young person's checklist on the way to adulthood, with its evidence and history.", roles: PARTNERS, person: true },
     Route { id: RouteId::RecordConsent, method: "POST", path: "/v1/consents", summary: "Record that agreement to share was given or withdrawn; effective when answered.", roles: CONSENT_RECORDERS, person: false },
     Route { id: RouteId::FindConsents, method: "POST", path: "/v1/consents/find", summary: "Read what is recorded of agreement to share about one person.", roles: CONSENT_READERS, person: true },
     Route { id: RouteId::Holds, method: "GET", path: "/v1/holds", summary: "List deliveries that wait for a person's decision.", roles: HOLD_DECIDERS, person: false },
@@ -174,6 +179,8 @@ fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
         RouteId::AppendDocument => routing::post(documents::append),
         RouteId::ShowDocument => routing::get(documents::show),
         RouteId::Board => routing::get(board::board),
+        RouteId::Transitions => routing::get(transitions::list),
+        RouteId::ShowTransition => routing::get(transitions::show),
         RouteId::RecordConsent => routing::post(consents::record),
         RouteId::FindConsents => routing::post(consents::find),
         RouteId::Holds => routing::get(holds::list),

@@ -337,7 +337,9 @@ impl RecordFacts {
 /// Whether what stands in the ledger keeps new information about a person from an organisation: a
 /// withdrawal, a refusal or an exclusion. For what is shown and not sent, such as a list of cases.
 pub fn is_kept_from(consents: &[ConsentEntry], from: &OrganisationCode, today: Date) -> bool {
-    ledger::Ledger::new(consents, today).restriction(schemas::record::ConsentKind::Sharing, from).is_some()
+    ledger::Ledger::new(consents, today)
+        .restriction(schemas::record::ConsentKind::Sharing, from)
+        .is_some()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod mapping;
 mod pki;
 mod serve;
 mod show;
+mod transitions;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,6 +48,8 @@ enum Command {
     Import(import::ImportArgs),
     /// Who owes what to whom by when.
     Board(show::BoardArgs),
+    /// Young people on the way to adulthood: what is missing, and who owes it.
+    Transitions(transitions::TransitionsArgs),
     /// About one record.
     #[command(subcommand)]
     Record(show::RecordCommand),
@@ -133,6 +136,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Keys(command) => pki::keys(&command, json),
         Command::Import(args) => import::import(&args, json).await,
         Command::Board(args) => show::board(&args, json).await,
+        Command::Transitions(args) => transitions::transitions(&args, json).await,
         Command::Record(command) => show::record(&command, json).await,
         Command::Documents(command) => documents::documents(&command, json).await,
         Command::Audit(command) => audit_verify::audit(&command, json).await,

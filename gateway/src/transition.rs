@@ -245,11 +245,7 @@ async fn known(app: &App, filter: TransitionFilter) -> Result<Vec<Known>, Transi
     Ok(all)
 }
 
-fn open(
-    app: &App,
-    step: TransitionStep,
-    handed: Vec<Handed>,
-) -> Result<Evidence, TransitionError> {
+fn open(app: &App, step: TransitionStep, handed: Vec<Handed>) -> Result<Evidence, TransitionError> {
     let TransitionStep { record, kind, sender, accepted_at, facts, .. } = step;
     let bytes = app.vault.expose_blob_for_owner(BlobKind::Transition, record.0, &sender, &facts);
     let bytes = bytes.or(Err(TransitionError::Ours("the facts of a transition")))?;

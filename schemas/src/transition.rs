@@ -114,7 +114,7 @@ pub struct Item {
     pub from: Moment,
     /// By when.
     pub by: Moment,
-    /// After this moment it is shown only if it was done.
+    /// It is shown from `from` to this moment only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Moment>,
     /// Whether a case that is first known later is given some days from then.

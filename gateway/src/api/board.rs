@@ -67,8 +67,20 @@ pub(super) async fn board(
     let last = lines.last().filter(|_| full);
     let next = last.and_then(|line| cursor::write(&scope, (line.statutory_due, line.leg)));
     let overdue = lines.iter().filter(|line| line.overdue).count();
+    // Once, with the first page; the board does not fail for them.
+    let whose = (!everything).then(|| caller.peer.organisation());
+    let transitions = match after {
+        None => crate::transition::totals(&app, whose).await.map(Some),
+        Some(_) => Ok(None),
+    };
+    let transitions = transitions.unwrap_or_else(|error| {
+        let chain = crate::telemetry::chain(&error);
+        tracing::error!(error = %chain, "transitions could not be shown");
+        None
+    });
     let body = serde_json::json!({
         "today": app.clock.today(), "overdue": overdue, "legs": lines, "next": next,
+        "transitions": transitions,
     });
     Ok(Json(body).into_response())
 }

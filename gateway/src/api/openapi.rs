@@ -154,6 +154,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         RouteId::Submit => &["dry-run"],
         RouteId::Inbox => &["cursor", "limit", "all"],
         RouteId::Board => &["open", "cursor", "limit"],
+        RouteId::Transitions => &["gaps", "all", "cursor", "limit"],
         RouteId::Entries => &["from", "limit"],
         RouteId::Inclusion => &["size"],
         RouteId::Consistency => &["from", "to"],
@@ -165,6 +166,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::BeginDocument
         | RouteId::AppendDocument
         | RouteId::ShowDocument
+        | RouteId::ShowTransition
         | RouteId::RecordConsent
         | RouteId::FindConsents
         | RouteId::Holds
@@ -224,6 +226,8 @@ fn request_body(id: RouteId) -> Option<Value> {
         | RouteId::Document
         | RouteId::ShowDocument
         | RouteId::Board
+        | RouteId::Transitions
+        | RouteId::ShowTransition
         | RouteId::Holds
         | RouteId::Checkpoint
         | RouteId::Entries

@@ -164,10 +164,7 @@ fn bound(filter: &TransitionFilter) -> Vec<super::value::Value> {
 }
 
 /// Writes down that a record tells of somebody's way to adulthood.
-pub(super) async fn step(
-    tx: &mut Transaction,
-    new: &NewTransitionStep,
-) -> Result<(), StoreError> {
+pub(super) async fn step(tx: &mut Transaction, new: &NewTransitionStep) -> Result<(), StoreError> {
     let (subject, from) = (new.subject.0, new.looked_at_from);
     tx.execute(&BEGIN, values![new.transition, subject, from]).await?;
     tx.execute(&EARLIER, values![subject, from]).await?;

@@ -269,6 +269,10 @@ impl Person<'_, '_> {
     fn line<'a>(&self, item: &'a Item) -> Result<Option<Line<'a>>, DeadlineError> {
         let Some(since) = self.applies_since(item.applies) else { return Ok(None) };
         let from = item.from.on(self.born, self.transfer)?;
+        let until = item.until.map(|until| until.on(self.born, self.transfer)).transpose()?;
+        if until.is_some_and(|until| self.today < from || self.today > until) {
+            return Ok(None);
+        }
         let mut due = item.by.on(self.born, self.transfer)?;
         if item.late_entry && due < since {
             due = later_by_days(since, self.rules.late_entry_days)?;
@@ -276,9 +280,9 @@ impl Person<'_, '_> {
         let shown: Vec<(usize, Standing)> =
             self.evidence.iter().enumerate().filter_map(|e| self.shows(item, from, e)).collect();
         let when = |(index, _): &(usize, Standing)| self.evidence.get(*index).map(Evidence::on);
-        let done = shown.iter().filter(|(_, standing)| {
-            matches!(standing, Standing::Done | Standing::Accepted)
-        });
+        let done = shown
+            .iter()
+            .filter(|(_, standing)| matches!(standing, Standing::Done | Standing::Accepted));
         let done = done.max_by_key(|shown| when(shown)).copied();
         let done_on = done.and_then(|done| when(&done));
         let mut current = done;
@@ -289,12 +293,6 @@ impl Person<'_, '_> {
                 due = again;
                 current = current.filter(|_| self.today <= again);
             }
-        }
-        let until = item.until.map(|until| until.on(self.born, self.transfer)).transpose()?;
-        let outlived = until.is_some_and(|until| self.today > until);
-        let early = item.until.is_some() && self.today < from;
-        if current.is_none() && (outlived || early) {
-            return Ok(None);
         }
         let newer = shown.iter().filter(|shown| when(shown) >= done_on);
         let newest = newer.max_by_key(|shown| when(shown)).copied();

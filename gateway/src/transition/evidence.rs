@@ -129,11 +129,9 @@ impl Said {
             leaves: false,
         };
         Some(match &message.body {
-            Body::Request(request) => Self {
-                on: Some(request.requested_on),
-                tracks: request.year_9_or_above,
-                ..nothing
-            },
+            Body::Request(request) => {
+                Self { on: Some(request.requested_on), tracks: request.year_9_or_above, ..nothing }
+            }
             Body::Transition(plan) => Self {
                 on: Some(plan.plan_date),
                 named_worker: Some(plan.named_worker.clone()),
