@@ -16,6 +16,7 @@
 //! Not supported, and why: deleting and rewriting. Retention will be a change like any other. The
 //! one exception: a new hold takes the earlier votes off its delivery; the log keeps them.
 
+mod clocks;
 mod commit;
 mod connection;
 mod consents;
@@ -53,6 +54,10 @@ use subjects::SubjectLocks;
 pub use change::{
     Change, DocumentFound, NewConsent, NewDelivery, NewDocument, NewLeg, NewQuarantine, NewRecord,
     NewSubmission, Settlement, Write,
+};
+pub use clocks::{
+    AgreementRow, CaseClock, CaseClockLine, ClockFilter, ClockWrite, LegSnapshot, NewCaseClock,
+    SnapshotFilter,
 };
 pub use commit::{Committed, Traffic};
 pub use connection::{DatabaseUrl, StoreLocation};

@@ -21,7 +21,7 @@ mod view;
 
 use jiff::civil::Date;
 use schemas::OrganisationCode;
-use schemas::deadlines::DeadlineError;
+use schemas::deadlines::{DeadlineError, end_of_compulsory_school_age};
 use schemas::transition::{Checklist, TransitionRules};
 use uuid::Uuid;
 
@@ -190,7 +190,7 @@ async fn views(
     for known in known(app, TransitionFilter { on: today, party: viewer.cloned(), id }).await? {
         let Some(case) = work_out(rules, &known.evidence, today)? else { continue };
         if let Some(viewer) = viewer
-            && is_kept_from(app, viewer, known.subject, today).await?
+            && is_kept_from(app, viewer, &known, today).await?
         {
             continue;
         }
@@ -205,15 +205,17 @@ async fn views(
 async fn is_kept_from(
     app: &App,
     viewer: &OrganisationCode,
-    subject: SubjectKey,
+    known: &Known,
     today: Date,
 ) -> Result<bool, StoreError> {
     let roles = app.partner(viewer).map(|partner| partner.roles).unwrap_or_default();
     if evidence::duties(&roles).contains(&schemas::transition::Duty::Authority) {
         return Ok(false);
     }
-    let consents = app.store.consents_for(subject).await?;
-    Ok(authority::is_kept_from(&consents, viewer, today))
+    let consents = app.store.consents_for(known.subject).await?;
+    let born = checklist::date_of_birth(&known.evidence);
+    let pass_on = born.and_then(|born| end_of_compulsory_school_age(born).ok());
+    Ok(authority::is_kept_from(&consents, viewer, pass_on, today))
 }
 
 /// Reads and opens what the store has.

@@ -9,7 +9,7 @@ use adapters::Item;
 use jiff::civil::Date;
 use schemas::deadlines::end_of_compulsory_school_age;
 use schemas::{
-    Body, Checked, Field, Issue, LegId, MessageType, OrganisationCode, PersonalBytes, Place,
+    Body, Checked, Field, Issue, MessageId, MessageType, OrganisationCode, PersonalBytes, Place,
     Record, RecordId, ServiceCode,
 };
 
@@ -22,7 +22,7 @@ use crate::authority::{self, ConsentEntry, Question, RecordFacts};
 use crate::queue::{CarrierKind, Delivery, DeliveryId, DeliveryState, LegState, SubmissionId};
 use crate::receipt::{LegOutcome, RowOutcome, RowResult};
 use crate::store::{
-    Change, Hold, NewDelivery, NewLeg, NewQuarantine, NewRecord, SubjectGuards, Write,
+    Change, ClockWrite, Hold, NewDelivery, NewLeg, NewQuarantine, NewRecord, SubjectGuards, Write,
 };
 use crate::vault::BlobKind;
 
@@ -42,7 +42,7 @@ pub(super) struct Batch<'a> {
     /// What this batch sends on its way, with the questions it was decided on.
     pub(super) queued: Vec<(Delivery, Question)>,
     /// Where earlier rows of this batch have brought legs.
-    pub(super) legs: BTreeMap<LegId, LegState>,
+    pub(super) legs: answer::Moved,
     pub(super) seen: BTreeMap<[u8; 32], (RecordId, [u8; 32])>,
     pub(super) mode: Mode,
 }
@@ -94,7 +94,7 @@ impl<'a> Batch<'a> {
             recorded: BTreeMap::new(),
             restricted: BTreeSet::new(),
             queued: Vec::new(),
-            legs: BTreeMap::new(),
+            legs: answer::Moved::default(),
             seen: BTreeMap::new(),
             mode,
         }
@@ -217,19 +217,29 @@ impl<'a> Batch<'a> {
             &self.sender.organisation,
             label.as_bytes(),
         )?;
-        let replaces = replaced_leg(&record);
-        let replaced =
-            answer::replaced(self.app, self.sender, replaces, &facts_keys(facts)).await?;
-        let received_on = match replaced {
-            Ok(first) => first.unwrap_or_else(|| self.app.clock.today()),
+        let keys = facts_keys(facts);
+        let replaced = answer::replaced(self.app, self.sender, &record, &keys, &self.legs).await?;
+        let replaced = match replaced {
+            Ok(replaced) => replaced,
             Err(issue) => return Ok(Err(vec![issue.at(place)])),
         };
-        let effect = attachment.as_ref().map(|a| answer::effect(&record, a, self.app));
-        self.legs.extend(effect.as_ref().map(answer::Effect::leads_to));
+        let received_on = replaced.map_or_else(|| self.app.clock.today(), |(_, first)| first);
+        let by = (self.app.clock.today(), &self.sender.organisation);
+        let effect = attachment.as_ref().map(|a| answer::effect(&record, facts.id, a, by));
+        if let Some(effect) = &effect {
+            self.legs.by(effect);
+        }
+        let recipients: Vec<&OrganisationCode> =
+            destinations.iter().map(|to| &to.recipient).collect();
+        let clocks = self.clocks(&record, facts, &recipients).await?;
         let step = self.transition_step(&record, facts)?;
         let sealed = self.app.vault.seal(record, admission)?;
         let mut change = self.accepted(facts, sealed, label, attachment.as_ref());
         change = step.into_iter().fold(change, Change::write);
+        if let Some((leg, _)) = replaced {
+            self.legs.replaced(leg);
+            change = change.write(Write::Clock(ClockWrite::LegReplaced(leg, facts.id)));
+        }
         let mut legs = Vec::new();
         for (to, note) in destinations.iter().zip(&decisions) {
             let (step, leg) = self.deliver(facts, to, note, received_on)?;
@@ -242,6 +252,9 @@ impl<'a> Batch<'a> {
         if let Some(effect) = effect {
             change = change.join(effect.into_change(self.event(EventKind::LegChanged, facts)));
         }
+        if let Some(clocks) = clocks {
+            change = change.join(clocks);
+        }
         self.seen.insert(facts.identity, (facts.id, facts.fingerprint));
         self.changes.push(change);
         Ok(Ok(RowOutcome { legs, ..row(place, RowResult::Accepted, Some(facts.id), warnings) }))
@@ -251,9 +264,6 @@ impl<'a> Batch<'a> {
         let message = record.message();
         let names = self.app.vault.pseudonyms();
         let subject = message.subject.as_ref();
-        let mut identity = message.sender.as_str().as_bytes().to_vec();
-        identity.push(0);
-        identity.extend_from_slice(message.id.expose().as_bytes());
         Ok(Facts {
             id: RecordId(self.app.make_id()?),
             kind: message.kind,
@@ -261,7 +271,7 @@ impl<'a> Batch<'a> {
             demographics: subject.map(|subject| names.demographics(subject)),
             decisions_pass_on: subject
                 .and_then(|subject| end_of_compulsory_school_age(subject.date_of_birth).ok()),
-            identity: names.recognition("identity", &identity),
+            identity: identity(self.app, &message.sender, &message.id),
             fingerprint: names.recognition("fingerprint", &arriving::recognisable(record)),
         })
     }
@@ -325,7 +335,12 @@ impl<'a> Batch<'a> {
         if let Body::Request(request) = &message.body {
             return self.routed(&request.services, services, place);
         }
-        let recipient = attachment.map(|a| a.leg.sender.clone()).or(message.recipient.clone());
+        let own = &self.sender.organisation;
+        let other = attachment.map(|Attachment { leg, .. }| {
+            // What the authority says of a leg goes to the service that was asked.
+            if leg.sender == *own { leg.recipient.clone() } else { leg.sender.clone() }
+        });
+        let recipient = other.or(message.recipient.clone());
         let Some(recipient) = recipient else { return Ok(Ok(Vec::new())) };
         let Some(carrier) = self.app.carrier_of(&recipient) else {
             if message.kind.is_about_consent() {
@@ -496,6 +511,7 @@ impl<'a> Batch<'a> {
                 id: to.delivery.leg(),
                 received_on,
                 statutory_due: due.statutory,
+                alternative_due: due.alternative,
                 operational_due: due.operational,
                 rule_version: due.rule_version,
                 state: if waiting { LegState::Waiting } else { LegState::Withheld },
@@ -546,9 +562,12 @@ impl<'a> Batch<'a> {
     }
 }
 
-fn replaced_leg(record: &Record) -> Option<LegId> {
-    let Body::Request(request) = &record.message().body else { return None };
-    request.replaces_leg
+/// By what a message is recognised: its sender and the sender's own reference.
+pub(super) fn identity(app: &App, sender: &OrganisationCode, reference: &MessageId) -> [u8; 32] {
+    let mut bytes = sender.as_str().as_bytes().to_vec();
+    bytes.push(0);
+    bytes.extend_from_slice(reference.expose().as_bytes());
+    app.vault.pseudonyms().recognition("identity", &bytes)
 }
 
 fn facts_keys(facts: &Facts) -> answer::Keys {

@@ -5,12 +5,13 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
-    bare, consents, counts, deliveries, documents, duties, legs, log, migration, records, subjects,
-    transitions, writes,
+    bare, clocks, consents, counts, deliveries, documents, duties, legs, log, migration, records,
+    subjects, transitions, writes,
 };
 
-const REGISTRY: [&[Statement]; 13] = [
+const REGISTRY: [&[Statement]; 14] = [
     bare::ALL,
+    clocks::ALL,
     consents::ALL,
     counts::ALL,
     deliveries::ALL,
