@@ -18,5 +18,6 @@ mod mllp_peers;
 mod push;
 mod scanner;
 mod tables;
+mod transition;
 mod wrong_person;
 mod xml_extract;
