@@ -115,7 +115,7 @@ pub async fn show(
     for evidence in known.evidence.iter().filter(|one| viewer.is_none_or(|who| one.is_with(who))) {
         view.history.extend(view::history(evidence, &app.store.journey(evidence.record).await?));
     }
-    view.history.sort_by(|one, other| one.at.cmp(&other.at));
+    view.history.sort_by_key(|step| step.entry);
     Ok(Some(view))
 }
 

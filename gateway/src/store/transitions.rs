@@ -199,6 +199,7 @@ statements! {
         from transitions t
             join transition_steps s on s.transition_id = t.id
             join records r on r.id = s.record_id
+            join submissions m on m.id = r.submission_id
         where t.looked_at_from <= $1
             and (cast($2 as text) is null or t.id in (
                 select s2.transition_id from transition_steps s2
@@ -208,7 +209,7 @@ statements! {
                     join deliveries d on d.record_id = s3.record_id
                 where d.recipient = $2 and d.state not in ('held', 'withdrawn')))
             and (cast($3 as bigint) = 0 or t.id = $4)
-        order by t.id, r.accepted_at, s.record_id";
+        order by t.id, r.accepted_at, m.audit_seq, s.record_id";
     STEP_DELIVERIES = "transitions::transition_deliveries" on "deliveries":
         "select v.id as id, v.record_id as record_id, v.recipient as recipient, v.state as state,
             v.reason as reason, v.acknowledged_at as acknowledged_at

@@ -155,6 +155,8 @@ pub struct HandedView {
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HistoryView {
+    /// The entry in the log.
+    pub entry: u64,
     /// When, in UTC.
     pub at: String,
     /// What: an event of the log.
@@ -321,6 +323,7 @@ pub(super) fn history(evidence: &Evidence, entries: &[Entry]) -> Vec<HistoryView
         matches!(entry.event.kind, EventKind::RecordAccepted | EventKind::DeliveryAcknowledged)
     };
     let line = |entry: &Entry| HistoryView {
+        entry: entry.seq,
         at: jiff::Timestamp::from_microsecond(entry.at_us).unwrap_or_default().to_string(),
         event: entry.event.kind,
         record: evidence.record,
