@@ -37,7 +37,11 @@ fn in_year_9(number: u32, september: Date) -> Child {
 /// The next 1 September, at least a week away.
 fn next_september(today: Date) -> Date {
     let this_year = date(today.year(), 9, 1);
-    if today.saturating_add(7.days()) <= this_year { this_year } else { date(today.year() + 1, 9, 1) }
+    if today.saturating_add(7.days()) <= this_year {
+        this_year
+    } else {
+        date(today.year() + 1, 9, 1)
+    }
 }
 
 fn move_to(gateway: &TestGateway, day: Date) {
@@ -93,8 +97,7 @@ fn text(bytes: &[u8]) -> String {
 
 /// The receiver says whether it accepts, as it may over any channel.
 async fn answer(app: &App, who: &str, delivery: DeliveryId, rejected: Option<RejectionReason>) {
-    let state =
-        if rejected.is_some() { DeliveryState::Rejected } else { DeliveryState::Accepted };
+    let state = if rejected.is_some() { DeliveryState::Rejected } else { DeliveryState::Accepted };
     let said = (state, rejected);
     let change =
         gateway::journey::acknowledge(app, &code(who), &Actor::local(), delivery, said).await;
@@ -144,7 +147,8 @@ fn from_year_9_to_18_gaps_open_at_their_time_and_close_as_each_step_is_accepted(
         };
 
         // Year 8: known, and nothing is owed yet. Year 9 begins: planning is owed.
-        let list = json!({ "review_due_on": september.to_string(), "preparing_for_adulthood": false });
+        let list =
+            json!({ "review_due_on": september.to_string(), "preparing_for_adulthood": false });
         told("review.term_list", AUTHORITY, BOARD, list).await;
         assert!(cases(app, AUTHORITY).await.is_empty(), "not in Year 9 yet");
         move_to(&gateway, september);
@@ -169,7 +173,8 @@ fn from_year_9_to_18_gaps_open_at_their_time_and_close_as_each_step_is_accepted(
         assert_eq!(item(&case(app, AUTHORITY).await, "notify-14")["state"], "overdue");
 
         // Sent is not accepted; rejected opens the gap again with its reason; accepted closes it.
-        let notice = json!({ "likely_need": "Made-up need", "named_worker": "Pat Practice-Worker" });
+        let notice =
+            json!({ "likely_need": "Made-up need", "named_worker": "Pat Practice-Worker" });
         let first = told("transition.notify_14", CHILDREN, BOARD, notice.clone()).await;
         let waits = item(&case(app, CHILDREN).await, "notify-14").clone();
         assert_eq!((&waits["state"], &waits["gap"]), (&json!("awaiting-acceptance"), &json!(true)));
@@ -190,12 +195,16 @@ fn from_year_9_to_18_gaps_open_at_their_time_and_close_as_each_step_is_accepted(
         let history = done["history"].as_array().expect("a history");
         let said: Vec<_> = history.iter().filter(|step| !step["outcome"].is_null()).collect();
         assert_eq!(said.len(), 3, "{history:?}");
-        assert_eq!((&said[1]["outcome"], &said[1]["reason"]), (&json!("rejected"), &json!("WRONG_ORG")));
+        assert_eq!(
+            (&said[1]["outcome"], &said[1]["reason"]),
+            (&json!("rejected"), &json!("WRONG_ORG"))
+        );
 
         // A review and a plan that the authority accepts: nothing is missing.
         let meeting = json!({ "meeting_on": gateway.today().to_string() });
         told("review.report", AUTHORITY, CHILDREN, meeting).await;
-        let plan = told("transition.health_plan", CHILDREN, AUTHORITY, health_plan(gateway.today())).await;
+        let plan =
+            told("transition.health_plan", CHILDREN, AUTHORITY, health_plan(gateway.today())).await;
         assert_eq!(missing(&case(app, AUTHORITY).await), ["health-plan"]);
         answer(app, AUTHORITY, plan, None).await;
         assert!(missing(&case(app, AUTHORITY).await).is_empty());
@@ -205,18 +214,29 @@ fn from_year_9_to_18_gaps_open_at_their_time_and_close_as_each_step_is_accepted(
         move_to(&gateway, date(year + 3, 4, 1));
         let year_11 = case(app, AUTHORITY).await;
         assert_eq!(missing(&year_11), ["phase-transfer-post-16", "health-plan"]);
-        assert_eq!(item(&year_11, "phase-transfer-post-16")["due"], date(year + 3, 3, 31).to_string());
+        assert_eq!(
+            item(&year_11, "phase-transfer-post-16")["due"],
+            date(year + 3, 3, 31).to_string()
+        );
         assert_eq!(year_11["overdue"], 2);
 
         // 16: screening, a referral to the adult service, an assessment under section 58.
         move_to(&gateway, date(year + 3, 7, 20));
         let sixteen = case(app, AUTHORITY).await;
-        let owed = ["phase-transfer-post-16", "health-plan", "screening-16", "adult-referral", "section-58-requested"];
+        let owed = [
+            "phase-transfer-post-16",
+            "health-plan",
+            "screening-16",
+            "adult-referral",
+            "section-58-requested",
+        ];
         assert_eq!(missing(&sixteen), owed);
-        let plan = told("transition.health_plan", CHILDREN, AUTHORITY, health_plan(gateway.today())).await;
+        let plan =
+            told("transition.health_plan", CHILDREN, AUTHORITY, health_plan(gateway.today())).await;
         answer(app, AUTHORITY, plan, None).await;
         let today = gateway.today().to_string();
-        let screening = told("chc.referral", CHILDREN, BOARD, json!({ "referred_on": today })).await;
+        let screening =
+            told("chc.referral", CHILDREN, BOARD, json!({ "referred_on": today })).await;
         answer(app, BOARD, screening, None).await;
         let eighteen = date(year + 5, 5, 10);
         let says = json!({
@@ -224,30 +244,42 @@ fn from_year_9_to_18_gaps_open_at_their_time_and_close_as_each_step_is_accepted(
             "planned_on": eighteen.to_string(),
         });
         let referral = told("transition.referral", CHILDREN, ADULTS, says).await;
-        assert_eq!(item(&case(app, ADULTS).await, "adult-referral")["state"], "awaiting-acceptance");
+        assert_eq!(
+            item(&case(app, ADULTS).await, "adult-referral")["state"],
+            "awaiting-acceptance"
+        );
         answer(app, ADULTS, referral, None).await;
         let receiver = case(app, ADULTS).await;
         assert_eq!(receiver["receiving_service"], "Practice adult team");
         let consent = json!({ "consent_condition": "consents" });
         told("careact58.request", AUTHORITY, CHILDREN, consent).await;
         move_to(&gateway, date(year + 3, 9, 1));
-        assert_eq!(missing(&case(app, AUTHORITY).await), ["section-58-outcome"], "the move is over");
+        assert_eq!(
+            missing(&case(app, AUTHORITY).await),
+            ["section-58-outcome"],
+            "the move is over"
+        );
 
         // 17: a decision in principle, which makes a package owed.
         move_to(&gateway, date(year + 4, 5, 10));
         let seventeen = case(app, BOARD).await;
         assert_eq!(missing(&seventeen), ["section-58-outcome", "decision-17"]);
         let today = gateway.today().to_string();
-        let decision = json!({ "chc_decision": "eligible", "in_principle": true, "decided_on": today });
+        let decision =
+            json!({ "chc_decision": "eligible", "in_principle": true, "decided_on": today });
         told("chc.decision", BOARD, AUTHORITY, decision).await;
         assert_eq!(missing(&case(app, BOARD).await), ["section-58-outcome", "package-18"]);
 
         // Six months before 18 the case rises; what is left is done, and after 18 it is reported on.
         move_to(&gateway, date(year + 4, 11, 10));
         let near = case(app, AUTHORITY).await;
-        assert_eq!((&near["within_months"], &near["checkpoint"]), (&json!(6), &json!("6-months-before-18")));
+        assert_eq!(
+            (&near["within_months"], &near["checkpoint"]),
+            (&json!(6), &json!("6-months-before-18"))
+        );
         assert!(missing(&near).contains(&"support-before-transfer"));
-        let plan = told("transition.health_plan", CHILDREN, AUTHORITY, health_plan(gateway.today())).await;
+        let plan =
+            told("transition.health_plan", CHILDREN, AUTHORITY, health_plan(gateway.today())).await;
         answer(app, AUTHORITY, plan, None).await;
         let today = gateway.today().to_string();
         let package = json!({
@@ -265,7 +297,8 @@ fn from_year_9_to_18_gaps_open_at_their_time_and_close_as_each_step_is_accepted(
         assert_eq!((&adult["age"], &adult["within_months"]), (&json!(18), &json!(0)));
         assert_eq!(missing(&adult), ["support-after-transfer"]);
         move_to(&gateway, date(year + 5, 8, 1));
-        let plan = told("transition.health_plan", CHILDREN, AUTHORITY, health_plan(gateway.today())).await;
+        let plan =
+            told("transition.health_plan", CHILDREN, AUTHORITY, health_plan(gateway.today())).await;
         answer(app, AUTHORITY, plan, None).await;
         let end = case(app, AUTHORITY).await;
         assert!(missing(&end).is_empty(), "{end}");
@@ -287,7 +320,8 @@ fn whoever_is_nearest_to_18_with_something_overdue_stands_first_and_the_numbers_
         };
         for (number, days) in [(51, 100), (52, 20), (53, 400)] {
             let says = json!({ "referred_on": today.to_string() });
-            send(app, &message(app, "cyp_cc.referral", CHILDREN, BOARD, &aged(number, days), says)).await;
+            send(app, &message(app, "cyp_cc.referral", CHILDREN, BOARD, &aged(number, days), says))
+                .await;
         }
         let near: Vec<_> = cases(app, BOARD).await.iter().map(|case| case.within_months).collect();
         assert_eq!(near, [Some(1), Some(6), None]);
@@ -371,7 +405,8 @@ fn each_party_sees_its_cases_over_the_api_and_nobody_else_learns_that_there_is_o
 
         // The family withdraws: the adult service no longer sees the case.
         let withdrawal = people::withdrawal(&gateway.la().code, "W-1", &child, today);
-        let reply = gateway.la().post("/v1/consents", "application/json", "w-1", withdrawal.to_string());
+        let reply =
+            gateway.la().post("/v1/consents", "application/json", "w-1", withdrawal.to_string());
         assert_eq!(reply.await.expect("an answer").status, 201);
         assert_eq!(get(gateway.acute(), &path).await.0, 404);
         let (_, list) = get(gateway.acute(), "/v1/transitions").await;
