@@ -72,6 +72,7 @@ pub use records::{StoredQuarantine, StoredRecord, StoredSubmission};
 pub use subjects::{Hold, SubjectGuard, SubjectGuards};
 pub use transitions::{
     NewTransitionStep, TransitionDay, TransitionDelivery, TransitionFilter, TransitionStep,
+    TransitionWrite,
 };
 
 /// Everything the gateway keeps. Cheap to clone; all clones are one store.

@@ -30,7 +30,8 @@ use crate::audit::{Actor, Event, EventKind, SubjectKey};
 use crate::authority;
 use crate::clock::london_date;
 use crate::store::{
-    Change, StoreError, TransitionDay, TransitionDelivery, TransitionFilter, TransitionStep, Write,
+    Change, StoreError, TransitionDay, TransitionDelivery, TransitionFilter, TransitionStep,
+    TransitionWrite, Write,
 };
 use crate::vault::{BlobKind, SealedBlob};
 
@@ -169,7 +170,9 @@ pub async fn work_out_day(app: &App) -> Result<usize, TransitionError> {
         .with("tracked", totals.tracked)
         .with("gaps", totals.gaps)
         .with("overdue", totals.overdue);
-    app.store.commit(Change::because(event).write(Write::TransitionDay(day))).await?;
+    app.store
+        .commit(Change::because(event).write(Write::Transition(TransitionWrite::Day(day))))
+        .await?;
     Ok(totals.with_gaps)
 }
 

@@ -252,9 +252,7 @@ impl<'a> Batch<'a> {
         if let Some(effect) = effect {
             change = change.join(effect.into_change(self.event(EventKind::LegChanged, facts)));
         }
-        if let Some(clocks) = clocks {
-            change = change.join(clocks);
-        }
+        change = clocks.into_iter().fold(change, Change::join);
         self.seen.insert(facts.identity, (facts.id, facts.fingerprint));
         self.changes.push(change);
         Ok(Ok(RowOutcome { legs, ..row(place, RowResult::Accepted, Some(facts.id), warnings) }))

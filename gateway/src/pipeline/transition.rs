@@ -5,7 +5,7 @@ use schemas::transition::TransitionRules;
 
 use super::ReceiveError;
 use super::admission::{Batch, Facts};
-use crate::store::{NewTransitionStep, Write};
+use crate::store::{NewTransitionStep, TransitionWrite, Write};
 use crate::transition::Said;
 use crate::vault::BlobKind;
 
@@ -28,12 +28,12 @@ impl Batch<'_> {
         let owner = &self.sender.organisation;
         let bytes = said.to_bytes().ok_or(ReceiveError::Ours("the facts of a transition"))?;
         let sealed = self.app.vault.seal_blob(BlobKind::Transition, place, owner, &bytes)?;
-        Ok(Some(Write::TransitionStep(NewTransitionStep {
+        Ok(Some(Write::Transition(TransitionWrite::Step(NewTransitionStep {
             transition: self.app.make_id()?,
             subject,
             record: facts.id,
             looked_at_from,
             facts: sealed,
-        })))
+        }))))
     }
 }

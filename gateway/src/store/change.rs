@@ -129,10 +129,8 @@ pub enum Write {
     TrustInForce(String),
     /// A duty was done for its period. Fails when it was done before.
     DutyDone(&'static str, String),
-    /// A record tells of somebody's way to adulthood.
-    TransitionStep(super::NewTransitionStep),
-    /// What the checklists of the way to adulthood came to on a day; replaces the same day's.
-    TransitionDay(super::TransitionDay),
+    /// The way to adulthood: what a record tells of it, or what a day came to.
+    Transition(super::TransitionWrite),
     /// The upload of a document begins.
     DocumentBegun(NewDocument),
     /// A document comes into another state. Fails when it is no longer in the one that was read.

@@ -182,8 +182,7 @@ impl Plan {
             | Write::Override(..)
             | Write::TrustInForce(_)
             | Write::DutyDone(..)
-            | Write::TransitionStep(_)
-            | Write::TransitionDay(_)
+            | Write::Transition(_)
             | Write::DocumentBegun(_)
             | Write::DocumentMoved { .. }
             | Write::MessageHeld(..)

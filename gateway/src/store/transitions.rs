@@ -14,6 +14,15 @@ use crate::audit::SubjectKey;
 use crate::queue::{DeliveryId, DeliveryState};
 use crate::vault::SealedBlob;
 
+/// What is written of the way to adulthood.
+#[derive(Debug)]
+pub enum TransitionWrite {
+    /// A record tells of somebody's.
+    Step(NewTransitionStep),
+    /// What the checklists came to on a day; replaces the same day's.
+    Day(TransitionDay),
+}
+
 /// A record that tells of somebody's way to adulthood.
 #[derive(Debug, Clone)]
 pub struct NewTransitionStep {
@@ -163,8 +172,18 @@ fn bound(filter: &TransitionFilter) -> Vec<super::value::Value> {
     ]
 }
 
-/// Writes down that a record tells of somebody's way to adulthood.
-pub(super) async fn step(tx: &mut Transaction, new: &NewTransitionStep) -> Result<(), StoreError> {
+/// Makes the change.
+pub(super) async fn update(
+    tx: &mut Transaction,
+    write: &TransitionWrite,
+) -> Result<(), StoreError> {
+    match write {
+        TransitionWrite::Step(new) => step(tx, new).await,
+        TransitionWrite::Day(new) => day(tx, new).await,
+    }
+}
+
+async fn step(tx: &mut Transaction, new: &NewTransitionStep) -> Result<(), StoreError> {
     let (subject, from) = (new.subject.0, new.looked_at_from);
     tx.execute(&BEGIN, values![new.transition, subject, from]).await?;
     tx.execute(&EARLIER, values![subject, from]).await?;
@@ -178,8 +197,7 @@ pub(super) async fn step(tx: &mut Transaction, new: &NewTransitionStep) -> Resul
     .await
 }
 
-/// Writes down what the checklists came to.
-pub(super) async fn day(tx: &mut Transaction, day: &TransitionDay) -> Result<(), StoreError> {
+async fn day(tx: &mut Transaction, day: &TransitionDay) -> Result<(), StoreError> {
     let within = serde_json::to_string(&day.within_months).unwrap_or_default();
     let values = values![
         day.day,

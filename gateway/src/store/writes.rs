@@ -85,6 +85,37 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
             let rule = "only what was handed over, and not acknowledged, comes back";
             one(tx, &UNDELIVERED, values![id.0, reason.as_str()], rule).await
         }
+        Write::LegChanged { .. } | Write::LegWithheld(_) | Write::LegRestarted(_) => {
+            leg(tx, write, now).await
+        }
+        Write::Override(id, vote) => {
+            let basis = vote.basis.as_str();
+            let values = values![id.0, vote.person.as_str(), &vote.organisation, basis, vote.at];
+            one(tx, &OVERRIDE, values, "only what is held is voted on").await
+        }
+        Write::Resume(id, at) => {
+            let rule = "only what is held, failed or of unknown fate is resumed";
+            one(tx, &RESUME, values![id.0, *at], rule).await
+        }
+        Write::TrustInForce(fingerprint) => {
+            tx.execute(&TRUST_IN_FORCE, values![fingerprint.as_str()]).await.map(drop)
+        }
+        Write::DutyDone(name, period) => {
+            let values = values![*name, period.as_str(), now];
+            one(tx, &DUTY_DONE, values, "a duty is done once, by the gateway that took it on").await
+        }
+        Write::Transition(write) => transitions::update(tx, write).await,
+        Write::DocumentBegun(_)
+        | Write::DocumentMoved { .. }
+        | Write::MessageHeld(..)
+        | Write::MessageTaken(_) => documents::update(tx, write, now).await,
+    }
+}
+
+/// What changes a leg; each change is remembered with its time.
+#[expect(clippy::wildcard_enum_match_arm, reason = "called for changes of legs alone")]
+async fn leg(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(), StoreError> {
+    match write {
         Write::LegChanged { leg, from, state, answered_on, expected_on } => {
             let values =
                 values![leg.0, name_of(*state), *answered_on, *expected_on, name_of(*from)];
@@ -108,28 +139,7 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
             one(tx, &LEG_RESTARTED, values, "only a withheld leg begins again").await?;
             clocks::remember(tx, new.id, now).await
         }
-        Write::Override(id, vote) => {
-            let basis = vote.basis.as_str();
-            let values = values![id.0, vote.person.as_str(), &vote.organisation, basis, vote.at];
-            one(tx, &OVERRIDE, values, "only what is held is voted on").await
-        }
-        Write::Resume(id, at) => {
-            let rule = "only what is held, failed or of unknown fate is resumed";
-            one(tx, &RESUME, values![id.0, *at], rule).await
-        }
-        Write::TrustInForce(fingerprint) => {
-            tx.execute(&TRUST_IN_FORCE, values![fingerprint.as_str()]).await.map(drop)
-        }
-        Write::DutyDone(name, period) => {
-            let values = values![*name, period.as_str(), now];
-            one(tx, &DUTY_DONE, values, "a duty is done once, by the gateway that took it on").await
-        }
-        Write::TransitionStep(new) => transitions::step(tx, new).await,
-        Write::TransitionDay(day) => transitions::day(tx, day).await,
-        Write::DocumentBegun(_)
-        | Write::DocumentMoved { .. }
-        | Write::MessageHeld(..)
-        | Write::MessageTaken(_) => documents::update(tx, write, now).await,
+        _ => Ok(()),
     }
 }
 
