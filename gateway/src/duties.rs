@@ -47,8 +47,11 @@ struct Duty {
 }
 
 /// Everything the gateway does by itself.
-const DUTIES: &[Duty] =
-    &[Duty { name: "transitions", period: transition::period, act: transition::act }];
+const DUTIES: &[Duty] = &[Duty {
+    name: "transitions",
+    period: |app| Some(app.clock.today().to_string()),
+    act: transition::act,
+}];
 
 /// Does what has fallen due and was not done yet. Gives how many duties were done. One that fails
 /// does not keep the others from being done; the first failure is given at the end.

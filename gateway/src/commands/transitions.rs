@@ -25,26 +25,23 @@ pub(super) struct TransitionsArgs {
 
 pub(super) async fn transitions(args: &TransitionsArgs, json: bool) -> anyhow::Result<Outcome> {
     let app = super::serve::open_existing(&args.configured).await?;
-    let outcome = match args.case {
-        Some(case) => {
-            let view = transition::show(&app, case, None, &Actor::local()).await?;
-            show(view.as_ref(), json)?
+    let outcome = if let Some(case) = args.case {
+        let view = transition::show(&app, case, None, &Actor::local()).await?;
+        show(view.as_ref(), json)?
+    } else {
+        let mut cases = transition::list(&app, None, &Actor::local()).await?;
+        let totals = transition::sum(transition::rules_on(app.clock.today())?, cases.iter());
+        cases.retain(|case| (args.all || case.over.is_none()) && (!args.gaps || case.gaps > 0));
+        if json {
+            let body = serde_json::json!({
+                "today": app.clock.today(), "totals": totals, "transitions": cases,
+            });
+            print_line(&serde_json::to_string_pretty(&body)?);
+        } else {
+            print_line(&cases_table(&cases));
+            eprintln_line(&said(&totals));
         }
-        None => {
-            let mut cases = transition::list(&app, None, &Actor::local()).await?;
-            let totals = transition::sum(transition::rules_on(app.clock.today())?, cases.iter());
-            cases.retain(|case| (args.all || case.over.is_none()) && (!args.gaps || case.gaps > 0));
-            if json {
-                let body = serde_json::json!({
-                    "today": app.clock.today(), "totals": totals, "transitions": cases,
-                });
-                print_line(&serde_json::to_string_pretty(&body)?);
-            } else {
-                print_line(&cases_table(&cases));
-                eprintln_line(&said(&totals));
-            }
-            if totals.overdue > 0 { Outcome::Found } else { Outcome::Done }
-        }
+        if totals.overdue > 0 { Outcome::Found } else { Outcome::Done }
     };
     app.store.close().await;
     Ok(outcome)

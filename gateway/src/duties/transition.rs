@@ -4,11 +4,6 @@ use super::{Doing, DutyError};
 use crate::app::App;
 use crate::transition::{TransitionError, work_out_day};
 
-/// Due on every civil day.
-pub(super) fn period(app: &App) -> Option<String> {
-    Some(app.clock.today().to_string())
-}
-
 /// Works out the day.
 pub(super) fn act(app: &App) -> Doing<'_> {
     Box::pin(async move {

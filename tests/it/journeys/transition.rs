@@ -15,7 +15,7 @@ use schemas::OrganisationCode;
 use schemas::PersonalBytes;
 use schemas::record::RejectionReason;
 use serde_json::{Value, json};
-use tests::{TestGateway, each_engine};
+use tests::{Engine, TestGateway, each_engine};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// The children's service, an adult service, the commissioning board and the authority.
@@ -85,8 +85,9 @@ async fn send(app: &App, message: &Value) -> DeliveryId {
     };
     let answer = pipeline::receive(app, &Sender::partner(&partner, Actor::local()), raw).await;
     let answer = answer.expect("an answer");
-    let row = answer.rows.first().unwrap_or_else(|| panic!("{}", text(&answer.body)));
-    let leg = row.legs.first().unwrap_or_else(|| panic!("{}", text(&answer.body)));
+    let leg = answer.rows.first().and_then(|row| row.legs.first());
+    assert!(leg.is_some(), "{}", text(&answer.body));
+    let leg = leg.expect("a leg");
     assert!(leg.outcome.starts_with("release"), "{}: {}", message["type"], leg.reason);
     DeliveryId(leg.leg.0)
 }
@@ -120,7 +121,9 @@ async fn case(app: &App, viewer: &str) -> Value {
 
 fn item<'v>(case: &'v Value, name: &str) -> &'v Value {
     let items = case["items"].as_array().expect("items");
-    items.iter().find(|item| item["item"] == name).unwrap_or_else(|| panic!("no {name} in {case}"))
+    let found = items.iter().find(|item| item["item"] == name);
+    assert!(found.is_some(), "no {name} in {case}");
+    found.expect("the item")
 }
 
 fn missing(case: &Value) -> Vec<&str> {
@@ -135,47 +138,85 @@ fn health_plan(today: Date) -> Value {
     })
 }
 
-#[test]
-fn from_year_9_to_18_gaps_open_at_their_time_and_close_as_each_step_is_accepted() {
-    each_engine("transition_story", |gateway| async move {
-        let september = next_september(gateway.today());
-        let child = in_year_9(41, september);
-        let year = september.year();
-        let app = gateway.cast.app();
-        let told = async |kind: &str, from: &str, to: &str, says: Value| {
-            send(app, &message(app, kind, from, to, &child, says)).await
-        };
+/// One young person from Year 9 to 18.
+struct Story<'g> {
+    gateway: &'g TestGateway,
+    child: Child,
+    /// The calendar year in which their Year 9 begins.
+    year: i16,
+}
 
-        // Year 8: known, and nothing is owed yet. Year 9 begins: planning is owed.
-        let list =
-            json!({ "review_due_on": september.to_string(), "preparing_for_adulthood": false });
-        told("review.term_list", AUTHORITY, BOARD, list).await;
-        assert!(cases(app, AUTHORITY).await.is_empty(), "not in Year 9 yet");
-        move_to(&gateway, september);
-        let year_9 = case(app, AUTHORITY).await;
+impl<'g> Story<'g> {
+    fn new(gateway: &'g TestGateway, number: u32) -> Self {
+        let september = next_september(gateway.today());
+        Self { gateway, child: in_year_9(number, september), year: september.year() }
+    }
+
+    fn app(&self) -> &'g App {
+        self.gateway.cast.app()
+    }
+
+    fn today(&self) -> String {
+        self.gateway.today().to_string()
+    }
+
+    /// The years are counted from the beginning of Year 9.
+    fn on(&self, years: i16, month: i8, day: i8) -> Date {
+        let day = date(self.year + years, month, day);
+        move_to(self.gateway, day);
+        day
+    }
+
+    /// One party tells another.
+    async fn told(&self, kind: &str, from: &str, to: &str, says: Value) -> DeliveryId {
+        send(self.app(), &message(self.app(), kind, from, to, &self.child, says)).await
+    }
+
+    /// The children's service makes a plan and the authority accepts it.
+    async fn plan_is_made_and_accepted(&self) {
+        let plan = health_plan(self.gateway.today());
+        let plan = self.told("transition.health_plan", CHILDREN, AUTHORITY, plan).await;
+        let waits = case(self.app(), AUTHORITY).await;
+        assert_ne!(item(&waits, "health-plan")["state"], "accepted", "collected is not accepted");
+        answer(self.app(), AUTHORITY, plan, None).await;
+    }
+
+    async fn missing_for(&self, viewer: &str) -> Vec<String> {
+        missing(&case(self.app(), viewer).await).into_iter().map(str::to_owned).collect()
+    }
+
+    async fn year_9_begins_and_continuing_care_is_asked_for(&self) {
+        let says = json!({
+            "review_due_on": self.today(), "preparing_for_adulthood": false,
+        });
+        self.told("review.term_list", AUTHORITY, BOARD, says).await;
+        assert!(cases(self.app(), AUTHORITY).await.is_empty(), "not in Year 9 yet");
+        self.on(0, 9, 1);
+        let year_9 = case(self.app(), AUTHORITY).await;
         assert_eq!(missing(&year_9), ["planning-started"]);
         assert_eq!((&year_9["age"], &year_9["year_group"]), (&json!(13), &json!(9)));
         assert_eq!(year_9["case"], "CASE-334");
 
-        // Continuing care is asked for and the board takes it: more is owed.
-        let referral = json!({ "referred_on": gateway.today().to_string() });
-        let referral = told("cyp_cc.referral", CHILDREN, BOARD, referral).await;
-        answer(app, BOARD, referral, None).await;
-        let year_9 = case(app, AUTHORITY).await;
+        let referral = json!({ "referred_on": self.today() });
+        let referral = self.told("cyp_cc.referral", CHILDREN, BOARD, referral).await;
+        answer(self.app(), BOARD, referral, None).await;
+        let year_9 = case(self.app(), AUTHORITY).await;
         let owed = ["planning-started", "named-worker", "notify-14", "health-plan"];
         assert_eq!(missing(&year_9), owed);
         assert_eq!(year_9["overdue"], 0);
+    }
 
-        // The 14th birthday passes and nobody has told the board.
-        move_to(&gateway, date(year + 1, 5, 10));
+    /// Sent is not accepted; rejected opens the gap again with its reason; accepted closes it.
+    async fn the_14th_birthday_passes_and_the_notice_is_rejected_then_accepted(&self) {
+        let app = self.app();
+        self.on(1, 5, 10);
         assert_eq!(case(app, AUTHORITY).await["checkpoint"], "birthday-14");
-        move_to(&gateway, date(year + 1, 5, 11));
+        self.on(1, 5, 11);
         assert_eq!(item(&case(app, AUTHORITY).await, "notify-14")["state"], "overdue");
 
-        // Sent is not accepted; rejected opens the gap again with its reason; accepted closes it.
         let notice =
             json!({ "likely_need": "Made-up need", "named_worker": "Pat Practice-Worker" });
-        let first = told("transition.notify_14", CHILDREN, BOARD, notice.clone()).await;
+        let first = self.told("transition.notify_14", CHILDREN, BOARD, notice.clone()).await;
         let waits = item(&case(app, CHILDREN).await, "notify-14").clone();
         assert_eq!((&waits["state"], &waits["gap"]), (&json!("awaiting-acceptance"), &json!(true)));
         answer(app, BOARD, first, Some(RejectionReason::WrongOrg)).await;
@@ -185,44 +226,43 @@ fn from_year_9_to_18_gaps_open_at_their_time_and_close_as_each_step_is_accepted(
         assert_eq!(notify["evidence"]["receivers"][0]["reason"], "WRONG_ORG");
         let seen = case(app, AUTHORITY).await;
         assert_eq!(item(&seen, "notify-14")["state"], "not-accepted");
-        assert!(item(&seen, "notify-14")["evidence"].is_null(), "it is not the authority's record");
-        let second = told("transition.notify_14", CHILDREN, BOARD, notice).await;
+        assert!(item(&seen, "notify-14")["evidence"].is_null(), "not the authority's record");
+
+        let second = self.told("transition.notify_14", CHILDREN, BOARD, notice).await;
         answer(app, BOARD, second, None).await;
         let done = case(app, BOARD).await;
         assert_eq!(item(&done, "notify-14")["state"], "accepted");
         assert_eq!(done["named_worker"], "Pat Practice-Worker");
         assert!(case(app, AUTHORITY).await["named_worker"].is_null());
-        let history = done["history"].as_array().expect("a history");
-        let said: Vec<_> = history.iter().filter(|step| !step["outcome"].is_null()).collect();
-        assert_eq!(said.len(), 3, "{history:?}");
-        assert_eq!(
-            (&said[1]["outcome"], &said[1]["reason"]),
-            (&json!("rejected"), &json!("WRONG_ORG"))
-        );
+        let history = done["history"].as_array().expect("a history").iter();
+        let said: Vec<_> = history.filter(|step| !step["outcome"].is_null()).collect();
+        let outcomes: Vec<_> = said.iter().map(|step| &step["outcome"]).collect();
+        assert_eq!(outcomes, ["accepted", "rejected", "accepted"]);
+        assert_eq!(said[1]["reason"], "WRONG_ORG");
+    }
 
-        // A review and a plan that the authority accepts: nothing is missing.
-        let meeting = json!({ "meeting_on": gateway.today().to_string() });
-        told("review.report", AUTHORITY, CHILDREN, meeting).await;
-        let plan =
-            told("transition.health_plan", CHILDREN, AUTHORITY, health_plan(gateway.today())).await;
-        assert_eq!(missing(&case(app, AUTHORITY).await), ["health-plan"]);
-        answer(app, AUTHORITY, plan, None).await;
-        assert!(missing(&case(app, AUTHORITY).await).is_empty());
-        assert_eq!(case(app, AUTHORITY).await["named_worker"], "Pat Practice-Worker");
+    async fn a_review_and_a_plan_leave_nothing_missing(&self) {
+        let meeting = json!({ "meeting_on": self.today() });
+        self.told("review.report", AUTHORITY, CHILDREN, meeting).await;
+        assert_eq!(self.missing_for(AUTHORITY).await, ["health-plan"]);
+        self.plan_is_made_and_accepted().await;
+        let seen = case(self.app(), AUTHORITY).await;
+        assert!(missing(&seen).is_empty(), "{seen}");
+        assert_eq!(seen["named_worker"], "Pat Practice-Worker");
+    }
 
-        // Year 11: the plan is due again, and by 31 March amended for the move to post-16.
-        move_to(&gateway, date(year + 3, 4, 1));
-        let year_11 = case(app, AUTHORITY).await;
+    async fn year_11_owes_the_yearly_plan_and_the_move_to_post_16(&self) {
+        self.on(3, 4, 1);
+        let year_11 = case(self.app(), AUTHORITY).await;
         assert_eq!(missing(&year_11), ["phase-transfer-post-16", "health-plan"]);
-        assert_eq!(
-            item(&year_11, "phase-transfer-post-16")["due"],
-            date(year + 3, 3, 31).to_string()
-        );
+        let due = &item(&year_11, "phase-transfer-post-16")["due"];
+        assert_eq!(*due, date(self.year + 3, 3, 31).to_string());
         assert_eq!(year_11["overdue"], 2);
+    }
 
-        // 16: screening, a referral to the adult service, an assessment under section 58.
-        move_to(&gateway, date(year + 3, 7, 20));
-        let sixteen = case(app, AUTHORITY).await;
+    async fn sixteen_owes_screening_a_referral_and_an_assessment(&self) {
+        let app = self.app();
+        self.on(3, 7, 20);
         let owed = [
             "phase-transfer-post-16",
             "health-plan",
@@ -230,79 +270,106 @@ fn from_year_9_to_18_gaps_open_at_their_time_and_close_as_each_step_is_accepted(
             "adult-referral",
             "section-58-requested",
         ];
-        assert_eq!(missing(&sixteen), owed);
-        let plan =
-            told("transition.health_plan", CHILDREN, AUTHORITY, health_plan(gateway.today())).await;
-        answer(app, AUTHORITY, plan, None).await;
-        let today = gateway.today().to_string();
-        let screening =
-            told("chc.referral", CHILDREN, BOARD, json!({ "referred_on": today })).await;
+        assert_eq!(self.missing_for(AUTHORITY).await, owed);
+        self.plan_is_made_and_accepted().await;
+        let screening = json!({ "referred_on": self.today() });
+        let screening = self.told("chc.referral", CHILDREN, BOARD, screening).await;
         answer(app, BOARD, screening, None).await;
-        let eighteen = date(year + 5, 5, 10);
         let says = json!({
             "need": "Made-up need", "receiving_service": "Practice adult team",
-            "planned_on": eighteen.to_string(),
+            "planned_on": date(self.year + 5, 5, 10).to_string(),
         });
-        let referral = told("transition.referral", CHILDREN, ADULTS, says).await;
-        assert_eq!(
-            item(&case(app, ADULTS).await, "adult-referral")["state"],
-            "awaiting-acceptance"
-        );
+        let referral = self.told("transition.referral", CHILDREN, ADULTS, says).await;
+        let waits = case(app, ADULTS).await;
+        assert_eq!(item(&waits, "adult-referral")["state"], "awaiting-acceptance");
         answer(app, ADULTS, referral, None).await;
-        let receiver = case(app, ADULTS).await;
-        assert_eq!(receiver["receiving_service"], "Practice adult team");
+        assert_eq!(case(app, ADULTS).await["receiving_service"], "Practice adult team");
         let consent = json!({ "consent_condition": "consents" });
-        told("careact58.request", AUTHORITY, CHILDREN, consent).await;
-        move_to(&gateway, date(year + 3, 9, 1));
-        assert_eq!(
-            missing(&case(app, AUTHORITY).await),
-            ["section-58-outcome"],
-            "the move is over"
-        );
+        self.told("careact58.request", AUTHORITY, CHILDREN, consent).await;
+        self.on(3, 9, 1);
+        assert_eq!(self.missing_for(AUTHORITY).await, ["section-58-outcome"], "moved by now");
+    }
 
-        // 17: a decision in principle, which makes a package owed.
-        move_to(&gateway, date(year + 4, 5, 10));
-        let seventeen = case(app, BOARD).await;
-        assert_eq!(missing(&seventeen), ["section-58-outcome", "decision-17"]);
-        let today = gateway.today().to_string();
-        let decision =
-            json!({ "chc_decision": "eligible", "in_principle": true, "decided_on": today });
-        told("chc.decision", BOARD, AUTHORITY, decision).await;
-        assert_eq!(missing(&case(app, BOARD).await), ["section-58-outcome", "package-18"]);
+    async fn seventeen_owes_a_decision_in_principle_and_then_a_package(&self) {
+        self.on(4, 5, 10);
+        assert_eq!(self.missing_for(BOARD).await, ["section-58-outcome", "decision-17"]);
+        let decision = json!({
+            "chc_decision": "eligible", "in_principle": true, "decided_on": self.today(),
+        });
+        self.told("chc.decision", BOARD, AUTHORITY, decision).await;
+        assert_eq!(self.missing_for(BOARD).await, ["section-58-outcome", "package-18"]);
+    }
 
-        // Six months before 18 the case rises; what is left is done, and after 18 it is reported on.
-        move_to(&gateway, date(year + 4, 11, 10));
-        let near = case(app, AUTHORITY).await;
+    async fn six_months_before_18_the_case_rises_and_is_made_ready(&self) {
+        self.on(4, 11, 10);
+        let near = case(self.app(), AUTHORITY).await;
         assert_eq!(
             (&near["within_months"], &near["checkpoint"]),
             (&json!(6), &json!("6-months-before-18"))
         );
         assert!(missing(&near).contains(&"support-before-transfer"));
-        let plan =
-            told("transition.health_plan", CHILDREN, AUTHORITY, health_plan(gateway.today())).await;
-        answer(app, AUTHORITY, plan, None).await;
-        let today = gateway.today().to_string();
+        self.plan_is_made_and_accepted().await;
         let package = json!({
-            "chc_decision": "eligible", "in_principle": false, "decided_on": today,
-            "starts_on": eighteen.to_string(),
+            "chc_decision": "eligible", "in_principle": false, "decided_on": self.today(),
+            "starts_on": date(self.year + 5, 5, 10).to_string(),
         });
-        told("chc.decision", BOARD, AUTHORITY, package).await;
+        self.told("chc.decision", BOARD, AUTHORITY, package).await;
         let outcome = json!({
-            "consent_condition": "consents", "assessment_outcome": "Made-up outcome", "decided_on": today,
+            "consent_condition": "consents", "assessment_outcome": "Made-up outcome",
+            "decided_on": self.today(),
         });
-        told("careact58.outcome", AUTHORITY, CHILDREN, outcome).await;
-        assert!(missing(&case(app, AUTHORITY).await).is_empty(), "ready for 18");
-        move_to(&gateway, eighteen);
-        let adult = case(app, AUTHORITY).await;
+        self.told("careact58.outcome", AUTHORITY, CHILDREN, outcome).await;
+        let ready = self.missing_for(AUTHORITY).await;
+        assert!(ready.is_empty(), "{ready:?}");
+    }
+
+    async fn after_18_the_support_is_reported_and_nothing_is_left(&self) {
+        self.on(5, 5, 10);
+        let adult = case(self.app(), AUTHORITY).await;
         assert_eq!((&adult["age"], &adult["within_months"]), (&json!(18), &json!(0)));
         assert_eq!(missing(&adult), ["support-after-transfer"]);
-        move_to(&gateway, date(year + 5, 8, 1));
-        let plan =
-            told("transition.health_plan", CHILDREN, AUTHORITY, health_plan(gateway.today())).await;
-        answer(app, AUTHORITY, plan, None).await;
-        let end = case(app, AUTHORITY).await;
+        self.on(5, 8, 1);
+        let plan = health_plan(self.gateway.today());
+        let plan = self.told("transition.health_plan", CHILDREN, AUTHORITY, plan).await;
+        answer(self.app(), AUTHORITY, plan, None).await;
+        let end = case(self.app(), AUTHORITY).await;
         assert!(missing(&end).is_empty(), "{end}");
         assert_eq!(end["next"], Value::Null, "nothing is left to do");
+    }
+
+    /// What the database holds of a birthday or a name, on the embedded engine.
+    fn nothing_personal_lies_in_the_clear(&self) {
+        let born = self.child.date_of_birth.to_string();
+        let data = self.gateway.folder().join("data");
+        let mut looked_at = 0;
+        for file in std::fs::read_dir(data).expect("a folder").flatten() {
+            if file.path().is_dir() {
+                continue;
+            }
+            let bytes = std::fs::read(file.path()).expect("a file");
+            for text in [born.as_str(), "Pat Practice-Worker", "Practice adult team"] {
+                let found = bytes.windows(text.len()).any(|window| window == text.as_bytes());
+                assert!(!found, "it is in {}", file.path().display());
+            }
+            looked_at += 1;
+        }
+        assert!(self.gateway.engine == Engine::Postgres || looked_at > 0, "nothing was looked at");
+    }
+}
+
+#[test]
+fn from_year_9_to_18_gaps_open_at_their_time_and_close_as_each_step_is_accepted() {
+    each_engine("transition_story", |gateway| async move {
+        let story = Story::new(&gateway, 41);
+        story.year_9_begins_and_continuing_care_is_asked_for().await;
+        story.the_14th_birthday_passes_and_the_notice_is_rejected_then_accepted().await;
+        story.a_review_and_a_plan_leave_nothing_missing().await;
+        story.year_11_owes_the_yearly_plan_and_the_move_to_post_16().await;
+        story.sixteen_owes_screening_a_referral_and_an_assessment().await;
+        story.seventeen_owes_a_decision_in_principle_and_then_a_package().await;
+        story.six_months_before_18_the_case_rises_and_is_made_ready().await;
+        story.after_18_the_support_is_reported_and_nothing_is_left().await;
+        story.nothing_personal_lies_in_the_clear();
         gateway.end().await;
     });
 }
