@@ -9,6 +9,7 @@ pub mod problem;
 
 mod audit;
 mod board;
+mod clocks;
 mod consents;
 mod cursor;
 mod documents;
@@ -64,6 +65,7 @@ pub enum RouteId {
     Submit,
     Rehearse,
     Journey,
+    ExplainRecord,
     Inbox,
     Collect,
     Document,
@@ -72,6 +74,10 @@ pub enum RouteId {
     AppendDocument,
     ShowDocument,
     Board,
+    Clocks,
+    SayOfClock,
+    Performance,
+    Evidence,
     Transitions,
     ShowTransition,
     RecordConsent,
@@ -100,10 +106,11 @@ const JOURNEY_READERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role::
 
 /// Every route of the partner API.
 #[rustfmt::skip]
-pub const ROUTES: [Route; 26] = [
+pub const ROUTES: &[Route] = &[
     Route { id: RouteId::Submit, method: "POST", path: "/v1/messages", summary: "Submit one message (JSON, FHIR) or a batch (CSV); answered with a signed receipt.", roles: PARTNERS, person: false },
     Route { id: RouteId::Rehearse, method: "POST", path: "/v1/messages/dry-run", summary: "Say what submitting this would do; nothing is stored.", roles: PARTNERS, person: false },
     Route { id: RouteId::Journey, method: "GET", path: "/v1/records/{record}/journey", summary: "What happened to a record, step by step.", roles: JOURNEY_READERS, person: true },
+    Route { id: RouteId::ExplainRecord, method: "GET", path: "/v1/records/{record}/authority", summary: "Why a record may go to each recipient or not: what was decided, and every step of it in words.", roles: JOURNEY_READERS, person: true },
     Route { id: RouteId::Inbox, method: "GET", path: "/v1/inbox", summary: "List what waits for the caller; no content.", roles: PARTNERS, person: false },
     Route { id: RouteId::Collect, method: "GET", path: "/v1/inbox/{delivery}", summary: "Fetch one delivery in the format named by Accept.", roles: PARTNERS, person: false },
     Route { id: RouteId::Document, method: "GET", path: "/v1/inbox/{delivery}/documents/{number}", summary: "Fetch one document of a delivery, counted from 1; a large one in ranges.", roles: PARTNERS, person: false },
@@ -112,6 +119,10 @@ pub const ROUTES: [Route; 26] = [
     Route { id: RouteId::AppendDocument, method: "POST", path: "/v1/documents/{document}/content", summary: "Send the next bytes of a document, from the offset in Upload-Offset on.", roles: PARTNERS, person: false },
     Route { id: RouteId::ShowDocument, method: "GET", path: "/v1/documents/{document}", summary: "How a document of the caller stands, and where its upload goes on.", roles: PARTNERS, person: false },
     Route { id: RouteId::Board, method: "GET", path: "/v1/board", summary: "Who owes what to whom by when.", roles: BOARD_READERS, person: false },
+    Route { id: RouteId::Clocks, method: "GET", path: "/v1/clocks", summary: "The statutory clocks of cases: who owes what by which provision and when.", roles: BOARD_READERS, person: false },
+    Route { id: RouteId::SayOfClock, method: "POST", path: "/v1/clocks/{clock}", summary: "Say that what the caller owes was done, or which exception excuses it.", roles: PARTNERS, person: true },
+    Route { id: RouteId::Performance, method: "GET", path: "/v1/performance", summary: "How each service kept the six weeks in a month, as it stood on any day (JSON or CSV).", roles: BOARD_READERS, person: false },
+    Route { id: RouteId::Evidence, method: "GET", path: "/v1/legs/{leg}/evidence", summary: "Everything there is to show about one leg, in one file that proves itself.", roles: BOARD_READERS, person: false },
     Route { id: RouteId::Transitions, method: "GET", path: "/v1/transitions", summary: "Young people on the way to adulthood: what is missing, most urgent first.", roles: PARTNERS, person: false },
     Route { id: RouteId::ShowTransition, method: "GET", path: "/v1/transitions/{transition}", summary: "One young person's checklist on the way to adulthood, with its evidence and history.", roles: PARTNERS, person: true },
     Route { id: RouteId::RecordConsent, method: "POST", path: "/v1/consents", summary: "Record that agreement to share was given or withdrawn; effective when answered.", roles: CONSENT_RECORDERS, person: false },
@@ -153,7 +164,7 @@ impl Caller {
 /// The router of the partner API, to be served behind mutual TLS only.
 pub fn router(app: &Arc<App>) -> Router {
     let mut router = Router::new();
-    for route in &ROUTES {
+    for route in ROUTES {
         let guard = middleware::from_fn_with_state((Arc::clone(app), Some(route)), entry);
         router = router.route(route.path, handler(route.id).route_layer(guard));
     }
@@ -171,6 +182,7 @@ fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
         RouteId::Submit => routing::post(records::submit),
         RouteId::Rehearse => routing::post(records::rehearse),
         RouteId::Journey => routing::get(records::journey),
+        RouteId::ExplainRecord => routing::get(records::authority),
         RouteId::Inbox => routing::get(inbox::list),
         RouteId::Collect => routing::get(inbox::collect),
         RouteId::Document => routing::get(inbox::document),
@@ -179,6 +191,10 @@ fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
         RouteId::AppendDocument => routing::post(documents::append),
         RouteId::ShowDocument => routing::get(documents::show),
         RouteId::Board => routing::get(board::board),
+        RouteId::Clocks => routing::get(clocks::list),
+        RouteId::SayOfClock => routing::post(clocks::say),
+        RouteId::Performance => routing::get(clocks::performance),
+        RouteId::Evidence => routing::get(clocks::evidence),
         RouteId::Transitions => routing::get(transitions::list),
         RouteId::ShowTransition => routing::get(transitions::show),
         RouteId::RecordConsent => routing::post(consents::record),

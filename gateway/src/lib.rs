@@ -10,6 +10,7 @@
 //! - [`intake`]: how bytes come in other than through the API.
 //! - [`queue`], [`delivery`]: deliveries, legs, leases, the worker, and how parcels leave.
 //! - [`documents`]: documents of any size, uploaded apart from their message.
+//! - [`accountability`]: why a record may go, and what other rules would have made of the past.
 //! - [`board`], [`journey`]: what people look at, and what they decide about what is held.
 //! - [`transition`]: the way to adulthood, case by case, and what is missing on it.
 //! - [`api`]: the partner API, from one table of routes.
@@ -20,6 +21,7 @@
 //! - [`whole_file`]: files that are there whole or not at all.
 //! - [`practice`]: a whole made-up world for the demo, the benchmark and the tests.
 
+pub mod accountability;
 pub mod api;
 pub mod app;
 pub mod audit;
@@ -32,10 +34,13 @@ pub mod delivery;
 pub mod documents;
 pub mod duties;
 pub mod entropy;
+pub mod evidence;
 pub mod intake;
 pub mod journey;
 pub mod mllp;
+pub mod obligations;
 pub mod peer;
+pub mod performance;
 pub mod pipeline;
 pub mod pki;
 pub mod practice;

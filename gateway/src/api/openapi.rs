@@ -17,7 +17,7 @@ pub(super) async fn describe() -> Response {
 /// The whole description.
 pub fn document() -> Value {
     let mut paths: Map<String, Value> = Map::new();
-    for route in &ROUTES {
+    for route in ROUTES {
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         if let Some(path) = path.as_object_mut() {
             path.insert(route.method.to_lowercase(), operation(route));
@@ -153,19 +153,34 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
     match id {
         RouteId::Submit => &["dry-run"],
         RouteId::Inbox => &["cursor", "limit", "all"],
-        RouteId::Board => &["open", "cursor", "limit"],
+        RouteId::Board => &[
+            "open",
+            "overdue",
+            "organisation",
+            "service",
+            "state",
+            "due_from",
+            "due_until",
+            "cursor",
+            "limit",
+        ],
+        RouteId::Clocks => &["open", "period", "owner", "cursor", "limit"],
+        RouteId::Performance => &["month", "as_of", "by", "organisation"],
         RouteId::Transitions => &["gaps", "all", "cursor", "limit"],
         RouteId::Entries => &["from", "limit"],
         RouteId::Inclusion => &["size"],
         RouteId::Consistency => &["from", "to"],
         RouteId::Rehearse
         | RouteId::Journey
+        | RouteId::ExplainRecord
         | RouteId::Collect
         | RouteId::Document
         | RouteId::Acknowledge
         | RouteId::BeginDocument
         | RouteId::AppendDocument
         | RouteId::ShowDocument
+        | RouteId::SayOfClock
+        | RouteId::Evidence
         | RouteId::ShowTransition
         | RouteId::RecordConsent
         | RouteId::FindConsents
@@ -219,13 +234,27 @@ fn request_body(id: RouteId) -> Option<Value> {
                 "sha256": { "type": "string", "pattern": "^[0-9a-fA-F]{64}$" },
             },
         } } }),
+        RouteId::SayOfClock => json!({ "application/json": { "schema": {
+            "type": "object",
+            "properties": {
+                "met_on": { "type": "string", "format": "date" },
+                "exception": { "type": "string" },
+                "from": { "type": "string", "format": "date" },
+                "until": { "type": "string", "format": "date" },
+                "asked_on": { "type": "string", "format": "date" },
+            },
+        } } }),
         RouteId::AppendDocument => json!({ "application/octet-stream": {} }),
         RouteId::Journey
+        | RouteId::ExplainRecord
         | RouteId::Inbox
         | RouteId::Collect
         | RouteId::Document
         | RouteId::ShowDocument
         | RouteId::Board
+        | RouteId::Clocks
+        | RouteId::Performance
+        | RouteId::Evidence
         | RouteId::Transitions
         | RouteId::ShowTransition
         | RouteId::Holds

@@ -406,6 +406,24 @@ fn whoever_is_nearest_to_18_with_something_overdue_stands_first_and_the_numbers_
         let metrics = metrics(&gateway).await;
         assert!(metrics.contains("ehc_transitions 3"), "{metrics}");
         assert!(metrics.contains("ehc_transitions_near_18_with_gaps{months=\"1\"} 1"), "{metrics}");
+
+        // The same by command, beside the running gateway.
+        let command = |more: &[&str]| {
+            let mut command = tests::binary::command();
+            command.arg("transitions").args(more).arg("-c").arg(gateway.cast.config_path());
+            command.output().expect("it runs")
+        };
+        let table = command(&[]);
+        assert_eq!(table.status.code(), Some(6), "something is overdue");
+        let table = text(&table.stdout);
+        let first = table.lines().nth(1).expect("a line");
+        assert!(first.contains("within 1 month") && first.contains("CASE-RXT"), "{table}");
+        let nearest = cases(app, BOARD).await.remove(0).transition.to_string();
+        let one = command(&["--json", &nearest]);
+        let one: Value = serde_json::from_slice(&one.stdout).expect("JSON");
+        assert_eq!(item(&one, "notify-14")["state"], "overdue");
+        let unknown = command(&["0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff"]);
+        assert_eq!(unknown.status.code(), Some(3));
         gateway.end().await;
     });
 }
