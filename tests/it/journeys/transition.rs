@@ -421,7 +421,7 @@ fn whoever_is_nearest_to_18_with_something_overdue_stands_first_and_the_numbers_
         let nearest = cases(app, BOARD).await.remove(0).transition.to_string();
         let one = command(&["--json", &nearest]);
         let one: Value = serde_json::from_slice(&one.stdout).expect("JSON");
-        assert_eq!(item(&one, "notify-14")["state"], "overdue");
+        assert_eq!(item(&one, "screening-16")["state"], "overdue");
         let unknown = command(&["0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff"]);
         assert_eq!(unknown.status.code(), Some(3));
         gateway.end().await;
