@@ -2,6 +2,7 @@
 
 mod advice;
 mod answers;
+mod authority;
 mod clock;
 mod consent;
 mod documents;
@@ -11,11 +12,14 @@ mod fhir_messages;
 mod folders;
 mod holds;
 mod idempotency;
+mod identity;
 mod letters;
 mod mesh;
 mod mllp;
 mod mllp_peers;
+mod obligations;
 mod push;
+mod repair;
 mod scanner;
 mod tables;
 mod transition;

@@ -9,20 +9,22 @@ use adapters::Item;
 use jiff::civil::Date;
 use schemas::deadlines::end_of_compulsory_school_age;
 use schemas::{
-    Body, Checked, Field, Issue, MessageId, MessageType, OrganisationCode, PersonalBytes, Place,
-    Record, RecordId, ServiceCode,
+    Body, Checked, Field, Issue, MessageId, MessageType, OrganisationCode, Place, Record, RecordId,
+    ServiceCode,
 };
 
 use super::answer::{self, Attachment};
-use super::arriving;
+use super::identity::no_reminder;
 use super::{ReceiveError, Sender};
+use super::{arriving, guard};
 use crate::app::App;
 use crate::audit::{DecisionNote, Event, EventKind, SubjectKey};
 use crate::authority::{self, ConsentEntry, Question, RecordFacts};
 use crate::queue::{CarrierKind, Delivery, DeliveryId, DeliveryState, LegState, SubmissionId};
 use crate::receipt::{LegOutcome, RowOutcome, RowResult};
 use crate::store::{
-    Change, ClockWrite, Hold, NewDelivery, NewLeg, NewQuarantine, NewRecord, SubjectGuards, Write,
+    CaseKey, CasePerson, Change, ClockWrite, Hold, NewDelivery, NewLeg, NewRecord, SubjectGuards,
+    Write,
 };
 use crate::vault::BlobKind;
 
@@ -44,6 +46,12 @@ pub(super) struct Batch<'a> {
     /// Where earlier rows of this batch have brought legs.
     pub(super) legs: answer::Moved,
     pub(super) seen: BTreeMap<[u8; 32], (RecordId, [u8; 32])>,
+    /// About whom earlier rows of this batch say that cases are.
+    pub(super) cases: BTreeMap<CaseKey, CasePerson>,
+    /// Pseudonyms that this batch says mean one person.
+    pub(super) same: Vec<BTreeSet<SubjectKey>>,
+    /// People of whom this batch says that they died.
+    pub(super) died: BTreeSet<SubjectKey>,
     pub(super) mode: Mode,
 }
 
@@ -57,9 +65,9 @@ pub(super) enum Mode {
 }
 
 /// A recipient of a record, and what was decided about it.
-struct Destination {
+pub(super) struct Destination {
     delivery: DeliveryId,
-    recipient: OrganisationCode,
+    pub(super) recipient: OrganisationCode,
     service: Option<ServiceCode>,
     carrier: CarrierKind,
 }
@@ -96,6 +104,9 @@ impl<'a> Batch<'a> {
             queued: Vec::new(),
             legs: answer::Moved::default(),
             seen: BTreeMap::new(),
+            cases: BTreeMap::new(),
+            same: Vec::new(),
+            died: BTreeSet::new(),
             mode,
         }
     }
@@ -130,9 +141,14 @@ impl<'a> Batch<'a> {
         let restricted = std::mem::take(&mut self.restricted);
         // Exclusive: waits for every send about these people that has begun.
         let guards = app.store.subject_guards(&restricted, Hold::Exclusive).await?;
+        let mut decided = BTreeSet::new();
         for subject in restricted {
-            let stops = self.decide_queued_again(subject).await?;
-            self.changes.extend(stops);
+            // What is queued about one person under several pseudonyms is decided once.
+            if !decided.contains(&subject) {
+                decided.extend(app.store.pseudonyms_of(subject).await?);
+                let stops = self.decide_queued_again(subject).await?;
+                self.changes.extend(stops);
+            }
         }
         Ok((self.changes, self.rows, guards))
     }
@@ -143,13 +159,18 @@ impl<'a> Batch<'a> {
         place: &Place,
         services: &[Place],
     ) -> Result<Result<RowOutcome, Issues>, ReceiveError> {
-        let Checked { record, warnings } = checked;
+        let Checked { record, mut warnings } = checked;
         if let Some(issue) = self.may_send(&record, place) {
             return Ok(Err(vec![issue]));
         }
         if let Some(issue) = arriving::not_accepted(self.app, &record, place) {
             return Ok(Err(vec![issue]));
         }
+        let others = guard::numbers_of_others(&record, place);
+        if others.iter().any(Issue::is_error) {
+            return Ok(Err(others));
+        }
+        warnings.extend(others);
         let facts = self.facts(&record)?;
         match self.seen_before(&facts, place).await? {
             Ok(Some(known)) => {
@@ -168,12 +189,30 @@ impl<'a> Batch<'a> {
             Ok(destinations) => destinations,
             Err(issues) => return Ok(Err(issues)),
         };
+        let whose = self.whose_case(attachment.as_ref(), &destinations);
+        let case = match self.correlate(&record, &facts, whose, place).await? {
+            Ok(case) => case,
+            Err(issue) => return Ok(Err(vec![issue])),
+        };
+        let reminds = facts.kind == MessageType::AdviceChaser;
+        if reminds && self.death_of(facts.subject).await?.is_some() {
+            return Ok(Err(vec![no_reminder(place)]));
+        }
+        let people = case.into_iter().chain(self.acted_for(&record, &facts)).collect();
+        let identifies = guard::identifying(&record).cloned();
         let entry = self.consent_entry(facts.id, record.message().consent.as_ref());
         let said = self.acknowledged(&record).await?;
         let row = self.decide(record, &facts, attachment, destinations, entry, (place, warnings));
-        let row = row.await?;
-        self.changes.extend(said.filter(|_| row.is_ok()));
-        Ok(row)
+        let mut row = match row.await? {
+            Ok(row) => row,
+            Err(issues) => return Ok(Err(issues)),
+        };
+        self.add_to_accepted(people);
+        self.changes.extend(said);
+        if let Some(particulars) = identifies {
+            row.issues.extend(self.identify(&particulars, &facts, place).await?);
+        }
+        Ok(Ok(row))
     }
 
     /// Authorises, seals and writes down one record.
@@ -203,20 +242,13 @@ impl<'a> Batch<'a> {
             destinations.clear();
             admitted = authority::admit(&asked, &[], &evidence, rules, now, today);
         }
-        let decisions: Vec<DecisionNote> =
-            admitted.per_question.iter().map(authority::Decision::note).collect();
+        let decisions = self.with_death(facts, &admitted.per_question).await?;
         let Some(admission) = admitted.admission else {
             let keeping = admitted.keeping.iter().map(authority::Decision::note);
             let issues = decisions.into_iter().chain(keeping);
             return Ok(Err(issues.map(|note| refusal(&note, place)).collect()));
         };
-        let label = record.message().case.as_ref().map_or("", |case| case.expose()).to_owned();
-        let label = self.app.vault.seal_blob(
-            BlobKind::Label,
-            facts.id.0,
-            &self.sender.organisation,
-            label.as_bytes(),
-        )?;
+        let label = self.label(&record, facts)?;
         let keys = facts_keys(facts);
         let replaced = answer::replaced(self.app, self.sender, &record, &keys, &self.legs).await?;
         let replaced = match replaced {
@@ -417,6 +449,17 @@ impl<'a> Batch<'a> {
         event
     }
 
+    /// The case reference, sealed for the board.
+    fn label(
+        &self,
+        record: &Record,
+        facts: &Facts,
+    ) -> Result<crate::vault::SealedBlob, ReceiveError> {
+        let case = record.message().case.as_ref().map_or("", |case| case.expose());
+        let owner = &self.sender.organisation;
+        Ok(self.app.vault.seal_blob(BlobKind::Label, facts.id.0, owner, case.as_bytes())?)
+    }
+
     fn accepted(
         &self,
         facts: &Facts,
@@ -516,47 +559,6 @@ impl<'a> Batch<'a> {
             }));
         }
         Ok((change, leg))
-    }
-
-    fn quarantine(
-        &mut self,
-        place: &Place,
-        raw: &PersonalBytes,
-        mut issues: Issues,
-    ) -> Result<(), ReceiveError> {
-        // A reader and the check may both see the same fault.
-        let mut said = BTreeSet::new();
-        issues.retain(|i| said.insert((i.rule.clone(), i.field.clone(), i.place.to_string())));
-        // A row whose cells could not be told apart has nothing in it: that says it all.
-        if issues.iter().any(|i| matches!(i.rule.as_str(), "row-ragged" | "quote-stray")) {
-            issues.retain(|i| !matches!(i.rule.as_str(), "missing" | "subject-identifier-missing"));
-        }
-        let id = self.app.make_id()?;
-        let sealed = self.app.vault.seal_blob(
-            BlobKind::Quarantine,
-            id,
-            &self.sender.organisation,
-            raw.expose(),
-        )?;
-        let rules: BTreeSet<&str> =
-            issues.iter().filter(|i| i.is_error()).map(|i| i.rule.as_str()).collect();
-        let rules: Vec<&str> = rules.into_iter().collect();
-        let mut event = Event::new(EventKind::RecordQuarantined, self.sender.actor.clone())
-            .with("place", place)
-            .with("rules", rules.join(" "));
-        event.submission = Some(self.submission);
-        event.hashes.insert("quarantined".to_owned(), sealed.sha256_hex());
-        self.changes.push(Change::because(event).write(Write::Quarantine(NewQuarantine {
-            id,
-            submission: self.submission,
-            sender: self.sender.organisation.clone(),
-            sealed,
-            issues: serde_json::to_string(&issues).unwrap_or_default(),
-            at: self.app.clock.now(),
-        })));
-        self.changes.extend(arriving::waits_for_the_scanner(self, id, &issues));
-        self.rows.push(row(place, RowResult::Quarantined, None, issues));
-        Ok(())
     }
 }
 
