@@ -10,6 +10,7 @@
 mod consents;
 mod forgotten;
 mod reminders;
+mod transition;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -69,6 +70,11 @@ const DUTIES: &[Duty] = &[
         name: "consent-expiry",
         period: |app| Some(app.clock.today().to_string()),
         act: consents::expire,
+    },
+    Duty {
+        name: "transitions",
+        period: |app| Some(app.clock.today().to_string()),
+        act: transition::act,
     },
 ];
 

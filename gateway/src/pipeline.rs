@@ -25,6 +25,7 @@ mod outcome;
 mod preview;
 mod refusing;
 mod sending;
+mod transition;
 
 pub(crate) use sending::{delivery_event, question};
 

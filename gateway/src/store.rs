@@ -39,6 +39,7 @@ mod row;
 mod sends;
 mod signal;
 mod subjects;
+mod transitions;
 mod value;
 mod writes;
 
@@ -79,6 +80,10 @@ pub use records::{StoredQuarantine, StoredRecord, StoredSubmission};
 pub use restores::{Restore, Shown};
 pub use sends::{CLOCKS_AGREE, NewSend};
 pub use subjects::{Hold, SubjectGuard, SubjectGuards};
+pub use transitions::{
+    NewTransitionStep, TransitionDay, TransitionDelivery, TransitionFilter, TransitionStep,
+    TransitionWrite,
+};
 
 /// Everything the gateway keeps. Cheap to clone; all clones are one store.
 #[derive(Debug, Clone)]

@@ -25,6 +25,7 @@ mod repair;
 mod restore;
 mod scanner;
 mod tables;
+mod transition;
 mod withdrawal_races;
 mod wrong_person;
 mod xml_extract;

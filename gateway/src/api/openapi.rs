@@ -173,6 +173,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         RouteId::Performance => &["month", "as_of", "by", "organisation"],
         RouteId::Holds => &["rule", "from", "to", "older-than", "cursor", "limit"],
         RouteId::Deliveries => &["state", "limit"],
+        RouteId::Transitions => &["gaps", "all", "cursor", "limit"],
         RouteId::Entries => &["from", "limit"],
         RouteId::Inclusion => &["size"],
         RouteId::Consistency => &["from", "to"],
@@ -187,6 +188,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::ShowDocument
         | RouteId::SayOfClock
         | RouteId::Evidence
+        | RouteId::ShowTransition
         | RouteId::RecordConsent
         | RouteId::FindConsents
         | RouteId::PreviewConsent
@@ -269,6 +271,8 @@ fn request_body(id: RouteId) -> Option<Value> {
         | RouteId::Clocks
         | RouteId::Performance
         | RouteId::Evidence
+        | RouteId::Transitions
+        | RouteId::ShowTransition
         | RouteId::Holds
         | RouteId::ShowHold
         | RouteId::DecideHold

@@ -290,8 +290,10 @@ impl<'a> Batch<'a> {
         let recipients: Vec<&OrganisationCode> =
             destinations.iter().map(|to| &to.recipient).collect();
         let clocks = self.clocks(&record, facts, &recipients).await?;
+        let step = self.transition_step(&record, facts)?;
         let sealed = self.app.vault.seal(record, admission)?;
         let mut change = self.accepted(facts, sealed, label, attachment.as_ref());
+        change = step.into_iter().fold(change, Change::write);
         if let Some((leg, _)) = replaced {
             self.legs.replaced(leg);
             change = change.write(Write::Clock(ClockWrite::LegReplaced(leg, facts.id)));
@@ -308,9 +310,7 @@ impl<'a> Batch<'a> {
         if let Some(effect) = effect {
             change = change.join(effect.into_change(self.event(EventKind::LegChanged, facts)));
         }
-        if let Some(clocks) = clocks {
-            change = change.join(clocks);
-        }
+        change = clocks.into_iter().fold(change, Change::join);
         self.seen.insert(facts.identity, (facts.id, facts.fingerprint));
         self.changes.push(change);
         Ok(Ok(RowOutcome { legs, ..row(place, RowResult::Accepted, Some(facts.id), warnings) }))

@@ -6,7 +6,7 @@ use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
     bare, cases, clocks, consents, counts, deliveries, documents, duties, holds, identities, legs,
-    log, migration, records, restores, sends, subjects, writes,
+    log, migration, records, restores, sends, subjects, transitions, writes,
 };
 
 const REGISTRY: &[&[Statement]] = &[
@@ -27,6 +27,7 @@ const REGISTRY: &[&[Statement]] = &[
     restores::ALL,
     sends::ALL,
     subjects::ALL,
+    transitions::ALL,
     writes::ALL,
 ];
 
