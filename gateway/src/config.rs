@@ -17,6 +17,7 @@ mod documents;
 mod folders;
 mod mesh;
 mod partners;
+mod reconciliation;
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -33,6 +34,7 @@ pub use folders::Watch;
 pub use mesh::MeshSection;
 pub(crate) use partners::mllp_address;
 pub use partners::{Partner, Partners, Pin};
+pub use reconciliation::ReconciliationSection;
 
 /// Everything in `ehc-gateway.toml`, with paths resolved and defaults filled in.
 #[derive(Debug, Clone)]
@@ -53,6 +55,8 @@ pub struct Config {
     pub mesh: Option<MeshSection>,
     /// Where large documents are kept, and which are accepted.
     pub documents: DocumentsSection,
+    /// When a day is reconciled with each partner.
+    pub reconciliation: ReconciliationSection,
     /// What is written about the gateway's own work.
     pub log: LogSection,
     /// Where HL7 v2 comes in, if it does.
@@ -324,6 +328,7 @@ impl Config {
             files: raw.files,
             delivery: raw.delivery,
             mesh: raw.mesh,
+            reconciliation: raw.reconciliation,
             log: raw.log,
             mllp: raw.mllp,
             document,
@@ -439,6 +444,8 @@ struct Raw {
     mesh: Option<MeshSection>,
     #[serde(default)]
     documents: documents::RawDocuments,
+    #[serde(default)]
+    reconciliation: ReconciliationSection,
     #[serde(default)]
     log: LogSection,
     #[serde(default)]

@@ -11,6 +11,8 @@
 //! - [`queue`], [`delivery`]: deliveries, legs, leases, the worker, and how parcels leave.
 //! - [`documents`]: documents of any size, uploaded apart from their message.
 //! - [`board`], [`journey`]: what people look at, and what they decide about what is held.
+//! - [`cases`], [`notices`]: which messages belong together, what was superseded or recalled.
+//! - [`duties`], [`reconciliation`]: what is done at its time; each day, signed and answerable.
 //! - [`api`]: the partner API, from one table of routes.
 //! - [`tls`], [`peer`], [`pki`]: who is calling, and practice certificates.
 //! - [`config`], [`app`], [`serving`], [`telemetry`], [`commands`]: put together and run.
@@ -24,6 +26,7 @@ pub mod app;
 pub mod audit;
 pub mod authority;
 pub mod board;
+pub mod cases;
 pub mod clock;
 pub mod commands;
 pub mod config;
@@ -34,12 +37,14 @@ pub mod entropy;
 pub mod intake;
 pub mod journey;
 pub mod mllp;
+pub mod notices;
 pub mod peer;
 pub mod pipeline;
 pub mod pki;
 pub mod practice;
 pub mod queue;
 pub mod receipt;
+pub mod reconciliation;
 pub mod secret_file;
 pub mod serving;
 pub mod store;

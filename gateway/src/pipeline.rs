@@ -14,11 +14,17 @@ mod admission;
 mod answer;
 mod arriving;
 mod consent;
+mod destinations;
 mod documents;
 mod issuing;
 mod outcome;
+mod recall;
+mod relations;
 mod sending;
+mod superseding;
 
+pub(crate) use relations::case_id;
+pub use relations::{RECALLED, SUPERSEDED};
 pub(crate) use sending::{delivery_event, question};
 
 use adapters::mapping::FileKind;

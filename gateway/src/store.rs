@@ -16,6 +16,7 @@
 //! Not supported, and why: deleting and rewriting. Retention will be a change like any other. The
 //! one exception: a new hold takes the earlier votes off its delivery; the log keeps them.
 
+mod cases;
 mod commit;
 mod connection;
 mod consents;
@@ -29,6 +30,7 @@ mod legs;
 mod log;
 mod migration;
 mod plan;
+mod reconciliations;
 mod records;
 mod row;
 mod signal;
@@ -49,9 +51,10 @@ use engine::Engine;
 use signal::Signal;
 use subjects::SubjectLocks;
 
+pub use cases::{CaseMessage, Related, Taken};
 pub use change::{
     Change, DocumentFound, NewConsent, NewDelivery, NewDocument, NewLeg, NewQuarantine, NewRecord,
-    NewSubmission, Settlement, Write,
+    NewSubmission, Relations, Settlement, Write,
 };
 pub use commit::{Committed, Traffic};
 pub use connection::{DatabaseUrl, StoreLocation};
@@ -62,6 +65,10 @@ pub use error::{Fault, StoreError};
 pub use legs::{BoardFilter, BoardLine, BoardPlace};
 pub use log::{AuditRow, Head, StoredCheckpoint};
 pub use plan::{Appended, LogError, LogKeeper};
+pub use reconciliations::{
+    Explained, NewDifference, NewStatement, Parcelled, ParcelledTo, Refused, Span, StatementId,
+    StoredDifference, StoredStatement,
+};
 pub use records::{StoredQuarantine, StoredRecord, StoredSubmission};
 pub use subjects::{Hold, SubjectGuard, SubjectGuards};
 

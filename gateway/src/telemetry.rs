@@ -125,6 +125,15 @@ impl Metrics {
         self.recorder.register_gauge(&overdue, &METADATA).set(gauge(counts.overdue));
     }
 
+    /// How many differences in reconciliations nobody has explained, and the days the oldest is open.
+    pub fn differences(&self, open: u64, days: u64) {
+        for (name, value) in [("ehc_differences_open", open), ("ehc_differences_oldest_days", days)]
+        {
+            let key = Key::from_name(name);
+            self.recorder.register_gauge(&key, &METADATA).set(gauge(value));
+        }
+    }
+
     /// The Prometheus text.
     pub fn render(&self) -> String {
         self.handle.render()
@@ -163,6 +172,16 @@ impl Metrics {
             text("ehc_legs_overdue"),
             None,
             about("Legs that owe an answer and whose date has passed."),
+        );
+        self.recorder.describe_gauge(
+            text("ehc_differences_open"),
+            None,
+            about("Differences that partners found in statements and nobody has explained."),
+        );
+        self.recorder.describe_gauge(
+            text("ehc_differences_oldest_days"),
+            None,
+            about("How many days the oldest of them is open."),
         );
     }
 }

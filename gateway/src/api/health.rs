@@ -38,6 +38,9 @@ async fn metrics(State(app): State<Arc<App>>) -> Response {
     if let Ok(counts) = app.store.counts(app.clock.today()).await {
         app.metrics.queue(&counts);
     }
+    if let Ok((open, days)) = crate::reconciliation::open_differences(&app, None).await {
+        app.metrics.differences(open, days);
+    }
     let text = app.metrics.render();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }

@@ -81,6 +81,7 @@ fn operation(route: &Route) -> Value {
     let once = route.method == "POST"
         && route.id != RouteId::Rehearse
         && route.id != RouteId::FindConsents
+        && route.id != RouteId::FindCase
         && route.id != RouteId::ProcessMessage
         && route.id != RouteId::AppendDocument;
     if once {
@@ -155,10 +156,20 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         RouteId::Inbox => &["cursor", "limit", "all"],
         RouteId::Board => &["open", "cursor", "limit"],
         RouteId::Entries => &["from", "limit"],
+        RouteId::ShowReconciliation => &["version"],
         RouteId::Inclusion => &["size"],
         RouteId::Consistency => &["from", "to"],
         RouteId::Rehearse
         | RouteId::Journey
+        | RouteId::Recall
+        | RouteId::ShowRecall
+        | RouteId::Notice
+        | RouteId::ShowCase
+        | RouteId::FindCase
+        | RouteId::Reconciliations
+        | RouteId::AnswerReconciliation
+        | RouteId::Differences
+        | RouteId::ExplainDifference
         | RouteId::Collect
         | RouteId::Document
         | RouteId::Acknowledge
@@ -218,7 +229,46 @@ fn request_body(id: RouteId) -> Option<Value> {
             },
         } } }),
         RouteId::AppendDocument => json!({ "application/octet-stream": {} }),
+        RouteId::Recall => json!({ "application/json": { "schema": {
+            "type": "object", "required": ["reason"],
+            "properties": {
+                "reason": { "enum": recall_reasons() },
+                "recipient": { "type": "string" },
+            },
+        } } }),
+        RouteId::FindCase => json!({ "application/json": { "schema": {
+            "type": "object",
+            "properties": {
+                "record": { "type": "string", "format": "uuid" },
+                "reference": { "type": "string" },
+                "authority": { "type": "string" },
+            },
+        } } }),
+        RouteId::AnswerReconciliation => json!({ "application/json": { "schema": {
+            "type": "object", "required": ["version", "outcome"],
+            "properties": {
+                "version": { "type": "integer", "minimum": 1 },
+                "outcome": { "enum": ["agreed", "differs"] },
+                "differences": { "type": "array", "items": {
+                    "type": "object", "required": ["item", "code"],
+                    "properties": {
+                        "item": { "type": "string", "format": "uuid" },
+                        "code": { "enum": crate::reconciliation::DIFFERENCE_CODES },
+                    },
+                } },
+            },
+        } } }),
+        RouteId::ExplainDifference => json!({ "application/json": { "schema": {
+            "type": "object", "required": ["code"],
+            "properties": { "code": { "enum": crate::reconciliation::EXPLANATION_CODES } },
+        } } }),
         RouteId::Journey
+        | RouteId::ShowRecall
+        | RouteId::Notice
+        | RouteId::ShowCase
+        | RouteId::Reconciliations
+        | RouteId::ShowReconciliation
+        | RouteId::Differences
         | RouteId::Inbox
         | RouteId::Collect
         | RouteId::Document
@@ -235,6 +285,12 @@ fn request_body(id: RouteId) -> Option<Value> {
         | RouteId::Capability => return None,
     };
     Some(json!({ "required": true, "content": content }))
+}
+
+/// Why a message may be recalled, by the catalogue.
+fn recall_reasons() -> Vec<&'static str> {
+    let field = schemas::catalogue::Catalogue::built_in().field("recall_reason");
+    field.map(|field| field.codes.iter().map(String::as_str).collect()).unwrap_or_default()
 }
 
 /// References to `#/$defs/X` become references to `#/components/schemas/X`.

@@ -9,17 +9,18 @@ use adapters::Item;
 use jiff::civil::Date;
 use schemas::deadlines::end_of_compulsory_school_age;
 use schemas::{
-    Body, Checked, Field, Issue, LegId, MessageType, OrganisationCode, PersonalBytes, Place,
-    Record, RecordId, ServiceCode,
+    Body, Checked, Field, Issue, LegId, MessageType, PersonalBytes, Place, Record, RecordId,
 };
 
 use super::answer::{self, Attachment};
 use super::arriving;
+use super::destinations::Destination;
+use super::relations::{Standing, TakingBack};
 use super::{ReceiveError, Sender};
 use crate::app::App;
 use crate::audit::{DecisionNote, Event, EventKind, SubjectKey};
 use crate::authority::{self, ConsentEntry, Question, RecordFacts};
-use crate::queue::{CarrierKind, Delivery, DeliveryId, DeliveryState, LegState, SubmissionId};
+use crate::queue::{Delivery, DeliveryId, DeliveryState, LegState, SubmissionId};
 use crate::receipt::{LegOutcome, RowOutcome, RowResult};
 use crate::store::{
     Change, Hold, NewDelivery, NewLeg, NewQuarantine, NewRecord, SubjectGuards, Write,
@@ -41,6 +42,10 @@ pub(super) struct Batch<'a> {
     pub(super) restricted: BTreeSet<SubjectKey>,
     /// What this batch sends on its way, with the questions it was decided on.
     pub(super) queued: Vec<(Delivery, Question)>,
+    /// Records that this batch supersedes or recalls, to be done under their guards.
+    pub(super) taking_back: Vec<TakingBack>,
+    /// Deliveries that it has stopped so far.
+    pub(super) stopped: BTreeSet<DeliveryId>,
     /// Where earlier rows of this batch have brought legs.
     pub(super) legs: BTreeMap<LegId, LegState>,
     pub(super) seen: BTreeMap<[u8; 32], (RecordId, [u8; 32])>,
@@ -56,15 +61,8 @@ pub(super) enum Mode {
     Rehearse,
 }
 
-/// A recipient of a record, and what was decided about it.
-struct Destination {
-    delivery: DeliveryId,
-    recipient: OrganisationCode,
-    service: Option<ServiceCode>,
-    carrier: CarrierKind,
-}
-
 /// What the gateway knows of a checked record before it is sealed.
+#[derive(Debug, Clone)]
 pub(super) struct Facts {
     pub(super) id: RecordId,
     pub(super) kind: MessageType,
@@ -94,6 +92,8 @@ impl<'a> Batch<'a> {
             recorded: BTreeMap::new(),
             restricted: BTreeSet::new(),
             queued: Vec::new(),
+            taking_back: Vec::new(),
+            stopped: BTreeSet::new(),
             legs: BTreeMap::new(),
             seen: BTreeMap::new(),
             mode,
@@ -128,8 +128,14 @@ impl<'a> Batch<'a> {
         app: &App,
     ) -> Result<(Vec<Change>, Vec<RowOutcome>, SubjectGuards), ReceiveError> {
         let restricted = std::mem::take(&mut self.restricted);
+        let taking_back = std::mem::take(&mut self.taking_back);
+        let mut guarded = restricted.clone();
+        guarded.extend(taking_back.iter().map(TakingBack::guard));
         // Exclusive: waits for every send about these people that has begun.
-        let guards = app.store.subject_guards(&restricted, Hold::Exclusive).await?;
+        let guards = app.store.subject_guards(&guarded, Hold::Exclusive).await?;
+        for taking in taking_back {
+            self.take_back(taking).await?;
+        }
         for subject in restricted {
             let stops = self.decide_queued_again(subject).await?;
             self.changes.extend(stops);
@@ -164,13 +170,22 @@ impl<'a> Batch<'a> {
             Ok(attachment) => attachment,
             Err(issue) => return Ok(Err(vec![issue.at(place)])),
         };
-        let destinations = match self.destinations(&record, attachment.as_ref(), services, place)? {
+        let standing = match self.standing(&record, &facts, attachment.as_ref(), place).await? {
+            Ok(standing) => standing,
+            Err(issue) => return Ok(Err(vec![issue])),
+        };
+        let taken = standing.taking.as_ref();
+        let found = self.destinations(&record, (attachment.as_ref(), taken), services, place);
+        let destinations = match found? {
             Ok(destinations) => destinations,
             Err(issues) => return Ok(Err(issues)),
         };
+        let mut warnings = warnings;
+        warnings.extend(standing.warning.clone());
         let entry = self.consent_entry(facts.id, record.message().consent.as_ref());
         let said = self.acknowledged(&record).await?;
-        let row = self.decide(record, &facts, attachment, destinations, entry, (place, warnings));
+        let bound = (attachment, standing);
+        let row = self.decide(record, &facts, bound, destinations, entry, (place, warnings));
         let row = row.await?;
         self.changes.extend(said.filter(|_| row.is_ok()));
         Ok(row)
@@ -181,7 +196,7 @@ impl<'a> Batch<'a> {
         &mut self,
         record: Record,
         facts: &Facts,
-        attachment: Option<Attachment>,
+        (attachment, standing): (Option<Attachment>, Standing),
         destinations: Vec<Destination>,
         entry: Option<ConsentEntry>,
         (place, warnings): (&Place, Issues),
@@ -198,8 +213,9 @@ impl<'a> Batch<'a> {
         let rules = self.app.rule_book();
         let mut admitted = authority::admit(&asked, &questions, &evidence, rules, now, today);
         let mut destinations = destinations;
-        if admitted.admission.is_none() && facts.kind.is_about_consent() {
-            // A withdrawal is recorded even when nobody may be told of it.
+        let stops = facts.kind.is_about_consent() || facts.kind == MessageType::Recall;
+        if admitted.admission.is_none() && stops {
+            // A withdrawal is recorded, and a recall done, even when nobody may be told of it.
             destinations.clear();
             admitted = authority::admit(&asked, &[], &evidence, rules, now, today);
         }
@@ -227,10 +243,16 @@ impl<'a> Batch<'a> {
         let effect = attachment.as_ref().map(|a| answer::effect(&record, a, self.app));
         self.legs.extend(effect.as_ref().map(answer::Effect::leads_to));
         let sealed = self.app.vault.seal(record, admission)?;
-        let mut change = self.accepted(facts, sealed, label, attachment.as_ref());
+        let about = attachment.as_ref().map(|attachment| attachment.leg.id);
+        let mut change = self.accepted(facts, (sealed, label), about, &standing);
         let mut legs = Vec::new();
-        for (to, note) in destinations.iter().zip(&decisions) {
-            let (step, leg) = self.deliver(facts, to, note, received_on)?;
+        let told = destinations.into_iter().zip(decisions).collect();
+        // Whom a recall tells is known only under the guard.
+        let recalls = facts.kind == MessageType::Recall;
+        let (told, later) = if recalls { (Vec::new(), told) } else { (told, Vec::new()) };
+        for (to, note) in &told {
+            let first = standing.first_receipt(to.service.as_ref());
+            let (step, leg) = self.deliver(facts, to, note, first.unwrap_or(received_on))?;
             change = change.join(step);
             legs.push(leg);
         }
@@ -242,6 +264,8 @@ impl<'a> Batch<'a> {
         }
         self.seen.insert(facts.identity, (facts.id, facts.fingerprint));
         self.changes.push(change);
+        let taking = standing.taking.map(|taking| TakingBack { told: later, ..taking });
+        self.taking_back.extend(taking);
         Ok(Ok(RowOutcome { legs, ..row(place, RowResult::Accepted, Some(facts.id), warnings) }))
     }
 
@@ -249,9 +273,6 @@ impl<'a> Batch<'a> {
         let message = record.message();
         let names = self.app.vault.pseudonyms();
         let subject = message.subject.as_ref();
-        let mut identity = message.sender.as_str().as_bytes().to_vec();
-        identity.push(0);
-        identity.extend_from_slice(message.id.expose().as_bytes());
         Ok(Facts {
             id: RecordId(self.app.make_id()?),
             kind: message.kind,
@@ -259,9 +280,17 @@ impl<'a> Batch<'a> {
             demographics: subject.map(|subject| names.demographics(subject)),
             decisions_pass_on: subject
                 .and_then(|subject| end_of_compulsory_school_age(subject.date_of_birth).ok()),
-            identity: names.recognition("identity", &identity),
+            identity: self.identity_of(message.id.expose()),
             fingerprint: names.recognition("fingerprint", &arriving::recognisable(record)),
         })
+    }
+
+    /// How a message of this sender is recognised by the sender's own reference.
+    pub(super) fn identity_of(&self, reference: &str) -> [u8; 32] {
+        let mut identity = self.sender.organisation.as_str().as_bytes().to_vec();
+        identity.push(0);
+        identity.extend_from_slice(reference.as_bytes());
+        self.app.vault.pseudonyms().recognition("identity", &identity)
     }
 
     /// The sender must be who it says, and its role must send this type.
@@ -312,66 +341,6 @@ impl<'a> Batch<'a> {
         })
     }
 
-    fn destinations(
-        &self,
-        record: &Record,
-        attachment: Option<&Attachment>,
-        services: &[Place],
-        place: &Place,
-    ) -> Result<Result<Vec<Destination>, Issues>, ReceiveError> {
-        let message = record.message();
-        if let Body::Request(request) = &message.body {
-            return self.routed(&request.services, services, place);
-        }
-        let recipient = attachment.map(|a| a.leg.sender.clone()).or(message.recipient.clone());
-        let Some(recipient) = recipient else { return Ok(Ok(Vec::new())) };
-        let Some(carrier) = self.app.carrier_of(&recipient) else {
-            if message.kind.is_about_consent() {
-                // A withdrawal is recorded even when there is nobody to tell.
-                return Ok(Ok(Vec::new()));
-            }
-            return Ok(Err(vec![Issue::error(
-                "recipient-unknown",
-                Some(Field::RECIPIENT),
-                place.clone(),
-                "is not an organisation this gateway delivers to",
-                "check the organisation code, or ask the operator to add the partner",
-            )]));
-        };
-        let delivery = DeliveryId(self.app.make_id()?);
-        Ok(Ok(vec![Destination { delivery, recipient, service: None, carrier }]))
-    }
-
-    /// One destination per service asked; the recipient comes from the routing table alone.
-    fn routed(
-        &self,
-        services: &[ServiceCode],
-        places: &[Place],
-        place: &Place,
-    ) -> Result<Result<Vec<Destination>, Issues>, ReceiveError> {
-        let mut destinations = Vec::new();
-        let mut issues = Vec::new();
-        for (index, service) in services.iter().enumerate() {
-            let route = self.app.route(service, self.app.clock.today());
-            let carrier = route.as_ref().and_then(|to| self.app.carrier_of(to));
-            let (Some(recipient), Some(carrier)) = (route, carrier) else {
-                let at = places.get(index).unwrap_or(place).clone();
-                issues.push(Issue::error(
-                    "service-unknown",
-                    Some(Field::SERVICES),
-                    at,
-                    "names a service that is not in the routing table today",
-                    "use a service code of the routing table, or map the source's code to one",
-                ));
-                continue;
-            };
-            let delivery = DeliveryId(self.app.make_id()?);
-            let service = Some(service.clone());
-            destinations.push(Destination { delivery, recipient, service, carrier });
-        }
-        Ok(if issues.is_empty() { Ok(destinations) } else { Err(issues) })
-    }
-
     fn question(&self, facts: &Facts, to: &Destination) -> Question {
         Question {
             recipient: to.recipient.clone(),
@@ -405,11 +374,17 @@ impl<'a> Batch<'a> {
     fn accepted(
         &self,
         facts: &Facts,
-        sealed: crate::vault::SealedRecord,
-        label: crate::vault::SealedBlob,
-        attachment: Option<&Attachment>,
+        (sealed, label): (crate::vault::SealedRecord, crate::vault::SealedBlob),
+        about: Option<LegId>,
+        standing: &Standing,
     ) -> Change {
         let mut event = self.event(EventKind::RecordAccepted, facts);
+        if let Some(earlier) = standing.relations.supersedes {
+            event = event.with("supersedes", earlier);
+        }
+        if let Some((recalled, reason)) = &standing.relations.recalls {
+            event = event.with("recalls", recalled).with("reason", reason);
+        }
         event.hashes.insert("sealed".to_owned(), sealed.sha256_hex());
         Change::because(event).write(Write::Record(NewRecord {
             sealed,
@@ -419,7 +394,8 @@ impl<'a> Batch<'a> {
             subject: facts.subject,
             demographics: facts.demographics,
             label,
-            about: attachment.map(|attachment| attachment.leg.id),
+            about,
+            relations: standing.relations.clone(),
             decisions_pass_on: facts.decisions_pass_on,
             accepted_at: self.app.clock.now(),
         }))
@@ -443,7 +419,7 @@ impl<'a> Batch<'a> {
     }
 
     /// The delivery to one recipient and, for requests, its clock.
-    fn deliver(
+    pub(super) fn deliver(
         &mut self,
         facts: &Facts,
         to: &Destination,

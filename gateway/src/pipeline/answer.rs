@@ -11,7 +11,7 @@ use schemas::{Body, Field, Issue, LegId, MessageType, Place, Record};
 use super::{ReceiveError, Sender};
 use crate::app::App;
 use crate::audit::{Event, SubjectKey};
-use crate::queue::{Leg, LegState};
+use crate::queue::{DeliveryState, Leg, LegState};
 use crate::store::{Change, StoredRecord, Write};
 use crate::telemetry::name_of;
 
@@ -72,9 +72,15 @@ pub(super) async fn attach(
     );
     let Some(mut leg) = app.store.find_leg(leg_id).await? else { return Ok(Err(unknown)) };
     leg.state = moved.get(&leg_id).copied().unwrap_or(leg.state);
-    // What was withheld was never put to them.
-    if leg.recipient != sender.organisation || leg.state == LegState::Withheld {
+    if leg.recipient != sender.organisation {
         return Ok(Err(unknown));
+    }
+    if leg.state == LegState::Withheld {
+        // What was withheld was never put to them, unless it was taken back after they opened it.
+        let delivery = app.store.find_delivery(crate::queue::DeliveryId(leg_id.0)).await?;
+        let opened =
+            delivery.filter(|d| d.delivered_at.is_some() && d.state != DeliveryState::Held);
+        return Ok(Err(opened.map_or(unknown, |_| TAKEN_BACK)));
     }
     let request = app.store.find_record(leg.record).await?;
     if !request.is_some_and(|request| keys.agree_with(&request)) {
@@ -97,6 +103,14 @@ pub(super) async fn attach(
     }
     Ok(Ok(Some(Attachment { leg })))
 }
+
+/// A request that its authority took back after it had been opened.
+const TAKEN_BACK: Unplaced = Unplaced(
+    "leg-taken-back",
+    Field::LEG,
+    "is a request that the authority has recalled, or replaced by a newer one",
+    "answer the newer request in your inbox, or speak to the authority",
+);
 
 /// The one leg that an answer without a leg's id can only mean: the single request about this
 /// person that the sender still owes; for advice, failing that, the single one it answered before.

@@ -8,6 +8,7 @@ use adapters::{Format, Outbound};
 use schemas::{MessageType, OrganisationCode};
 
 use super::evidence;
+use super::relations::guarded;
 use crate::app::App;
 use crate::audit::{Actor, DecisionNote, Event, EventKind, SubjectKey};
 use crate::authority::{self, Question, Release, Ruling};
@@ -101,10 +102,7 @@ pub(super) async fn open(
     let delivery = app.store.find_delivery(id).await?.filter(|d| d.recipient == *recipient);
     let delivery = delivery.ok_or(CollectError::NotFound)?;
     let stored = app.store.find_record(delivery.record).await?.ok_or(CollectError::NotFound)?;
-    let guard = match stored.subject {
-        Some(subject) => Some(app.store.subject_guard(subject, Hold::Shared).await?),
-        None => None,
-    };
+    let guard = Some(app.store.subject_guard(guarded(&stored), Hold::Shared).await?);
     // Read again under the guard: it may have been stopped while this waited.
     let delivery = app.store.find_delivery(id).await?.ok_or(CollectError::NotFound)?;
     if matches!(delivery.state, DeliveryState::Held | DeliveryState::Withdrawn) {
@@ -130,10 +128,7 @@ pub async fn dispatch(app: &App, lease: Lease) -> Result<(), CollectError> {
     let delivery = lease.delivery.clone();
     let actor = Actor::gateway();
     let stored = app.store.find_record(delivery.record).await?.ok_or(CollectError::NotFound)?;
-    let _guard = match stored.subject {
-        Some(subject) => Some(app.store.subject_guard(subject, Hold::Shared).await?),
-        None => None,
-    };
+    let _guard = app.store.subject_guard(guarded(&stored), Hold::Shared).await?;
     let current = app.store.find_delivery(delivery.id).await?.ok_or(CollectError::NotFound)?;
     if current.state != DeliveryState::Queued {
         return Ok(());

@@ -5,10 +5,11 @@ use jiff::civil::Date;
 use schemas::{LegId, OrganisationCode, RecordId, ServiceCode};
 use uuid::Uuid;
 
+use super::reconciliations::{Explained, NewDifference, NewStatement, StatementId};
 use crate::audit::{Event, SubjectKey};
 use crate::authority::ConsentEntry;
 use crate::documents::DocumentState;
-use crate::queue::{CarrierKind, DeliveryId, DeliveryState, LegState, SubmissionId};
+use crate::queue::{CarrierKind, CaseId, DeliveryId, DeliveryState, LegState, SubmissionId};
 use crate::vault::segments::DocumentHeader;
 use crate::vault::{SealedBlob, SealedRecord};
 
@@ -91,6 +92,9 @@ pub enum Write {
     /// A delivery is stopped until a person decides (state `Held`), or for good (`Withdrawn`).
     /// A new hold needs new votes: earlier ones are taken off the delivery and stay in the log.
     Stop(DeliveryId, DeliveryState, String),
+    /// A delivery is taken back by its sender, opened or not, under this rule: it is withdrawn, and
+    /// keeps the time at which it was opened. Fails when it is withdrawn already.
+    TakenBack(DeliveryId, &'static str),
     /// The recipient's business acknowledgement: `Accepted` or `Rejected`, with a reason code.
     /// Fails when the delivery is held or withdrawn: a recipient may well have what we believe
     /// failed, or do not know the fate of.
@@ -126,6 +130,14 @@ pub enum Write {
     TrustInForce(String),
     /// A duty was done for its period. Fails when it was done before.
     DutyDone(&'static str, String),
+    /// A day was reconciled with a partner. Fails when there is that version.
+    Statement(NewStatement),
+    /// The partner's answer to a statement: agreed, or not. Fails when it was answered before.
+    StatementAnswered(StatementId, bool),
+    /// A difference that a partner found.
+    Difference(NewDifference),
+    /// A person explained a difference. Fails when it was explained before.
+    DifferenceExplained(Uuid, Explained),
     /// The upload of a document begins.
     DocumentBegun(NewDocument),
     /// A document comes into another state. Fails when it is no longer in the one that was read.
@@ -213,10 +225,23 @@ pub struct NewRecord {
     pub label: SealedBlob,
     /// The leg it answers.
     pub about: Option<LegId>,
+    /// How it stands to earlier records.
+    pub relations: Relations,
     /// The day from which the young person decides.
     pub decisions_pass_on: Option<Date>,
     /// When it was accepted.
     pub accepted_at: Timestamp,
+}
+
+/// How a record stands to others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Relations {
+    /// The case it belongs to.
+    pub case: Option<CaseId>,
+    /// The record that it takes the place of. A record is superseded once.
+    pub supersedes: Option<RecordId>,
+    /// The record that it, a recall, takes back, and the code of the reason.
+    pub recalls: Option<(RecordId, String)>,
 }
 
 /// A delivery to one recipient.

@@ -85,6 +85,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0004_duties.sql"),
         postgres: include_str!("../../migrations/postgres/0004_duties.sql"),
     },
+    Migration {
+        number: 8,
+        name: "letters",
+        sqlite: include_str!("../../migrations/sqlite/0008_letters.sql"),
+        postgres: include_str!("../../migrations/postgres/0008_letters.sql"),
+    },
 ];
 
 const PREPARE_SQLITE: &str = "/* migration::migrate */

@@ -12,6 +12,7 @@ use super::engine::{Insert, Statement, Transaction, statements};
 use super::error::StoreError;
 use super::log::Head;
 use super::plan::Plan;
+use super::reconciliations;
 use super::value::{Value, name_of, values};
 use crate::queue::{DeliveryId, DeliveryState};
 
@@ -73,6 +74,13 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
             one(tx, &COLLECTED, values![id.0, *at], rule).await
         }
         Write::Stop(id, state, reason) => stop(tx, *id, *state, reason).await,
+        Write::TakenBack(id, rule) => {
+            one(tx, &TAKEN_BACK, values![id.0, *rule], "what is withdrawn is not taken back").await
+        }
+        Write::Statement(_)
+        | Write::StatementAnswered(..)
+        | Write::Difference(_)
+        | Write::DifferenceExplained(..) => reconciliations::update(tx, write, now).await,
         Write::Acknowledged(id, state, reason, at) => {
             let states = [DeliveryState::Accepted, DeliveryState::Rejected];
             let state = one_of(*state, &states, "it is acknowledged as accepted or rejected")?;
@@ -255,6 +263,10 @@ statements! {
         "update deliveries set state = $2, reason = $3, lease_token = null,
             lease_expires_at = null
         where id = $1 and state in ('queued', 'held')";
+    TAKEN_BACK = "writes::update" on "deliveries":
+        "update deliveries set state = 'withdrawn', reason = $2, lease_token = null,
+            lease_expires_at = null
+        where id = $1 and state <> 'withdrawn'";
     ACKNOWLEDGED = "writes::update" on "deliveries":
         "update deliveries set state = $2, reason = $3, acknowledged_at = $4, lease_token = null,
             lease_expires_at = null
@@ -325,6 +337,10 @@ const RECORDS: Insert = Insert {
         ("about", "?"),
         ("decisions_pass_on", "?"),
         ("accepted_at", "?"),
+        ("case_id", "?"),
+        ("supersedes", "?"),
+        ("recalls", "?"),
+        ("recall_reason", "?"),
     ],
 };
 

@@ -5,12 +5,13 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
-    bare, consents, counts, deliveries, documents, duties, legs, log, migration, records, subjects,
-    writes,
+    bare, cases, consents, counts, deliveries, documents, duties, legs, log, migration,
+    reconciliations, records, subjects, writes,
 };
 
-const REGISTRY: [&[Statement]; 12] = [
+const REGISTRY: [&[Statement]; 14] = [
     bare::ALL,
+    cases::ALL,
     consents::ALL,
     counts::ALL,
     deliveries::ALL,
@@ -19,6 +20,7 @@ const REGISTRY: [&[Statement]; 12] = [
     legs::ALL,
     log::ALL,
     migration::ALL,
+    reconciliations::ALL,
     records::ALL,
     subjects::ALL,
     writes::ALL,
