@@ -121,7 +121,8 @@ impl Batch<'_> {
         let rule = taking.how.rule();
         let event = self.about(kind, taking, taken).with("rule", rule);
         self.stopped.insert(taken.delivery);
-        let change = Change::because(event).write(Write::TakenBack(taken.delivery, rule));
+        let seen = (taken.state, taken.attempts);
+        let change = Change::because(event).write(Write::TakenBack(taken.delivery, seen, rule));
         Some(match Self::leg_of(taking, taken.delivery) {
             Some(leg) => change.write(Write::LegWithheld(leg)),
             None => change,

@@ -175,8 +175,10 @@ statements! {
     MESSAGES_OF_CASE = "cases::messages_of_case" on "records":
         "select r.id, r.kind, r.sender, r.accepted_at, r.about, r.case_id, r.supersedes, r.recalls,
             r.recall_reason, n.id as superseded_by
-        from records r left join records n on n.supersedes = r.id
-        where r.case_id = $1 order by r.accepted_at, r.id limit $2";
+        from records r
+        join submissions s on s.id = r.submission_id
+        left join records n on n.supersedes = r.id
+        where r.case_id = $1 order by s.audit_seq, r.id limit $2";
     CASE_IS_ABOUT = "cases::case_is_about" on "records":
         "select id from records where case_id = $1 and sender = $2 and subject = $3 limit 1";
     SUPERSEDED_BY = "cases::superseded_by" on "records":

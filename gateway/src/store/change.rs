@@ -93,8 +93,9 @@ pub enum Write {
     /// A new hold needs new votes: earlier ones are taken off the delivery and stay in the log.
     Stop(DeliveryId, DeliveryState, String),
     /// A delivery is taken back by its sender, opened or not, under this rule: it is withdrawn, and
-    /// keeps the time at which it was opened. Fails when it is withdrawn already.
-    TakenBack(DeliveryId, &'static str),
+    /// keeps the time at which it was opened. Fails when it is no longer in the state, or was
+    /// attempted more often than, that was read: then somebody may have it who was not told.
+    TakenBack(DeliveryId, (DeliveryState, u64), &'static str),
     /// The recipient's business acknowledgement: `Accepted` or `Rejected`, with a reason code.
     /// Fails when the delivery is held or withdrawn: a recipient may well have what we believe
     /// failed, or do not know the fate of.

@@ -74,8 +74,9 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
             one(tx, &COLLECTED, values![id.0, *at], rule).await
         }
         Write::Stop(id, state, reason) => stop(tx, *id, *state, reason).await,
-        Write::TakenBack(id, rule) => {
-            one(tx, &TAKEN_BACK, values![id.0, *rule], "what is withdrawn is not taken back").await
+        Write::TakenBack(id, (state, attempts), rule) => {
+            let values = values![id.0, *rule, name_of(*state), *attempts];
+            one(tx, &TAKEN_BACK, values, "the delivery has moved on meanwhile").await
         }
         Write::Statement(_)
         | Write::StatementAnswered(..)
@@ -266,7 +267,7 @@ statements! {
     TAKEN_BACK = "writes::update" on "deliveries":
         "update deliveries set state = 'withdrawn', reason = $2, lease_token = null,
             lease_expires_at = null
-        where id = $1 and state <> 'withdrawn'";
+        where id = $1 and state = $3 and attempts = $4 and state <> 'withdrawn'";
     ACKNOWLEDGED = "writes::update" on "deliveries":
         "update deliveries set state = $2, reason = $3, acknowledged_at = $4, lease_token = null,
             lease_expires_at = null
