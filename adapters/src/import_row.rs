@@ -27,7 +27,7 @@ pub(crate) enum Cell {
 }
 
 /// The columns, in order. New ones are added at the end only: importers may count.
-pub const HEADER: [&str; 78] = [
+pub const HEADER: [&str; 79] = [
     "MESSAGE_TYPE",
     "MESSAGE_ID",
     "DELIVERY_ID",
@@ -92,6 +92,7 @@ pub const HEADER: [&str; 78] = [
     "EXCEPTION_LIMB",
     "EXCEPTION_EVIDENCE",
     "EXCEPTION_FROM_DTTM",
+    "EXCEPTION_UNTIL_DTTM",
     "EXCEPTION_EXPECTED_DTTM",
     "NAMED_WORKER",
     "PLAN_DTTM",
@@ -245,6 +246,7 @@ impl OutgoingRow {
         self.code("EXCEPTION_LIMB", Some(&exception.limb));
         self.put("EXCEPTION_EVIDENCE", exception.evidence.expose());
         self.date("EXCEPTION_FROM_DTTM", Some(exception.from));
+        self.date("EXCEPTION_UNTIL_DTTM", exception.until);
         self.date("EXCEPTION_EXPECTED_DTTM", Some(exception.expected_on));
     }
 

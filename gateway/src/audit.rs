@@ -87,6 +87,9 @@ pub enum EventKind {
     /// An answer changed a leg's clock.
     #[serde(rename = "leg.changed")]
     LegChanged,
+    /// The clocks of a case began, were met, ended or were excused.
+    #[serde(rename = "clock.changed")]
+    ClockChanged,
     /// Agreement to share was recorded, refused or withdrawn.
     #[serde(rename = "consent.recorded")]
     ConsentRecorded,
@@ -206,6 +209,9 @@ pub struct DecisionNote {
     /// The authority relied on, for example `statute`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub authority: Option<String>,
+    /// The provision that authority comes from. Entries before this member have none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reference: Option<String>,
     /// The rule that decided.
     pub rule: String,
     /// The version of the rules and agreements.
@@ -213,9 +219,15 @@ pub struct DecisionNote {
     /// The sharing agreement, if one was found.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub agreement: Option<String>,
+    /// The record that brought the consent that was looked at. Entries before this member have none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub consent: Option<RecordId>,
     /// The version of the consent that was looked at.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub consent_version: Option<u32>,
+    /// The classes of data that were cut, and what cut each. Entries before this member have none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub cut: BTreeMap<String, String>,
     /// Why, in plain words, without personal details.
     pub reason: String,
 }

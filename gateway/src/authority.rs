@@ -11,8 +11,10 @@
 //! Use: [`admit`] once for a record with one [`Question`] per recipient; [`release`] once per
 //! delivery, each time before bytes leave. [`rehearsal`] asks both of another [`RuleBook`].
 //!
-//! In reading order: [`agreements`] and [`routing`] (who shares with whom, who answers),
-//! [`rules`] (the law as data), the ledger (what families decided), [`decision`] (the steps).
+//! In reading order: [`agreements`] and [`routing`] (who shares with whom, who answers), [`rules`]
+//! (the law as data), `ledger` and `restrictions` (what families decided, what protects them),
+//! `weighing` (each authority against both), `overrides` (what two people decide), `reduction`
+//! (which classes of data), [`decision`] (the steps in order), [`explanation`] (the same in words).
 //!
 //! Limits: a release holds for [`RELEASE_HOLDS_FOR`] and for one delivery.
 
@@ -27,18 +29,25 @@ use crate::queue::DeliveryId;
 
 pub mod agreements;
 pub mod decision;
+pub mod explanation;
 #[cfg(test)]
 mod fixtures;
 mod ledger;
+mod overrides;
+mod reduction;
 pub mod rehearsal;
+mod restrictions;
 pub mod routing;
 pub mod rules;
 mod table;
+mod weighing;
 
 pub use agreements::Agreements;
 pub use decision::{Decision, Outcome, decide};
+pub use explanation::{Explanation, explain};
+pub use reduction::Cut;
 pub use routing::{Route, RouteError, Routing};
-pub use rules::{RuleBook, Rules};
+pub use rules::{Basis, RuleBook, Rules};
 pub use table::TableError;
 
 /// What is asked: may this record, about this person, go from here to there?
@@ -102,6 +111,8 @@ pub struct Override {
     pub person: String,
     /// Their organisation.
     pub organisation: OrganisationCode,
+    /// On what ground, of those that people can claim; `statute` confirms the rule's own duty.
+    pub basis: Basis,
     /// When.
     pub at: Timestamp,
 }

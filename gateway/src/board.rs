@@ -3,15 +3,19 @@
 //! Read from the legs' clocks; the case reference is opened for the organisations concerned, so
 //! looking at the board is an entry in the log.
 
+mod standing;
+
 use jiff::civil::Date;
 use schemas::{LegId, OrganisationCode, RecordId, ServiceCode};
 use serde::Serialize;
 
 use crate::app::App;
 use crate::audit::{Actor, Event, EventKind};
-use crate::queue::{DeliveryState, Leg, LegState};
+use crate::queue::{DeliveryState, LegState};
 use crate::store::{BoardFilter, BoardLine, BoardPlace, Change, StoreError};
 use crate::vault::BlobKind;
+
+pub use standing::{Attention, Facts, Standing};
 
 /// One line of the board.
 #[derive(Debug, Clone, Serialize)]
@@ -34,16 +38,39 @@ pub struct Line {
     pub received_on: Date,
     /// The statutory date.
     pub statutory_due: Date,
+    /// The same by the other way of counting weeks, where it gives another date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alternative_due: Option<Date>,
     /// The date to work to.
     pub operational_due: Date,
+    /// The exception that was shown, by its name in the rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exception: Option<String>,
     /// The new date expected under regulation 8(2).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected_on: Option<Date>,
+    /// When a part of the advice came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part_on: Option<Date>,
+    /// When the rest of it is expected; excuses nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remainder_on: Option<Date>,
+    /// When advice is expected that will be late; excuses nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forecast_on: Option<Date>,
+    /// Why it will be late, by a code of the catalogue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub late_reason: Option<String>,
     /// When it was answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answered_on: Option<Date>,
     /// Where the leg stands.
     pub state: LegState,
+    /// How it stands today: overdue, excused, late and nil told apart.
+    pub standing: Standing,
+    /// What people must see to, where the clock does not say so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attention: Option<Attention>,
     /// Where the delivery stands.
     pub delivery: DeliveryState,
     /// The rule or reason behind where the delivery stands.
@@ -96,7 +123,9 @@ fn line(app: &App, row: BoardLine, labels: Labels, today: Date) -> Line {
         .filter(|_| labels == Labels::Shown)
         .and_then(|bytes| String::from_utf8(bytes.expose().to_vec()).ok())
         .unwrap_or_default();
-    let due = date_that_counts(&leg);
+    let facts = Facts::from(&leg);
+    let attention = standing::attention(&leg);
+    let due = facts.date_that_counts();
     let days_left = leg.state.is_open().then(|| (due - today).get_days());
     Line {
         case,
@@ -108,8 +137,16 @@ fn line(app: &App, row: BoardLine, labels: Labels, today: Date) -> Line {
         service: leg.service,
         received_on: leg.received_on,
         statutory_due: leg.statutory_due,
+        alternative_due: leg.alternative_due,
         operational_due: leg.operational_due,
+        standing: facts.standing(today),
+        attention,
+        exception: leg.exception,
         expected_on: leg.expected_on,
+        part_on: leg.part_on,
+        remainder_on: leg.remainder_on,
+        forecast_on: leg.forecast_on,
+        late_reason: leg.late_reason,
         answered_on: leg.answered_on,
         state: leg.state,
         delivery: leg.delivery,
@@ -120,9 +157,4 @@ fn line(app: &App, row: BoardLine, labels: Labels, today: Date) -> Line {
         answered_late: leg.answered_on.is_some_and(|answered| answered > due),
         rule_version: leg.rule_version,
     }
-}
-
-/// The statutory date, or the later one of a notified exception (regulation 8(2)).
-fn date_that_counts(leg: &Leg) -> Date {
-    leg.expected_on.map_or(leg.statutory_due, |expected| expected.max(leg.statutory_due))
 }

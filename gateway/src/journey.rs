@@ -164,7 +164,11 @@ pub async fn acknowledge(
         change = change.write(Write::LegChanged {
             leg: leg.id,
             from: leg.state,
-            state: if accepted { LegState::Accepted } else { LegState::Rejected },
+            state: match reason {
+                _ if accepted => LegState::Accepted,
+                Some(RejectionReason::SubjectObjects) => LegState::Objection,
+                Some(_) | None => LegState::Rejected,
+            },
             answered_on: None,
             expected_on: None,
         });
@@ -206,7 +210,8 @@ pub async fn decide_hold(
         let stop = Write::Stop(id, DeliveryState::Withdrawn, "refused-by-person".to_owned());
         return Ok((DeliveryState::Withdrawn, Change::because(event).write(stop)));
     }
-    let vote = Override { person, organisation: organisation.clone(), at: now };
+    let basis = authority::Basis::claimed_by(reason).ok_or(CollectError::NotFound)?;
+    let vote = Override { person, organisation: organisation.clone(), basis, at: now };
     // The rules say whether this vote is enough, as they will be asked again when it goes.
     let question = pipeline::question(&delivery, &stored);
     let mut evidence = pipeline::evidence(app, &question, Some(id)).await?;
@@ -255,6 +260,7 @@ async fn resumed_leg(
         id: leg,
         received_on,
         statutory_due: due.statutory,
+        alternative_due: due.alternative,
         operational_due: due.operational,
         rule_version: due.rule_version,
         state: LegState::Waiting,

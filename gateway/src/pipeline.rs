@@ -13,6 +13,7 @@ mod acknowledged;
 mod admission;
 mod answer;
 mod arriving;
+mod clocks;
 mod consent;
 mod destinations;
 mod documents;

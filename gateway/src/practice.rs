@@ -1,4 +1,5 @@
-//! A practice world on this machine: one authority, three trusts, an auditor, an operator.
+//! A practice world on this machine: one authority, three trusts, a commissioning board, an
+//! auditor, an operator.
 //!
 //! Used by the demo, the benchmark and the tests: everything in it is real (certificates, mutual
 //! TLS, store, configuration files) except the people. [`Stage::set`] makes the files,
@@ -316,6 +317,11 @@ impl Cast {
         self.member(trust.code())
     }
 
+    /// The commissioning board's system.
+    pub fn commissioner(&self) -> &Caller {
+        self.member("15E")
+    }
+
     /// The information governance auditor.
     pub fn auditor(&self) -> &Caller {
         self.member("QHL")
@@ -439,6 +445,7 @@ fn describe(code: &str) -> (&'static str, Role, Format) {
         "RRK" => ("Practice Acute NHS Trust", Role::HealthTrust, Format::Fhir),
         "RXT" => ("Practice Mental Health NHS Trust", Role::HealthTrust, Format::Json),
         "RYW" => ("Practice Community NHS Trust", Role::HealthTrust, Format::Json),
+        "15E" => ("Practice Commissioning Board", Role::Icb, Format::Json),
         "QHL" => ("Practice Information Governance", Role::IgAuditor, Format::Json),
         _ => ("Practice Operations", Role::Operator, Format::Json),
     }
@@ -492,11 +499,12 @@ pub fn members() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 /// The members of the cast: the names of their folders, and their organisation codes.
-const MEMBERS: [(&str, &str); 6] = [
+const MEMBERS: [(&str, &str); 7] = [
     ("authority-334", "334"),
     ("trust-rrk", "RRK"),
     ("trust-rxt", "RXT"),
     ("trust-ryw", "RYW"),
+    ("commissioner-15e", "15E"),
     ("auditor-qhl", "QHL"),
     ("operator", "OPS01"),
 ];
@@ -508,8 +516,8 @@ const PORTS: u16 = 20_000;
 const PORTS_TRIED: usize = 50;
 /// How often it is looked whether a changed file is in force: ten seconds, ten reloads.
 const RELOAD_STEPS: usize = 400;
-/// Long enough for the demo's weeks to pass.
-const VALID_DAYS: u32 = 180;
+/// Long enough for the demo's weeks to pass, and the months to the next last Friday of June.
+const VALID_DAYS: u32 = 800;
 
 const AGREEMENTS: &str = include_str!("../config/agreements.example.toml");
 const ROUTING: &str = include_str!("../config/routing.example.toml");

@@ -110,14 +110,21 @@ pub enum LegState {
     Accepted,
     /// Lateness is excused under regulation 8(2); a new date is expected.
     Exception,
+    /// A part of the advice was given, and the rest has a date; the clock runs.
+    Partial,
     /// Advice was given; the clock stopped.
     Answered,
+    /// Advice given before is sufficient, as adviser, authority and family agree (regulation
+    /// 6(4)); the clock stopped.
+    Sufficient,
     /// A nil return; the clock stopped, the leg is unmet.
     Nil,
     /// Refused by the service; for the authority to act on.
     Rejected,
     /// Another organisation should be asked; the first receipt date is kept.
     Redirected,
+    /// The person or the family objects, and nothing overrides it; stopped, for people.
+    Objection,
     /// Not sent, or taken back: held for, or stopped by, a decision about sharing; recalled, or
     /// superseded by a newer request. The reason stands with its delivery.
     Withheld,
@@ -126,7 +133,7 @@ pub enum LegState {
 impl LegState {
     /// Whether the service still owes an answer.
     pub fn is_open(self) -> bool {
-        matches!(self, Self::Waiting | Self::Accepted | Self::Exception)
+        matches!(self, Self::Waiting | Self::Accepted | Self::Exception | Self::Partial)
     }
 }
 
@@ -186,7 +193,9 @@ pub struct Leg {
     pub received_on: Date,
     /// The statutory date (`domain.md` 1.4).
     pub statutory_due: Date,
-    /// The date to work to: a day earlier, and a working day.
+    /// The same by the other way of counting, where it differs.
+    pub alternative_due: Option<Date>,
+    /// The date to work to: it keeps both ways, and is a working day.
     pub operational_due: Date,
     /// The version of the rules the dates were computed with.
     pub rule_version: String,
@@ -196,6 +205,18 @@ pub struct Leg {
     pub answered_on: Option<Date>,
     /// The new expected date of an exception.
     pub expected_on: Option<Date>,
+    /// The exception that was shown, by its name in the rules.
+    pub exception: Option<String>,
+    /// When a part of the advice came.
+    pub part_on: Option<Date>,
+    /// When the rest of it is expected.
+    pub remainder_on: Option<Date>,
+    /// When the advice is expected that will be late; excuses nothing.
+    pub forecast_on: Option<Date>,
+    /// Why, by a code of the catalogue; excuses nothing.
+    pub late_reason: Option<String>,
+    /// The request that replaces it, once it was redirected.
+    pub replaced_by: Option<RecordId>,
     /// The state of the delivery behind it.
     pub delivery: DeliveryState,
 }

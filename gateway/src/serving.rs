@@ -265,6 +265,6 @@ async fn write_down_refusals(app: Arc<App>, tls: Arc<ServerTls>, stop: Cancellat
 }
 
 /// How often the gateway looks for what has fallen due.
-const DUTIES_EVERY: Duration = Duration::from_secs(60);
+const DUTIES_EVERY: Duration = Duration::from_mins(1);
 /// How often refused connections are written down.
 const REFUSALS_EVERY: Duration = Duration::from_secs(5);

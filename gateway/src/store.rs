@@ -17,6 +17,7 @@
 //! one exception: a new hold takes the earlier votes off its delivery; the log keeps them.
 
 mod cases;
+mod clocks;
 mod commit;
 mod connection;
 mod consents;
@@ -55,6 +56,10 @@ pub use cases::{CaseMessage, Related, Taken};
 pub use change::{
     Change, DocumentFound, NewConsent, NewDelivery, NewDocument, NewLeg, NewQuarantine, NewRecord,
     NewSubmission, Relations, Settlement, Write,
+};
+pub use clocks::{
+    AgreementRow, CaseClock, CaseClockLine, ClockFilter, ClockWrite, LegSnapshot, NewCaseClock,
+    SnapshotFilter,
 };
 pub use commit::{Committed, Traffic};
 pub use connection::{DatabaseUrl, StoreLocation};

@@ -15,64 +15,37 @@
 //! # Ok::<(), schemas::deadlines::DeadlineError>(())
 //! ```
 //!
-//! Not supported, and why: lawful exceptions (regulations 8(2) and 10(4)) do not move a date here;
-//! they are evidence that a person weighs.
+//! Rooms: `period` (one clock and how it is counted), `exceptions` (what excuses being late),
+//! `receipt` (when something counts as received), `reading` (a file of rules and its mistakes),
+//! `page` (the rules for a lawyer to read),
+//! `school` (school years and ages), `working_days`.
+//!
+//! Not supported, and why: an exception (regulations 8(2) and 10(4)) does not move a date; it
+//! excuses being late. Whether circumstances were exceptional is for a person: here only dates are
+//! weighed.
 
+mod exceptions;
+mod page;
+mod period;
+mod reading;
+mod receipt;
 mod school;
 mod working_days;
 
 use std::sync::OnceLock;
 
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use jiff::{Span, ToSpan};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use exceptions::{Claim, Exception, ExceptionTest, NotShown};
+pub use period::{Counting, Ends, Mark, Nature, OwedBy, Period, PeriodUnit};
+pub use receipt::{Receipt, ReceiptDay};
 pub use school::{
     end_of_compulsory_school_age, is_year_9_or_above, start_of_compulsory_school_age, year_group,
 };
 pub use working_days::BankHolidays;
-
-/// How weeks are counted from the day of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Counting {
-    /// The day of the event is not counted: due = event + 7n days. The default.
-    ExcludeReceiptDay,
-    /// The day of the event is day 1: due = event + 7n - 1 days.
-    #[serde(rename = "receipt-day-is-day-1")]
-    ReceiptDayIsDay1,
-}
-
-/// What a period is counted in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PeriodUnit {
-    /// Weeks of seven calendar days.
-    Weeks,
-    /// Calendar days, the day of the event being day 1.
-    DaysBeginningWith,
-    /// Working days, the day of the event being day 1 if it is one.
-    WorkingDaysBeginningWith,
-}
-
-/// One period of time that the law gives.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Period {
-    /// Its name in data and decisions, for example `reg-8`.
-    pub id: String,
-    /// How many units; negative counts back from the event (weeks only).
-    pub length: i32,
-    /// The unit.
-    pub unit: PeriodUnit,
-    /// The event it is counted from, in words.
-    pub starts: String,
-    /// What is due at its end, in words.
-    pub words: String,
-    /// The provision of law.
-    pub provision: String,
-}
 
 /// The rules that hold from one date until the next version begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,15 +55,27 @@ pub struct RuleVersion {
     pub id: String,
     /// The first date on which it holds.
     pub effective_from: Date,
+    /// The last date on which it holds, where the next version does not say so by beginning.
+    #[serde(default)]
+    pub effective_until: Option<Date>,
     /// The instrument it comes from.
     pub source: String,
     /// How weeks are counted.
     pub counting: Counting,
     /// When reminders fall, in days from the due date; negative is before.
     pub reminder_days: Vec<i32>,
+    /// Reasons for being late, by code, that excuse nothing.
+    #[serde(default)]
+    pub never_excuse: Vec<String>,
     /// The periods.
     #[serde(rename = "period")]
     pub periods: Vec<Period>,
+    /// The exceptions that periods name.
+    #[serde(default, rename = "exception")]
+    pub exceptions: Vec<Exception>,
+    /// When something counts as received, for display.
+    #[serde(default, rename = "receipt")]
+    pub receipts: Vec<Receipt>,
 }
 
 /// When something is due, and by which version of the rules.
@@ -98,8 +83,11 @@ pub struct RuleVersion {
 pub struct Due {
     /// The last day on which it is in time by law.
     pub statutory: Date,
-    /// The day to work to: under the default counting one day earlier, so that both ways of
-    /// counting weeks are kept, and never a weekend or bank holiday (the last working day before).
+    /// The same by the other way of counting, where it gives another date.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub alternative: Option<Date>,
+    /// The day to work to: it keeps both ways of counting, and is never a weekend or bank holiday
+    /// (the last working day before).
     pub operational: Date,
     /// The version of the rules that gave these dates.
     pub rule_version: String,
@@ -149,6 +137,18 @@ pub enum DeadlineError {
         /// The period asked for.
         period: String,
     },
+    /// The date is after the last version of the rules, or between two of them.
+    #[error("no rules hold on {on}: a version must begin by then")]
+    NoRules {
+        /// The date asked about.
+        on: Date,
+    },
+    /// The law gives no number for the period.
+    #[error("{period} has no fixed date")]
+    NoFixedDate {
+        /// The period.
+        period: String,
+    },
     /// A working-day question goes beyond the table of bank holidays.
     #[error("bank holidays are known from {from} to {until} only; extend the table")]
     BankHolidaysUnknown {
@@ -185,20 +185,54 @@ pub enum RulesError {
         /// What the reader of TOML says.
         message: String,
     },
-    /// There is no version, or versions are not in order of their dates, each with its own name.
-    #[error("versions must be in order of effective_from, each with a name of its own")]
-    Order,
-    /// A period stands twice in a version, or counts days back.
-    #[error("{version}: the period {period} stands twice or has no length it can have")]
+    /// There is no version, two hold at once, or they are not in order.
+    #[error("clocks, line {line}: {message}")]
+    Order {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong, and what to do.
+        message: String,
+    },
+    /// A period stands twice, contradicts another, or says what it cannot.
+    #[error("clocks, line {line}: {version}: the period {period} {message}")]
     Period {
+        /// The line, from 1.
+        line: usize,
         /// The version.
         version: String,
         /// The period.
         period: String,
+        /// What is wrong, and what to do.
+        message: String,
+    },
+    /// An exception stands twice or has days it cannot have.
+    #[error(
+        "clocks, line {line}: {version}: the exception {exception} stands twice, or has days that \
+         its test cannot have"
+    )]
+    Exception {
+        /// The line, from 1.
+        line: usize,
+        /// The version.
+        version: String,
+        /// The exception.
+        exception: String,
+    },
+    /// A manner of receipt stands twice.
+    #[error("clocks, line {line}: {version}: the receipt by {manner} stands twice; keep one")]
+    Receipt {
+        /// The line, from 1.
+        line: usize,
+        /// The version.
+        version: String,
+        /// The manner.
+        manner: String,
     },
     /// A version has no `reg-8` period or no period of a review.
-    #[error("{version}: the period {period} is missing")]
+    #[error("clocks, line {line}: {version}: the period {period} is missing; put it in")]
     Missing {
+        /// The line, from 1, of the version.
+        line: usize,
         /// The version.
         version: String,
         /// The period.
@@ -212,12 +246,6 @@ pub struct Rules {
     versions: Vec<RuleVersion>,
     bank_holidays: BankHolidays,
     counting: Option<Counting>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClocksFile {
-    version: Vec<RuleVersion>,
 }
 
 impl Rules {
@@ -236,24 +264,12 @@ impl Rules {
 
     /// Reads a file of clocks and a table of bank holidays.
     pub fn parse(clocks: &str, bank_holidays: &str) -> Result<Self, RulesError> {
-        let file: ClocksFile = toml::from_str(clocks).map_err(|error| {
-            let (line, message) = located(clocks, &error);
-            RulesError::Clocks { line, message }
-        })?;
+        let versions = reading::versions(clocks)?;
         let bank_holidays: BankHolidays = toml::from_str(bank_holidays).map_err(|error| {
-            let (line, message) = located(bank_holidays, &error);
+            let (line, message) = reading::located(bank_holidays, &error);
             RulesError::BankHolidays { line, message }
         })?;
-        let in_order = file
-            .version
-            .iter()
-            .zip(file.version.iter().skip(1))
-            .all(|(one, next)| one.effective_from < next.effective_from && one.id != next.id);
-        if file.version.is_empty() || !in_order {
-            return Err(RulesError::Order);
-        }
-        file.version.iter().try_for_each(RuleVersion::sound)?;
-        Ok(Self { versions: file.version, bank_holidays, counting: None })
+        Ok(Self { versions, bank_holidays, counting: None })
     }
 
     /// The same rules with another way of counting weeks in every version.
@@ -266,10 +282,18 @@ impl Rules {
     /// The version that holds on a date.
     pub fn version_on(&self, on: Date) -> Result<&RuleVersion, DeadlineError> {
         let holding = self.versions.iter().rev().find(|version| version.effective_from <= on);
-        holding.ok_or_else(|| DeadlineError::BeforeRules {
+        let holding = holding.ok_or_else(|| DeadlineError::BeforeRules {
             on,
             first: self.versions.first().map_or(Date::MIN, |version| version.effective_from),
-        })
+        })?;
+        let over = holding.effective_until.is_some_and(|until| until < on);
+        if over { Err(DeadlineError::NoRules { on }) } else { Ok(holding) }
+    }
+
+    /// The version of this name, or the newest if there is none: for showing what was decided
+    /// under rules that are no longer in the file.
+    pub fn version_named(&self, id: &str) -> Option<&RuleVersion> {
+        self.versions.iter().find(|version| version.id == id).or_else(|| self.versions.last())
     }
 
     /// Every version, oldest first.
@@ -291,14 +315,81 @@ impl Rules {
 
     /// When a period of this name ends that begins with an event on `from`.
     pub fn due(&self, period: &str, from: Date) -> Result<Due, DeadlineError> {
-        let version = self.version_on(from)?;
-        let statutory = self.end_of(version, period, from)?;
+        let (ends, version) = self.ends(period, from)?;
+        self.due_by(ends, version)
+    }
+
+    /// The same, and not before another day: something to be done on the day of a move, or later
+    /// when the move was heard of late (regulations 15 and 16).
+    pub fn due_not_before(
+        &self,
+        period: &str,
+        from: Date,
+        not_before: Date,
+    ) -> Result<Due, DeadlineError> {
+        let (ends, version) = self.ends(period, from)?;
+        let statutory = ends.statutory.max(not_before);
+        self.due_by(Ends { statutory, alternative: ends.alternative }, version)
+    }
+
+    /// The end of a period by both ways of counting, without a day to work to: for dates beyond
+    /// the table of bank holidays, such as a birthday.
+    ///
+    /// What begins with a date of birth is by the first version when the birth was before it.
+    pub fn ends(&self, period: &str, from: Date) -> Result<(Ends, &RuleVersion), DeadlineError> {
+        let version = match (self.version_on(from), self.versions.first()) {
+            (Err(DeadlineError::BeforeRules { .. }), Some(first))
+                if first.counts_from_birth(period) =>
+            {
+                first
+            }
+            (found, _) => found?,
+        };
         let counting = self.counting.unwrap_or(version.counting);
-        let weeks = version.period(period)?.unit == PeriodUnit::Weeks;
-        let earlier = weeks && counting == Counting::ExcludeReceiptDay;
-        let target = if earlier { plus(statutory, (-1).days())? } else { statutory };
-        let operational = self.bank_holidays.last_working_day_by(target)?;
-        Ok(Due { statutory, operational, rule_version: version.id.clone() })
+        let ends = version.period(period)?.ends(from, counting, &self.bank_holidays)?;
+        Ok((ends, version))
+    }
+
+    /// Whether the dates of a claim show an exception that excuses a period from `starts` to
+    /// `ends`, by the version that held when it began.
+    pub fn excuse(
+        &self,
+        (period, starts, ends): (&str, Date, Date),
+        exception: &str,
+        claim: &Claim,
+    ) -> Result<&Exception, NotShown> {
+        let version = self.version_on(starts)?;
+        let period = version.period(period)?;
+        let listed = period.excused_by.iter().any(|id| id == exception);
+        let found = version.exception(exception).filter(|_| listed);
+        let found = found.ok_or_else(|| NotShown::NotListed {
+            exception: exception.to_owned(),
+            period: period.id.clone(),
+            listed: match period.excused_by.as_slice() {
+                [] => "nothing".to_owned(),
+                listed => listed.join(", "),
+            },
+        })?;
+        found.shown_by(claim, starts, ends)?;
+        Ok(found)
+    }
+
+    /// The day on which something counts as received that came by a manner at a civil date and
+    /// time; `None` for a manner that the rules do not name. For display only.
+    pub fn deemed_receipt(
+        &self,
+        manner: &str,
+        at: DateTime,
+    ) -> Result<Option<Date>, DeadlineError> {
+        let version = self.version_on(at.date())?;
+        let receipt = version.receipts.iter().find(|receipt| receipt.manner == manner);
+        receipt.map(|receipt| receipt.day(at, &self.bank_holidays)).transpose()
+    }
+
+    fn due_by(&self, ends: Ends, version: &RuleVersion) -> Result<Due, DeadlineError> {
+        let operational = self.bank_holidays.last_working_day_by(ends.earlier())?;
+        let Ends { statutory, alternative } = ends;
+        Ok(Due { statutory, alternative, operational, rule_version: version.id.clone() })
     }
 
     /// The reminders of something due on `statutory`, by the version that holds on that date.
@@ -314,7 +405,7 @@ impl Rules {
     /// The dates around an annual review meeting; always counted without the day of the meeting.
     pub fn review_dates(&self, meeting_on: Date) -> Result<ReviewDates, DeadlineError> {
         let version = self.version_on(meeting_on)?;
-        let by = |period: &str| weeks_after(meeting_on, version.period(period)?.length);
+        let by = |period: &str| Ok(self.ends(period, meeting_on)?.0.statutory);
         Ok(ReviewDates {
             papers_out_by: by("review-papers")?,
             report_by: by("review-report")?,
@@ -328,27 +419,6 @@ impl Rules {
     pub fn working_days_beginning_with(&self, start: Date, n: u32) -> Result<Date, DeadlineError> {
         self.bank_holidays.working_days_beginning_with(start, n)
     }
-
-    fn end_of(
-        &self,
-        version: &RuleVersion,
-        period: &str,
-        from: Date,
-    ) -> Result<Date, DeadlineError> {
-        let period = version.period(period)?;
-        let days = u32::try_from(period.length).or(Err(DeadlineError::NoDays));
-        match period.unit {
-            PeriodUnit::Weeks => {
-                let end = weeks_after(from, period.length)?;
-                match self.counting.unwrap_or(version.counting) {
-                    Counting::ReceiptDayIsDay1 if period.length > 0 => plus(end, (-1).days()),
-                    Counting::ReceiptDayIsDay1 | Counting::ExcludeReceiptDay => Ok(end),
-                }
-            }
-            PeriodUnit::DaysBeginningWith => days_beginning_with(from, days?),
-            PeriodUnit::WorkingDaysBeginningWith => self.working_days_beginning_with(from, days?),
-        }
-    }
 }
 
 impl RuleVersion {
@@ -359,20 +429,32 @@ impl RuleVersion {
         })
     }
 
-    /// Whether it has what is asked of it by name, each period once and with a length it can have.
-    fn sound(&self) -> Result<(), RulesError> {
-        for (index, period) in self.periods.iter().enumerate() {
-            let twice = self.periods.iter().take(index).any(|earlier| earlier.id == period.id);
-            let back = period.unit != PeriodUnit::Weeks && period.length < 1;
-            let absurd = period.length.unsigned_abs() > LENGTH_MAX;
-            if twice || back || absurd {
-                let (version, period) = (self.id.clone(), period.id.clone());
-                return Err(RulesError::Period { version, period });
-            }
-        }
-        let missing = NEEDED.iter().find(|id| self.period(id).is_err());
-        missing.map_or(Ok(()), |id| {
-            Err(RulesError::Missing { version: self.id.clone(), period: (*id).to_owned() })
+    /// The exception of this name.
+    pub fn exception(&self, id: &str) -> Option<&Exception> {
+        self.exceptions.iter().find(|exception| exception.id == id)
+    }
+
+    /// Whether a reason for being late, by its code, excuses nothing.
+    pub fn never_excuses(&self, reason: &str) -> bool {
+        self.never_excuse.iter().any(|never| never == reason)
+    }
+
+    /// Whether a period is counted from a date of birth.
+    fn counts_from_birth(&self, period: &str) -> bool {
+        self.period(period).is_ok_and(|period| match period.unit {
+            PeriodUnit::Birthday
+            | PeriodUnit::SchoolYear
+            | PeriodUnit::SchoolYearEnd
+            | PeriodUnit::BeforeCompulsorySchoolAge
+            | PeriodUnit::EndOfCompulsorySchoolAge => true,
+            PeriodUnit::Weeks
+            | PeriodUnit::Days
+            | PeriodUnit::DaysBeginningWith
+            | PeriodUnit::WorkingDaysBeginningWith
+            | PeriodUnit::Months
+            | PeriodUnit::CalendarDay
+            | PeriodUnit::ThatDay
+            | PeriodUnit::NoFixedDate => false,
         })
     }
 }
@@ -390,20 +472,19 @@ pub fn days_beginning_with(start: Date, n: u32) -> Result<Date, DeadlineError> {
     plus(start, days)
 }
 
+/// The same day `months` months later (or, negative, earlier), or the last day of that month.
+pub fn months_after(from: Date, months: i32) -> Result<Date, DeadlineError> {
+    let months = Span::new().try_months(months).or(Err(DeadlineError::BeyondCalendar))?;
+    plus(from, months)
+}
+
+fn next_day(date: Date) -> Result<Date, DeadlineError> {
+    date.tomorrow().or(Err(DeadlineError::BeyondCalendar))
+}
+
 fn plus(date: Date, span: Span) -> Result<Date, DeadlineError> {
     date.checked_add(span).or(Err(DeadlineError::BeyondCalendar))
 }
-
-fn located(text: &str, error: &toml::de::Error) -> (usize, String) {
-    let line = error.span().map_or(1, |span| crate::catalogue::line_of(text, span.start));
-    (line, error.message().to_owned())
-}
-
-/// The periods that are asked for by name.
-const NEEDED: [&str; 5] =
-    ["reg-8", "review-papers", "review-report", "review-decision", "review-final"];
-/// No period of these rules is anywhere near this long; a longer one is a typing error.
-const LENGTH_MAX: u32 = 1_000;
 
 #[cfg(test)]
 mod tests;

@@ -165,6 +165,8 @@ impl Field {
     pub const EXCEPTION_EVIDENCE: Self = Self("exception.evidence", false);
     /// When the circumstances began.
     pub const EXCEPTION_FROM: Self = Self("exception.from", false);
+    /// The last day of an absence, or of circumstances that are over.
+    pub const EXCEPTION_UNTIL: Self = Self("exception.until", false);
     /// When the advice is now expected.
     pub const EXCEPTION_EXPECTED: Self = Self("exception.expected_on", false);
     /// A rejection reason from the catalogue, for example `NOT_MY_PATIENT`.
@@ -193,7 +195,7 @@ impl Field {
     pub const NOTICE_DETAIL: Self = Self("notice.detail", false);
 
     /// Every field that is not the catalogue's, in the order of the canonical message.
-    pub const ALL: [Self; 74] = [
+    pub const ALL: [Self; 75] = [
         Self::TYPE,
         Self::VERSION,
         Self::ID,
@@ -254,6 +256,7 @@ impl Field {
         Self::EXCEPTION_LIMB,
         Self::EXCEPTION_EVIDENCE,
         Self::EXCEPTION_FROM,
+        Self::EXCEPTION_UNTIL,
         Self::EXCEPTION_EXPECTED,
         Self::TRIAGE_REASON,
         Self::TRIAGE_REDIRECT_TO,

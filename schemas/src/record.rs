@@ -463,9 +463,13 @@ pub struct Exception {
     pub limb: ExceptionLimb,
     /// The evidence for it.
     pub evidence: PersonalText,
-    /// When the circumstances began.
+    /// The first day of the circumstances or of the absence; the day of the appointment missed.
     #[schemars(with = "String", extend("format" = "date"))]
     pub from: Date,
+    /// The last day of the absence, or of circumstances that are over.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schemars(with = "Option<String>", extend("format" = "date"))]
+    pub until: Option<Date>,
     /// When the advice is now expected.
     #[schemars(with = "String", extend("format" = "date"))]
     pub expected_on: Date,

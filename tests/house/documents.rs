@@ -12,6 +12,7 @@ const PAGES: &[&str] = &[
     "LICENSE",
     "certs-example/README.md",
     "gateway/docs/architecture.md",
+    "gateway/docs/clocks.md",
     "gateway/docs/feeds.md",
     "gateway/docs/threat-model.md",
     "gateway/docs/logging.md",

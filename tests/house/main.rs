@@ -11,6 +11,7 @@
 )]
 
 mod absences;
+mod clocks;
 mod direction;
 mod documents;
 mod feeds;

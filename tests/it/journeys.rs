@@ -1,6 +1,7 @@
 //! Stories a user would tell, each over real mutual TLS, on both engines.
 
 mod advice;
+mod answers;
 mod clock;
 mod consent;
 mod documents;

@@ -27,6 +27,8 @@ pub(super) fn read(bundle: &Bundle<'_>, kind: MessageType, draft: &mut Draft) {
             element::set(draft, Field::EXCEPTION_LIMB, reason(systems::EXCEPTION_LIMB));
             let from = task.get("executionPeriod").and_then(|period| period.get("start"));
             element::set_date(draft, Field::EXCEPTION_FROM, from);
+            let until = task.get("executionPeriod").and_then(|period| period.get("end"));
+            element::set_date(draft, Field::EXCEPTION_UNTIL, until);
             let period = task.get("restriction").and_then(|r| r.get("period"));
             let expected = period.and_then(|period| period.get("end"));
             element::set_date(draft, Field::EXCEPTION_EXPECTED, expected);

@@ -95,6 +95,7 @@ pub(crate) fn every_type() -> Vec<Draft> {
                 (Field::EXCEPTION_LIMB, "b"),
                 (Field::EXCEPTION_EVIDENCE, "away from the area"),
                 (Field::EXCEPTION_FROM, "2026-11-01"),
+                (Field::EXCEPTION_UNTIL, "2026-12-05"),
                 (Field::EXCEPTION_EXPECTED, "2026-12-20"),
             ],
         ),

@@ -86,6 +86,7 @@ fn value(field: Field) -> BoxedStrategy<String> {
         Field::CONSENT_RECIPIENTS => one_of(&["RXT", "QHL"]),
         Field::CONSENT_CLASSES => one_of(&["identity", "health"]),
         Field::CONSENT_RESTRICTION => one_of(&["sealed", "court-limits"]),
+        Field::EXCEPTION_UNTIL => Just("2026-08-31".to_owned()).boxed(),
         Field::CONSENT_ASSESSED_ON | Field::REMAINDER_ON => day().boxed(),
         _ => of_content(field),
     }
@@ -138,6 +139,7 @@ fn fields_of(kind: MessageType) -> (Vec<Field>, Vec<Field>) {
         Field::EXCEPTION_LIMB,
         Field::EXCEPTION_EVIDENCE,
         Field::EXCEPTION_FROM,
+        Field::EXCEPTION_UNTIL,
         Field::EXCEPTION_EXPECTED,
         Field::TRIAGE_REASON,
         Field::TRIAGE_REDIRECT_TO,

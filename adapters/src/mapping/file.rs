@@ -510,7 +510,7 @@ const HEADER_WITHIN_MAX: usize = 50;
 const TRAILER_ROWS_MAX: usize = 50;
 
 /// The fields of the canonical message that are dates.
-pub(super) const DATE_FIELDS: [Field; 12] = [
+pub(super) const DATE_FIELDS: [Field; 13] = [
     Field::DATE_OF_BIRTH,
     Field::REQUESTED_ON,
     Field::ASSESSMENT_REQUESTED_ON,
@@ -520,6 +520,7 @@ pub(super) const DATE_FIELDS: [Field; 12] = [
     Field::LAST_SEEN,
     Field::NIL_LAST_SEEN,
     Field::EXCEPTION_FROM,
+    Field::EXCEPTION_UNTIL,
     Field::EXCEPTION_EXPECTED,
     Field::PLAN_DATE,
     Field::TRANSFER_ON,

@@ -34,6 +34,34 @@ pub enum PartyKind {
     Icb,
 }
 
+impl PartyKind {
+    /// The name in data files, for example `health-trust`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LocalAuthority => "local-authority",
+            Self::HealthTrust => "health-trust",
+            Self::Icb => "icb",
+        }
+    }
+
+    /// What it is, for people.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::LocalAuthority => "a local authority",
+            Self::HealthTrust => "a health trust",
+            Self::Icb => "an integrated care board",
+        }
+    }
+
+    /// Whether it is a health body.
+    pub fn is_health(self) -> bool {
+        match self {
+            Self::LocalAuthority => false,
+            Self::HealthTrust | Self::Icb => true,
+        }
+    }
+}
+
 /// One agreement (UK GDPR, Article 26 or 28; data protection codes on sharing).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agreement {
@@ -55,6 +83,8 @@ pub struct Agreement {
     pub until: Option<Date>,
     /// The legal powers it rests on, for the reader.
     pub statute: String,
+    /// The line of the file on which it begins.
+    pub line: usize,
 }
 
 /// A flow of information that asks for an agreement.
@@ -98,7 +128,7 @@ impl Agreements {
         let mut seen = BTreeSet::new();
         let mut agreements = Vec::with_capacity(file.agreement.len());
         for row in file.agreement {
-            let agreement = row.check().map_err(|(place, problem)| TableError {
+            let mut agreement = row.check().map_err(|(place, problem)| TableError {
                 line: TableError::at(text, &place, "").line,
                 problem,
             })?;
@@ -106,6 +136,7 @@ impl Agreements {
                 let problem = "two agreements have this id; give each its own";
                 return Err(TableError::at(text, &agreement.place, problem));
             }
+            agreement.agreement.line = TableError::at(text, &agreement.place, "").line;
             agreements.push(agreement.agreement);
         }
         Ok(Self { version: file.version.into_inner(), agreements })
@@ -138,6 +169,13 @@ impl Agreement {
     /// Whether it is in force on a day; the first and the last day count.
     pub fn holds_on(&self, on: Date) -> bool {
         self.from <= on && self.until.is_none_or(|until| on <= until)
+    }
+
+    /// Whether both are in force on some day.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let begins_in_time =
+            |one: &Self, until: Option<Date>| until.is_none_or(|day| one.from <= day);
+        begins_in_time(self, other.until) && begins_in_time(other, self.until)
     }
 
     /// What kind of party an organisation is, if it is one.
@@ -234,6 +272,7 @@ impl Row {
             from: self.from,
             until: self.until,
             statute: self.statute,
+            line: 0,
         };
         Ok(CheckedRow { place, agreement })
     }

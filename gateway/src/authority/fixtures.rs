@@ -1,18 +1,21 @@
 //! What the tests of this module share: a rule book, a question and ledger entries.
 
+use std::sync::LazyLock;
+
 use jiff::civil::{Date, date};
 use jiff::{SignedDuration, Timestamp};
-use schemas::record::{ConsentKind, ConsentStatus, DecisionMaker};
+use schemas::record::{ConsentKind, ConsentStatus, DecisionMaker, Restriction};
 use schemas::{MessageType, OrganisationCode, RecordId, ServiceCode};
 use uuid::Uuid;
 
-use super::{Agreements, ConsentEntry, Evidence, Override, Question, RuleBook, Rules};
+use super::{Agreements, Basis, ConsentEntry, Evidence, Override, Question, RuleBook, Rules};
 
 pub(super) const AGREEMENTS: &str = include_str!("../../config/agreements.example.toml");
 pub(super) const RULES: &str = include_str!("../../rules/authority-1.toml");
 
 pub(super) fn book() -> RuleBook {
-    book_of(AGREEMENTS, RULES)
+    static BOOK: LazyLock<RuleBook> = LazyLock::new(|| book_of(AGREEMENTS, RULES));
+    BOOK.clone()
 }
 
 pub(super) fn book_of(agreements: &str, rules: &str) -> RuleBook {
@@ -22,19 +25,18 @@ pub(super) fn book_of(agreements: &str, rules: &str) -> RuleBook {
     }
 }
 
-/// The rules with Children Act 2004, section 16LA, switched on from 30 September 2026.
+/// The rules with Children Act 2004, section 16LA, switched on from 30 September 2026; its test is
+/// done by people.
 pub(super) fn book_with_16la() -> RuleBook {
     book_of(AGREEMENTS, &RULES.replace("enabled = false", "enabled = true"))
 }
 
-/// The rules with transition plans treated as plan documents, to try the plan rule's shape.
-pub(super) fn book_with_plan_rule() -> RuleBook {
-    let rules = RULES
-        .replace("message = \"transition.health_plan\"", "message = \"x\"")
-        .replace("message = \"plan.final\"", "message = \"transition.health_plan\"")
-        .replace("message = \"x\"", "message = \"plan.final\"")
-        .replace("purposes = [\"ehc-plan\"]", "purposes = [\"transition-to-adulthood\"]");
-    book_of(AGREEMENTS, &rules)
+/// The same, with the test done on what is on record.
+pub(super) fn book_with_16la_on_record() -> RuleBook {
+    let rules = RULES.replace("enabled = false", "enabled = true");
+    let (by_people, on_record) =
+        ("\ndetriment_test = \"by-a-person\"", "\ndetriment_test = \"on-record\"");
+    book_of(AGREEMENTS, &rules.replace(by_people, on_record))
 }
 
 pub(super) fn org(code: &str) -> OrganisationCode {
@@ -103,8 +105,24 @@ pub(super) fn given() -> ConsentEntry {
     entry(1, ConsentStatus::Given)
 }
 
+/// An entry that begins a restriction.
+pub(super) fn restricted(version: u32, restriction: Restriction) -> ConsentEntry {
+    ConsentEntry { restriction: Some(restriction), ..entry(version, ConsentStatus::Restricted) }
+}
+
+/// A vote that confirms the rule's own duty.
 pub(super) fn vote(person: &str, at: Timestamp) -> Override {
-    Override { person: person.to_owned(), organisation: org("334"), at }
+    claim(person, Basis::Statute, at)
+}
+
+/// A vote on a ground.
+pub(super) fn claim(person: &str, basis: Basis, at: Timestamp) -> Override {
+    Override { person: person.to_owned(), organisation: org("334"), basis, at }
+}
+
+/// Two people's claim on the same ground, with the matter on record.
+pub(super) fn both_claim(basis: Basis) -> [Override; 2] {
+    [claim("p1", basis, ago(1)), claim("p2", basis, now())]
 }
 
 pub(super) fn evidence(consents: &[ConsentEntry], overrides: &[Override]) -> Evidence {

@@ -1,44 +1,71 @@
-//! Reading the consent ledger: what stands today, and what it stops.
+//! Reading the consent ledger: whose decision counts, what stands today, and what is in the way.
 //!
 //! Owns the meaning of the ledger's order. A withdrawal, a refusal or a list of exclusions stands
 //! until agreement recorded after it lifts it: agreement dated later, or dated the same day by the
 //! organisation that recorded what it lifts. So a nightly extract that still says "given" undoes
 //! nothing. An entry that only says "not recorded" decides nothing and undoes nothing, but its
-//! exclusions count. Withdrawals and refusals do not lapse.
+//! exclusions count. Withdrawals, refusals and restrictions do not lapse; a restriction stands
+//! until it is lifted by name.
+//!
+//! Owns too whose decision counts (`domain.md` 5.2). There are two voices: the person's own (a
+//! competent child; from the end of compulsory school age the young person, or the alternative
+//! person who stands in for them) and that of people with parental responsibility. The person's
+//! own prevails wherever it has spoken. A stop of which nobody recorded who said it stops both.
 //!
 //! Must never know rules, agreements or who asks.
 //!
-//! Use: `Ledger::new(&evidence.consents, today).restriction(kind, &recipient)` and `.standing(..)`.
+//! Use: `Ledger::new(&evidence.consents, pass_on, today)`, then `.barriers(kind, &recipient)` and
+//! `.standing(..)`.
 //!
-//! Limits: entries do not say *which* parent decided, so agreement by a parent after a refusal by
-//! a parent is taken for a disagreement between two people and goes to a person.
+//! Limits: entries do not say *which* parent decided, so agreement and refusal by parents are
+//! taken for a disagreement between two people and go to a person. A withdrawal stops everything
+//! whatever scope it names. Not supported: agreements for several purposes side by side; the
+//! newest that counts replaces the others, because an authority's extract says what holds now.
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use schemas::OrganisationCode;
 use schemas::record::{ConsentKind, ConsentStatus, DecisionMaker};
 
 use super::ConsentEntry;
+use super::restrictions::{self, Barrier, Restrictions};
 use crate::clock::london_date;
+
+pub(super) use standing::{Ask, Standing};
+
+mod standing;
 
 /// What stands, by kind of consent.
 pub(super) struct Ledger<'a> {
-    sharing: History<'a>,
-    plan: History<'a>,
+    sharing: Voices<'a>,
+    plan: Voices<'a>,
+    restrictions: Restrictions<'a>,
+    pass_on: Option<Date>,
+    today: Date,
 }
 
-/// What the entries about one kind of consent come to.
+/// Who has spoken about one kind of consent.
 #[derive(Default)]
-struct History<'a> {
+struct Voices<'a> {
+    own: History<'a>,
+    parental: History<'a>,
+    /// Whether the person's own voice has decided anything.
+    own_spoke: bool,
+}
+
+/// What the entries of one voice come to.
+#[derive(Default)]
+pub(super) struct History<'a> {
     /// Withdrawals and refusals that nothing has lifted.
     stops: Open<'a>,
     /// Entries whose exclusions nothing has lifted.
     lists: Open<'a>,
     /// The newest agreement that counts.
     given: Option<&'a ConsentEntry>,
-    /// Whether a parent had refused before that agreement.
+    /// What was recorded of that agreement since: that it expired, or is stale.
+    lapsed: Option<&'a ConsentEntry>,
+    /// Whether a person with parental responsibility had refused before that agreement.
     objected: bool,
     parent_refused: bool,
     /// The latest day of a withdrawal or refusal that was lifted; agreement dated before it is
@@ -49,169 +76,158 @@ struct History<'a> {
 /// Entries that stand, by the day of the decision and by who recorded it, with their places in
 /// the ledger. Each is put in and taken out once.
 #[derive(Default)]
-struct Open<'a>(BTreeMap<Date, BTreeMap<&'a OrganisationCode, Vec<Placed<'a>>>>);
+pub(super) struct Open<'a>(BTreeMap<Date, BTreeMap<&'a OrganisationCode, Vec<Placed<'a>>>>);
 
-type Placed<'a> = (usize, &'a ConsentEntry);
-
-/// A withdrawal, refusal or exclusion that is in the way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Restriction {
-    /// The rule that refuses what rests on consent.
-    pub(super) rule: &'static str,
-    /// What is in the way, as a clause.
-    pub(super) because: &'static str,
-    /// The entry that was looked at.
-    pub(super) version: u32,
-    /// When the newest thing in the way was recorded; a vote before it did not weigh it.
-    pub(super) since: Timestamp,
-}
-
-/// Whether consent can be relied on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    Valid,
-    Missing,
-    Refused,
-    Withdrawn,
-    NotBegun,
-    Expired,
-    OtherPurpose,
-    /// Given by somebody who no longer decides.
-    Stale,
-    /// Given by one parent after another objected, as far as the ledger can tell.
-    Disputed,
-}
+pub(super) type Placed<'a> = (usize, &'a ConsentEntry);
 
 impl<'a> Ledger<'a> {
     /// Reads the ledger once. Versions order the entries; they need not be unique or without
     /// gaps. An entry without a version (0) is about to be recorded, after all others.
-    pub(super) fn new(entries: &'a [ConsentEntry], today: Date) -> Self {
-        let mut ledger = Self { sharing: History::default(), plan: History::default() };
+    pub(super) fn new(entries: &'a [ConsentEntry], pass_on: Option<Date>, today: Date) -> Self {
+        let mut ledger = Self {
+            sharing: Voices::default(),
+            plan: Voices::default(),
+            restrictions: Restrictions::default(),
+            pass_on,
+            today,
+        };
         let mut ordered: Vec<_> = entries.iter().collect();
         ordered.sort_by_key(|entry| (entry.version == 0, entry.version));
+        let passed = ledger.has_passed();
         for placed in ordered.into_iter().enumerate() {
             match placed.1.kind {
-                ConsentKind::Sharing => ledger.sharing.read(placed, today),
-                ConsentKind::Plan => ledger.plan.read(placed, today),
+                ConsentKind::Sharing => ledger.sharing.read(placed, passed, today),
+                ConsentKind::Plan => ledger.plan.read(placed, passed, today),
             }
+            ledger.restrictions.read(placed, today);
         }
         ledger
     }
 
-    /// The decision of a kind that stands.
-    pub(super) fn newest(&self, kind: ConsentKind) -> Option<&'a ConsentEntry> {
-        let history = self.of(kind);
-        history.stops.newest().or(history.given)
+    /// Whether the young person decides today (end of compulsory school age: Education Act 1996,
+    /// section 8; Children and Families Act 2014, section 83).
+    pub(super) fn has_passed(&self) -> bool {
+        self.pass_on.is_some_and(|day| day <= self.today)
     }
 
-    fn of(&self, kind: ConsentKind) -> &History<'a> {
+    /// The decision of a kind that stands.
+    pub(super) fn newest(&self, kind: ConsentKind) -> Option<&'a ConsentEntry> {
+        self.of(kind).voice().newest()
+    }
+
+    fn of(&self, kind: ConsentKind) -> &Voices<'a> {
         match kind {
             ConsentKind::Sharing => &self.sharing,
             ConsentKind::Plan => &self.plan,
         }
     }
 
-    /// What is in the way of a release to this recipient, if anything. A decision about sharing
-    /// stops the plan document too; a decision about the plan stops only the plan.
-    pub(super) fn restriction(
+    /// Everything in the way of a release to this recipient. A decision about sharing stops the
+    /// plan document too; a decision about the plan stops only the plan.
+    pub(super) fn barriers(
         &self,
         kind: ConsentKind,
         recipient: &OrganisationCode,
-    ) -> Option<Restriction> {
+    ) -> Vec<Barrier<'a>> {
         let about = match kind {
             ConsentKind::Sharing => vec![ConsentKind::Sharing],
             ConsentKind::Plan => vec![ConsentKind::Plan, ConsentKind::Sharing],
         };
         let decided = about.into_iter().filter_map(|kind| self.newest(kind));
-        let stops = decided.filter_map(|entry| match entry.status {
-            ConsentStatus::Withdrawn => {
-                Some((entry, "consent-withdrawn", "agreement to share was withdrawn"))
-            }
-            ConsentStatus::Refused => {
-                Some((entry, "consent-refused", "agreement to share was refused"))
-            }
-            ConsentStatus::Given
-            | ConsentStatus::NotRecorded
-            | ConsentStatus::Expired
-            | ConsentStatus::Stale
-            | ConsentStatus::Restricted
-            | ConsentStatus::Lifted => None,
-        });
-        let lists = self.sharing.lists.entries().chain(self.plan.lists.entries());
-        let excludes =
-            lists.map(|(_, entry)| entry).filter(|entry| entry.exclusions.contains(recipient));
-        let excludes = excludes
-            .map(|e| (e, "recipient-excluded", "the family asked that this recipient be left out"));
-        let all: Vec<_> = stops.chain(excludes).collect();
-        let since = all.iter().map(|(entry, ..)| entry.recorded_at).max()?;
-        let (entry, rule, because) = all.first()?;
-        Some(Restriction { rule, because, version: entry.version, since })
-    }
-
-    /// Whether consent of this kind covers one of these purposes today.
-    pub(super) fn standing(
-        &self,
-        kind: ConsentKind,
-        purposes: &[String],
-        decisions_pass_on: Option<Date>,
-        today: Date,
-    ) -> Standing {
-        let Some(entry) = self.newest(kind) else { return Standing::Missing };
-        match entry.status {
-            ConsentStatus::Refused => return Standing::Refused,
-            ConsentStatus::Withdrawn => return Standing::Withdrawn,
-            ConsentStatus::Expired => return Standing::Expired,
-            ConsentStatus::Stale => return Standing::Stale,
-            ConsentStatus::NotRecorded | ConsentStatus::Restricted | ConsentStatus::Lifted => {
-                return Standing::Missing;
-            }
-            ConsentStatus::Given => {}
-        }
-        let same = |covered: &String| {
-            purposes.iter().any(|purpose| covered.trim().eq_ignore_ascii_case(purpose))
-        };
-        if entry.decided_on.is_some_and(|day| today < day) {
-            Standing::NotBegun
-        } else if entry.expires_on.is_some_and(|day| day < today) {
-            Standing::Expired
-        } else if !entry.purposes.is_empty() && !entry.purposes.iter().any(same) {
-            Standing::OtherPurpose
-        } else if is_stale(entry, decisions_pass_on, today) {
-            Standing::Stale
-        } else if self.is_disputed(kind, entry) {
-            Standing::Disputed
-        } else {
-            Standing::Valid
-        }
-    }
-
-    /// Whether a parent agreed although a parent had refused before (Children Act 1989, section
-    /// 2(7): each may act alone, but an objection goes to a person).
-    fn is_disputed(&self, kind: ConsentKind, given: &ConsentEntry) -> bool {
-        given.given_by == Some(DecisionMaker::Parent) && self.of(kind).objected
+        let mut found: Vec<_> = decided.filter_map(restrictions::stop).collect();
+        // Lists of exclusions count whoever made them, and whatever they were about.
+        let lists = [&self.sharing, &self.plan].into_iter().flat_map(Voices::lists);
+        let excludes = lists.filter(|entry| entry.exclusions.contains(recipient));
+        found.extend(excludes.map(restrictions::exclusion));
+        found.extend(self.restrictions.for_recipient(recipient));
+        found
     }
 }
 
+impl<'a> Voices<'a> {
+    fn read(&mut self, placed: Placed<'a>, passed: bool, today: Date) {
+        match voice_of(placed.1, passed) {
+            // The person's own agreement lifts what parents said too; not the other way round.
+            Some(Voice::Own) if placed.1.status == ConsentStatus::Given => {
+                self.own_spoke = true;
+                self.parental.lift(placed.1, today);
+                self.own.read(placed, today);
+            }
+            Some(Voice::Own) => {
+                self.own_spoke |= is_a_stop(placed.1);
+                self.own.read(placed, today);
+            }
+            Some(Voice::Parental) => self.parental.read(placed, today),
+            None if placed.1.status == ConsentStatus::Given => self.parental.read(placed, today),
+            None => {
+                self.own.read(placed, today);
+                self.parental.read(placed, today);
+            }
+        }
+    }
+
+    /// The voice that prevails (`domain.md` 5.2).
+    fn voice(&self) -> &History<'a> {
+        if self.own_spoke { &self.own } else { &self.parental }
+    }
+
+    fn lists(&self) -> impl Iterator<Item = &'a ConsentEntry> {
+        self.own.lists.entries().chain(self.parental.lists.entries()).map(|(_, entry)| entry)
+    }
+}
+
+enum Voice {
+    Own,
+    Parental,
+}
+
+/// Whose voice an entry is; none when nobody recorded it.
+fn voice_of(entry: &ConsentEntry, passed: bool) -> Option<Voice> {
+    match entry.given_by? {
+        DecisionMaker::CompetentChild => Some(Voice::Own),
+        DecisionMaker::YoungPerson | DecisionMaker::AlternativePerson if passed => Some(Voice::Own),
+        DecisionMaker::YoungPerson
+        | DecisionMaker::AlternativePerson
+        | DecisionMaker::Parent
+        | DecisionMaker::LocalAuthority => Some(Voice::Parental),
+    }
+}
+
+fn is_a_stop(entry: &ConsentEntry) -> bool {
+    matches!(entry.status, ConsentStatus::Withdrawn | ConsentStatus::Refused)
+}
+
+/// Whether it was decided by somebody with parental responsibility (Children Act 1989, section
+/// 2(7); under a care order the authority shares it, section 33(3)).
+fn is_parental(entry: &ConsentEntry) -> bool {
+    matches!(entry.given_by, Some(DecisionMaker::Parent | DecisionMaker::LocalAuthority))
+}
+
+/// The day of a decision; where none is recorded, the London day on which it was written down.
+pub(super) fn day_of(entry: &ConsentEntry) -> Date {
+    entry.decided_on.unwrap_or_else(|| london_date(entry.recorded_at))
+}
+
 impl<'a> History<'a> {
+    fn newest(&self) -> Option<&'a ConsentEntry> {
+        self.stops.newest().or(self.given)
+    }
+
     /// Takes the next entry into account.
     fn read(&mut self, placed: Placed<'a>, today: Date) {
         let (_, entry) = placed;
-        let day = entry.decided_on.unwrap_or_else(|| london_date(entry.recorded_at));
         match entry.status {
             ConsentStatus::Given => self.give(entry, today),
-            ConsentStatus::Withdrawn => self.stops.add(day, placed),
+            ConsentStatus::Withdrawn => self.stops.add(day_of(entry), placed),
             ConsentStatus::Refused => {
-                self.stops.add(day, placed);
-                self.parent_refused |= entry.given_by == Some(DecisionMaker::Parent);
+                self.stops.add(day_of(entry), placed);
+                self.parent_refused |= is_parental(entry);
             }
-            ConsentStatus::NotRecorded
-            | ConsentStatus::Expired
-            | ConsentStatus::Stale
-            | ConsentStatus::Restricted
-            | ConsentStatus::Lifted => {}
+            ConsentStatus::Expired | ConsentStatus::Stale => self.lapsed = Some(entry),
+            ConsentStatus::NotRecorded | ConsentStatus::Restricted | ConsentStatus::Lifted => {}
         }
         if !entry.exclusions.is_empty() {
-            self.lists.add(day, placed);
+            self.lists.add(day_of(entry), placed);
         }
     }
 
@@ -219,25 +235,34 @@ impl<'a> History<'a> {
     /// before a withdrawal or refusal that another agreement lifted. Agreement without a date, or
     /// dated in the future, lifts nothing.
     fn give(&mut self, entry: &'a ConsentEntry, today: Date) {
+        self.lift(entry, today);
+        if self.stops.is_empty() && self.lifted <= entry.decided_on {
+            self.given = Some(entry);
+            self.objected = self.parent_refused;
+            self.lapsed = None;
+        }
+    }
+
+    fn lift(&mut self, entry: &'a ConsentEntry, today: Date) {
         if let Some(day) = entry.decided_on.filter(|day| *day <= today) {
             self.lifted = self.lifted.max(self.stops.lift(day, &entry.recorded_by));
             self.lists.lift(day, &entry.recorded_by);
-        }
-        if self.stops.0.is_empty() && self.lifted <= entry.decided_on {
-            self.given = Some(entry);
-            self.objected = self.parent_refused;
         }
     }
 }
 
 impl<'a> Open<'a> {
-    fn add(&mut self, day: Date, placed: Placed<'a>) {
+    pub(super) fn add(&mut self, day: Date, placed: Placed<'a>) {
         self.0.entry(day).or_default().entry(&placed.1.recorded_by).or_default().push(placed);
     }
 
-    /// Takes out what agreement of this day, recorded by this organisation, lifts: every earlier
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes out what a decision of this day, recorded by this organisation, lifts: every earlier
     /// day, and the organisation's own entries of the same day. Gives the latest day lifted.
-    fn lift(&mut self, day: Date, by: &OrganisationCode) -> Option<Date> {
+    pub(super) fn lift(&mut self, day: Date, by: &OrganisationCode) -> Option<Date> {
         let mut latest = None;
         while let Some(first) = self.0.first_entry().filter(|first| *first.key() < day) {
             latest = Some(*first.key());
@@ -254,29 +279,13 @@ impl<'a> Open<'a> {
         latest
     }
 
-    fn entries(&self) -> impl Iterator<Item = Placed<'a>> {
+    pub(super) fn entries(&self) -> impl Iterator<Item = Placed<'a>> {
         self.0.values().flat_map(BTreeMap::values).flatten().copied()
     }
 
     fn newest(&self) -> Option<&'a ConsentEntry> {
         self.entries().max_by_key(|(place, _)| *place).map(|(_, entry)| entry)
     }
-}
-
-/// Whether agreement was given by somebody who decided then and does not now. At the end of
-/// compulsory school age the young person decides (Children and Families Act 2014, section 83;
-/// Education Act 1996, section 8). Agreement whose giver is not recorded cannot be shown to be the
-/// young person's own.
-fn is_stale(given: &ConsentEntry, decisions_pass_on: Option<Date>, today: Date) -> bool {
-    decisions_pass_on.is_some_and(|day| day <= today)
-        && match given.given_by {
-            None | Some(DecisionMaker::Parent | DecisionMaker::LocalAuthority) => true,
-            Some(
-                DecisionMaker::CompetentChild
-                | DecisionMaker::YoungPerson
-                | DecisionMaker::AlternativePerson,
-            ) => false,
-        }
 }
 
 #[cfg(test)]

@@ -1,30 +1,33 @@
 //! The rule table: for each type of message, what may be relied on and what may be released.
 //!
-//! Owns the rules file, the checks that keep it from saying something unlawful, and the
-//! [`RuleBook`] (rules and agreements together) whose version is written into every decision. The
-//! law is data (`gateway/rules/authority-1.toml`): a new power is a new row, not new code.
+//! Owns the meaning of a rules file and the [`RuleBook`] (rules and agreements together) whose
+//! version is written into every decision. The law is data (`gateway/rules/authority-1.toml`): a
+//! new power is a new row, not new code. [`reading`] keeps a file from saying something unlawful;
+//! [`consistency`] finds what contradicts: rule against rule, agreement against agreement, rules
+//! against the catalogue.
 //!
 //! Must never know a child, the store or the clock.
 //!
-//! Use: `RuleBook { agreements, rules: Rules::built_in()? }`.
+//! Use: `RuleBook { agreements, rules: Rules::built_in()? }`, then `book.findings(catalogue)`.
 //!
-//! Limits: safeguarding overrides, court orders, best interests and vital interests are not yet
-//! bases of their own; a person releases such a message from a hold.
+//! Limits: one rule for each type of message. Not supported: rules that depend on what a message
+//! says, because a decision is made before anything is opened.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
-use schemas::MessageType;
 use schemas::catalogue::DataClass;
 use schemas::record::ConsentKind;
 use serde::Deserialize;
-use toml::Spanned;
 
 use super::agreements::{Agreements, PartyKind};
-use super::table::{self, TableError};
+use super::table::TableError;
 
-/// What a release can rest on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+pub mod consistency;
+mod reading;
+
+/// What a release can rest on (`domain.md` 5.3 step 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Basis {
     /// A named legal power or duty, for example SEND Regulations 2014, regulation 8(1).
@@ -32,15 +35,27 @@ pub enum Basis {
     /// Agreement to share that holds today (the common law duty of confidentiality; for the plan
     /// document, SEND Regulations 2014, regulation 17).
     Consent,
+    /// What a patient expects of those who care for them directly: from one health body to
+    /// another, and only while nobody has objected (common law duty of confidentiality).
+    DirectCareImplied,
     /// The duty to share of Children Act 2004, section 16LA, where it is switched on.
     #[serde(rename = "ca2004-16la")]
     Ca2004S16la,
     /// A record or notice that the law requires to be kept (UK GDPR, Article 5(2)).
     RecordKeeping,
+    /// To protect a child or another person from harm; two named people decide.
+    SafeguardingOverride,
+    /// An order or direction of a court or tribunal; two named people have read it.
+    CourtOrTribunal,
+    /// Best interests of a person without capacity or competence for this decision (Mental
+    /// Capacity Act 2005, section 4); two named people decide.
+    BestInterests,
+    /// To save a life (UK GDPR, Articles 6(1)(d) and 9(2)(c)); two named people decide.
+    VitalInterests,
 }
 
-/// What happens when a withdrawal, a refusal or an exclusion meets a basis (`domain.md` 5.3
-/// step 4).
+/// What happens when a withdrawal, a refusal, an exclusion or another restriction meets a basis
+/// (`domain.md` 5.3 step 4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Restricted {
@@ -48,7 +63,8 @@ pub enum Restricted {
     Hold,
     /// It does not go.
     Refuse,
-    /// It goes all the same: it is a record or a notice, not a disclosure for a purpose.
+    /// It goes all the same: it is a record or a notice, not a disclosure for a purpose. What a
+    /// restriction cuts is still cut.
     Proceed,
 }
 
@@ -62,9 +78,24 @@ pub struct Candidate {
     pub reference: String,
     /// What a restriction does to it.
     pub restricted: Restricted,
+    /// The kinds of sender for which it may be relied on; none named means all of the rule.
+    #[serde(default)]
+    pub from: BTreeSet<PartyKind>,
     /// The kinds of recipient for which it may be relied on; none named means all.
     #[serde(default)]
     pub to: BTreeSet<PartyKind>,
+    /// For a plan document without agreement: which of the purposes of regulation 17 it is.
+    #[serde(default)]
+    pub disclosure: Option<String>,
+}
+
+/// What one kind of recipient may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Share {
+    /// The classes it may have (UK GDPR, Article 5(1)(c)).
+    pub classes: BTreeSet<DataClass>,
+    /// Those without which the message is of no use to it; always the identity.
+    pub needs: BTreeSet<DataClass>,
 }
 
 /// The rule for one type of message.
@@ -86,8 +117,92 @@ pub struct Rule {
     pub carries: BTreeSet<DataClass>,
     /// What it may rest on, in order of preference.
     pub authority: Vec<Candidate>,
-    /// Who may receive it, and which classes (UK GDPR, Article 5(1)(c)).
-    pub release: BTreeMap<PartyKind, BTreeSet<DataClass>>,
+    /// Who may receive it, and what.
+    pub release: BTreeMap<PartyKind, Share>,
+    /// The line of the file on which it begins.
+    pub line: usize,
+}
+
+/// One of the overrides that two named people can claim (`domain.md` 5.3 step 3).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OverrideRule {
+    /// What is claimed.
+    pub basis: Basis,
+    /// The provision, in words an officer can look up.
+    pub reference: String,
+    /// What it overcomes.
+    pub lifts: BTreeSet<Obstacle>,
+    /// Which purpose of regulation 17 it is; without one it releases no plan document.
+    #[serde(default)]
+    pub disclosure: Option<String>,
+}
+
+/// What can be in the way of a release (`domain.md` 5.3 step 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Obstacle {
+    /// Agreement was withdrawn or refused, or the recipient is one the family left out.
+    Objection,
+    /// No agreement that can be relied on: none, past, or for something else.
+    NoAgreement,
+    /// Agreement by somebody who no longer decides.
+    StaleDecisionMaker,
+    /// Two people with parental responsibility disagree.
+    Disagreement,
+    /// No capacity or competence assessment is on record where one is needed.
+    CapacityNotRecorded,
+    /// The duty to share asks whether sharing is more detrimental than not sharing.
+    Detriment,
+    /// The address is protected.
+    ProtectedAddress,
+    /// There is information about somebody else.
+    ThirdParty,
+    /// There is information about an adoption.
+    Adoption,
+    /// Items are sealed.
+    Sealed,
+    /// A court has limited what may be disclosed.
+    CourtLimits,
+}
+
+/// What a restriction on record does (`domain.md` 5.3 step 4).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestrictionRule {
+    /// Which restriction.
+    pub kind: Obstacle,
+    /// The provision, in words an officer can look up.
+    pub reference: String,
+    /// The classes that are cut when the entry names none; none here means that the whole
+    /// message waits for a person.
+    #[serde(default)]
+    pub cuts: BTreeSet<DataClass>,
+    /// Whether an entry that names classes cuts those alone. Otherwise its classes do not count.
+    #[serde(default)]
+    pub narrowed_by_entry: bool,
+}
+
+/// How the test of Children Act 2004, section 16LA, is done: the duty does not apply where sharing
+/// would be more detrimental to the child than not sharing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DetrimentTest {
+    /// Two named people say so each time.
+    ByAPerson,
+    /// The duty is used unless something on record speaks against it.
+    OnRecord,
+}
+
+/// A purpose for which a plan document may be disclosed without agreement (SEND Regulations 2014,
+/// regulation 17).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanDisclosure {
+    /// Its name, which candidates use.
+    pub purpose: String,
+    /// In words.
+    pub words: String,
 }
 
 /// The rules in one file.
@@ -95,6 +210,11 @@ pub struct Rule {
 pub struct Rules {
     version: String,
     ca2004_16la_from: Option<Date>,
+    detriment_test: DetrimentTest,
+    own_record: String,
+    overrides: Vec<OverrideRule>,
+    restrictions: BTreeMap<Obstacle, RestrictionRule>,
+    disclosures: Vec<PlanDisclosure>,
     by_message: BTreeMap<String, Rule>,
 }
 
@@ -123,34 +243,7 @@ impl Rules {
 
     /// Reads a rules file; the error names the line.
     pub fn parse(text: &str) -> Result<Self, TableError> {
-        let file: File = table::read(text)?;
-        if file.version.get_ref().trim().is_empty() {
-            return Err(TableError::at(text, &file.version, "the version is empty"));
-        }
-        let mut rules = BTreeMap::new();
-        let mut ids = BTreeSet::new();
-        for row in file.rule {
-            let place = row.id.clone();
-            let rule = row.check().map_err(|problem| TableError::at(text, &place, problem))?;
-            if !ids.insert(rule.id.clone()) {
-                return Err(TableError::at(text, &place, "two rules have this id"));
-            }
-            if rules.insert(rule.message.clone(), rule).is_some() {
-                return Err(TableError::at(text, &place, "two rules are for this type of message"));
-            }
-        }
-        for kind in MessageType::ALL {
-            if !rules.contains_key(kind.as_str()) {
-                let problem = format!("no rule is for messages of type `{}`", kind.as_str());
-                return Err(TableError::at(text, &file.version, problem));
-            }
-        }
-        let duty = file.ca2004_16la;
-        Ok(Self {
-            version: file.version.into_inner(),
-            ca2004_16la_from: duty.enabled.then_some(duty.from),
-            by_message: rules,
-        })
+        reading::read(text)
     }
 
     /// The version of the file.
@@ -172,6 +265,48 @@ impl Rules {
     pub fn ca2004_16la_holds_on(&self, on: Date) -> bool {
         self.ca2004_16la_from.is_some_and(|from| from <= on)
     }
+
+    /// How the test of that section is done.
+    pub fn detriment_test(&self) -> DetrimentTest {
+        self.detriment_test
+    }
+
+    /// The provision under which an organisation is given what is about its own requests.
+    pub fn own_record(&self) -> &str {
+        &self.own_record
+    }
+
+    /// What a claim of this basis by two people rests on and overcomes.
+    pub fn override_of(&self, basis: Basis) -> Option<&OverrideRule> {
+        self.overrides.iter().find(|one| one.basis == basis)
+    }
+
+    /// What a restriction does.
+    pub fn restriction(&self, kind: Obstacle) -> Option<&RestrictionRule> {
+        self.restrictions.get(&kind)
+    }
+
+    /// The purposes for which a plan document may be disclosed without agreement.
+    pub fn plan_disclosures(&self) -> &[PlanDisclosure] {
+        &self.disclosures
+    }
+}
+
+impl Rule {
+    /// Whether it is the plan document itself, for which regulation 17 is stricter.
+    pub fn is_plan_document(&self) -> bool {
+        self.consent_kind == ConsentKind::Plan
+    }
+}
+
+impl Candidate {
+    /// Whether it may be relied on between these kinds of bodies. Implied agreement to direct
+    /// care is for health bodies alone, whatever a file says.
+    pub fn is_between(&self, from: PartyKind, to: PartyKind) -> bool {
+        let listed = |kinds: &BTreeSet<PartyKind>, kind| kinds.is_empty() || kinds.contains(&kind);
+        let health = self.basis != Basis::DirectCareImplied || (from.is_health() && to.is_health());
+        health && listed(&self.from, from) && listed(&self.to, to)
+    }
 }
 
 impl Basis {
@@ -180,112 +315,63 @@ impl Basis {
         match self {
             Self::Statute => "statute",
             Self::Consent => "consent",
+            Self::DirectCareImplied => "direct-care-implied",
             Self::Ca2004S16la => "ca2004-16la",
             Self::RecordKeeping => "record-keeping",
+            Self::SafeguardingOverride => "safeguarding-override",
+            Self::CourtOrTribunal => "court-or-tribunal",
+            Self::BestInterests => "best-interests",
+            Self::VitalInterests => "vital-interests",
+        }
+    }
+
+    /// Whether it exists only by the claim of two named people.
+    pub fn is_override(self) -> bool {
+        match self {
+            Self::SafeguardingOverride
+            | Self::CourtOrTribunal
+            | Self::BestInterests
+            | Self::VitalInterests => true,
+            Self::Statute
+            | Self::Consent
+            | Self::DirectCareImplied
+            | Self::Ca2004S16la
+            | Self::RecordKeeping => false,
         }
     }
 
     /// What a restriction may be made to do to it: never a silent release.
     fn may_be_restricted_by(self, restricted: Restricted) -> bool {
         match self {
-            Self::Statute | Self::Ca2004S16la => restricted == Restricted::Hold,
-            Self::Consent => restricted != Restricted::Proceed,
+            Self::Statute
+            | Self::Ca2004S16la
+            | Self::SafeguardingOverride
+            | Self::CourtOrTribunal
+            | Self::BestInterests
+            | Self::VitalInterests => restricted == Restricted::Hold,
+            Self::Consent | Self::DirectCareImplied => restricted != Restricted::Proceed,
             Self::RecordKeeping => restricted != Restricted::Refuse,
         }
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    version: Spanned<String>,
-    ca2004_16la: Switch,
-    rule: Vec<Row>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Switch {
-    enabled: bool,
-    #[serde(deserialize_with = "table::date")]
-    from: Date,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Row {
-    id: Spanned<String>,
-    message: String,
-    purposes: Vec<String>,
-    from: BTreeSet<PartyKind>,
-    #[serde(default)]
-    undirected: bool,
-    #[serde(default = "about_sharing")]
-    consent_kind: ConsentKind,
-    carries: BTreeSet<DataClass>,
-    authority: Vec<Candidate>,
-    release: Vec<ReleaseRow>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ReleaseRow {
-    to: PartyKind,
-    classes: BTreeSet<DataClass>,
-}
-
-impl Row {
-    fn check(self) -> Result<Rule, &'static str> {
-        if self.id.get_ref().trim().is_empty() || self.message.trim().is_empty() {
-            return Err("the id and the message type must not be empty");
+impl Obstacle {
+    /// The name in decisions and in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Objection => "objection",
+            Self::NoAgreement => "no-agreement",
+            Self::StaleDecisionMaker => "stale-decision-maker",
+            Self::Disagreement => "disagreement",
+            Self::CapacityNotRecorded => "capacity-not-recorded",
+            Self::Detriment => "detriment",
+            Self::ProtectedAddress => "protected-address",
+            Self::ThirdParty => "third-party",
+            Self::Adoption => "adoption",
+            Self::Sealed => "sealed",
+            Self::CourtLimits => "court-limits",
         }
-        if self.purposes.is_empty() || self.from.is_empty() {
-            return Err("name at least one purpose in `purposes` and one kind in `from`");
-        }
-        if self.authority.is_empty() {
-            return Err("name at least one authority; without one nothing may be released");
-        }
-        if self.authority.iter().any(|one| one.reference.trim().is_empty()) {
-            return Err("an authority needs a `reference`: the provision it comes from");
-        }
-        if self.authority.iter().any(|one| !one.basis.may_be_restricted_by(one.restricted)) {
-            return Err(
-                "a restriction must hold what rests on a legal power, hold or refuse what \
-                 rests on consent, and hold or let proceed what is record keeping",
-            );
-        }
-        let keeps_records = |one: &Candidate| one.basis == Basis::RecordKeeping;
-        if self.authority.len() > 1 && self.authority.iter().any(keeps_records) {
-            return Err("`record-keeping` cannot stand beside another authority");
-        }
-        if self.undirected && !self.authority.iter().any(keeps_records) {
-            return Err("only a rule whose authority is `record-keeping` can be `undirected`");
-        }
-        let mut release = BTreeMap::new();
-        for row in self.release {
-            if !row.classes.is_subset(&self.carries) {
-                return Err("a recipient is given a class of data that `carries` does not name");
-            }
-            if release.insert(row.to, row.classes).is_some() {
-                return Err("`release` names one kind of recipient twice");
-            }
-        }
-        Ok(Rule {
-            id: self.id.into_inner(),
-            message: self.message,
-            purposes: self.purposes,
-            from: self.from,
-            undirected: self.undirected,
-            consent_kind: self.consent_kind,
-            carries: self.carries,
-            authority: self.authority,
-            release,
-        })
     }
-}
-
-fn about_sharing() -> ConsentKind {
-    ConsentKind::Sharing
 }
 
 const BUILT_IN: &str = include_str!("../../rules/authority-1.toml");

@@ -90,7 +90,7 @@ fn a_release_names_its_delivery_its_recipient_and_its_end() {
     assert_eq!(proof.delivery, delivery());
     assert_eq!((proof.record, proof.recipient), (request().record, org("RYW")));
     assert_eq!(proof.expires_at, now() + SignedDuration::from_secs(30));
-    assert_eq!(proof.classes.len(), 6);
+    assert_eq!(proof.classes.len(), 5);
     assert_eq!(note.outcome, "release");
 }
 

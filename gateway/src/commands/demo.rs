@@ -2,6 +2,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "serde_json answers null where there is nothing")]
 
+mod judgement;
 mod story;
 mod trusts;
 
@@ -48,12 +49,16 @@ pub(super) async fn demo(args: &DemoArgs, json: bool) -> anyhow::Result<Outcome>
         Box::pin(Feeds::rise(Stage::set(plan)?, Arc::<ShiftedClock>::clone(&clock))).await?;
     tell(&format!("Certificates are minted; the gateway serves on {}.", cast.address()));
     let seen = story::play(&cast, &feeds, &clock, tell).await?;
-    let summary = prove(&cast, &folder.path, &seen, tell).await?;
+    let mut judged = judgement::at_admission(&cast, tell).await?;
+    judged.extend(judgement::by_two_people(&cast, tell).await?);
+    let mut summary = prove(&cast, &folder.path, &seen, tell).await?;
+    summary["decisions"] = judged.iter().map(judgement::Judged::json).collect();
     let (all, me) = (BoardFilter::default(), Actor::local());
     let lines = crate::board::lines(cast.app(), (&all, Labels::Shown), None, 100, &me).await?;
     if json {
         print_line(&format!("{summary:#}"));
     } else {
+        print_line(&format!("\nWhat was decided, and why:\n\n{}", judgement::table_of(&judged)));
         print_line(&format!("\nThe board, seven weeks later:\n\n{}", show::board_table(&lines)));
         print_line(&format!("\n{}\n", summary_table(&summary)));
     }
@@ -135,7 +140,9 @@ fn flip_a_byte_of(file: &Path, entry: u64) -> anyhow::Result<()> {
 }
 
 fn summary_table(summary: &Value) -> String {
-    let rows = summary.as_object().into_iter().flatten().map(|(name, value)| {
+    // The decisions have a table of their own.
+    let figures = summary.as_object().into_iter().flatten().filter(|(_, v)| !v.is_array());
+    let rows = figures.map(|(name, value)| {
         let name = name.replace('_', " ");
         vec![name, value.to_string()]
     });

@@ -9,7 +9,8 @@ use adapters::Item;
 use jiff::civil::Date;
 use schemas::deadlines::end_of_compulsory_school_age;
 use schemas::{
-    Body, Checked, Field, Issue, LegId, MessageType, PersonalBytes, Place, Record, RecordId,
+    Checked, Field, Issue, LegId, MessageType, OrganisationCode, PersonalBytes, Place, Record,
+    RecordId,
 };
 
 use super::answer::{self, Attachment};
@@ -23,7 +24,7 @@ use crate::authority::{self, ConsentEntry, Question, RecordFacts};
 use crate::queue::{Delivery, DeliveryId, DeliveryState, LegState, SubmissionId};
 use crate::receipt::{LegOutcome, RowOutcome, RowResult};
 use crate::store::{
-    Change, Hold, NewDelivery, NewLeg, NewQuarantine, NewRecord, SubjectGuards, Write,
+    Change, ClockWrite, Hold, NewDelivery, NewLeg, NewQuarantine, NewRecord, SubjectGuards, Write,
 };
 use crate::vault::BlobKind;
 
@@ -47,7 +48,7 @@ pub(super) struct Batch<'a> {
     /// Deliveries that it has stopped so far.
     pub(super) stopped: BTreeSet<DeliveryId>,
     /// Where earlier rows of this batch have brought legs.
-    pub(super) legs: BTreeMap<LegId, LegState>,
+    pub(super) legs: answer::Moved,
     pub(super) seen: BTreeMap<[u8; 32], (RecordId, [u8; 32])>,
     pub(super) mode: Mode,
 }
@@ -94,7 +95,7 @@ impl<'a> Batch<'a> {
             queued: Vec::new(),
             taking_back: Vec::new(),
             stopped: BTreeSet::new(),
-            legs: BTreeMap::new(),
+            legs: answer::Moved::default(),
             seen: BTreeMap::new(),
             mode,
         }
@@ -233,18 +234,28 @@ impl<'a> Batch<'a> {
             &self.sender.organisation,
             label.as_bytes(),
         )?;
-        let replaces = replaced_leg(&record);
-        let replaced =
-            answer::replaced(self.app, self.sender, replaces, &facts_keys(facts)).await?;
-        let received_on = match replaced {
-            Ok(first) => first.unwrap_or_else(|| self.app.clock.today()),
+        let keys = facts_keys(facts);
+        let replaced = answer::replaced(self.app, self.sender, &record, &keys, &self.legs).await?;
+        let replaced = match replaced {
+            Ok(replaced) => replaced,
             Err(issue) => return Ok(Err(vec![issue.at(place)])),
         };
-        let effect = attachment.as_ref().map(|a| answer::effect(&record, a, self.app));
-        self.legs.extend(effect.as_ref().map(answer::Effect::leads_to));
+        let received_on = replaced.map_or_else(|| self.app.clock.today(), |(_, first)| first);
+        let by = (self.app.clock.today(), &self.sender.organisation);
+        let effect = attachment.as_ref().map(|a| answer::effect(&record, facts.id, a, by));
+        if let Some(effect) = &effect {
+            self.legs.by(effect);
+        }
+        let recipients: Vec<&OrganisationCode> =
+            destinations.iter().map(|to| &to.recipient).collect();
+        let clocks = self.clocks(&record, facts, &recipients).await?;
         let sealed = self.app.vault.seal(record, admission)?;
         let about = attachment.as_ref().map(|attachment| attachment.leg.id);
         let mut change = self.accepted(facts, (sealed, label), about, &standing);
+        if let Some((leg, _)) = replaced {
+            self.legs.replaced(leg);
+            change = change.write(Write::Clock(ClockWrite::LegReplaced(leg, facts.id)));
+        }
         let mut legs = Vec::new();
         let told = destinations.into_iter().zip(decisions).collect();
         // Whom a recall tells is known only under the guard.
@@ -261,6 +272,9 @@ impl<'a> Batch<'a> {
         }
         if let Some(effect) = effect {
             change = change.join(effect.into_change(self.event(EventKind::LegChanged, facts)));
+        }
+        if let Some(clocks) = clocks {
+            change = change.join(clocks);
         }
         self.seen.insert(facts.identity, (facts.id, facts.fingerprint));
         self.changes.push(change);
@@ -287,10 +301,7 @@ impl<'a> Batch<'a> {
 
     /// How a message of this sender is recognised by the sender's own reference.
     pub(super) fn identity_of(&self, reference: &str) -> [u8; 32] {
-        let mut identity = self.sender.organisation.as_str().as_bytes().to_vec();
-        identity.push(0);
-        identity.extend_from_slice(reference.as_bytes());
-        self.app.vault.pseudonyms().recognition("identity", &identity)
+        identity(self.app, &self.sender.organisation, reference)
     }
 
     /// The sender must be who it says, and its role must send this type.
@@ -470,6 +481,7 @@ impl<'a> Batch<'a> {
                 id: to.delivery.leg(),
                 received_on,
                 statutory_due: due.statutory,
+                alternative_due: due.alternative,
                 operational_due: due.operational,
                 rule_version: due.rule_version,
                 state: if waiting { LegState::Waiting } else { LegState::Withheld },
@@ -520,9 +532,12 @@ impl<'a> Batch<'a> {
     }
 }
 
-fn replaced_leg(record: &Record) -> Option<LegId> {
-    let Body::Request(request) = &record.message().body else { return None };
-    request.replaces_leg
+/// By what a message is recognised: its sender and the sender's own reference.
+pub(super) fn identity(app: &App, sender: &OrganisationCode, reference: &str) -> [u8; 32] {
+    let mut bytes = sender.as_str().as_bytes().to_vec();
+    bytes.push(0);
+    bytes.extend_from_slice(reference.as_bytes());
+    app.vault.pseudonyms().recognition("identity", &bytes)
 }
 
 fn facts_keys(facts: &Facts) -> answer::Keys {

@@ -3,21 +3,55 @@
 //! The wrong-person guard stands here: an answer attaches to a leg only when both the pseudonym
 //! and the demographics agree with the request's. A mismatch discloses nothing of what we hold.
 
-use std::collections::BTreeMap;
+mod effect;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
+use schemas::deadlines::{Claim, NotShown};
+use schemas::record::{Exception, ExceptionLimb};
 use schemas::{Body, Field, Issue, LegId, MessageType, Place, Record};
 
 use super::{ReceiveError, Sender};
 use crate::app::App;
-use crate::audit::{Event, SubjectKey};
-use crate::queue::{DeliveryState, Leg, LegState};
-use crate::store::{Change, StoredRecord, Write};
-use crate::telemetry::name_of;
+use crate::audit::SubjectKey;
+use crate::queue::{DeliveryId, DeliveryState, Leg, LegState};
+use crate::store::StoredRecord;
+
+pub(super) use effect::{Effect, effect};
 
 /// The leg an answer belongs to.
 pub(super) struct Attachment {
     pub(super) leg: Leg,
+    /// Who had agreed before that existing advice is sufficient (regulation 6(4)).
+    agreed: BTreeSet<String>,
+}
+
+/// Where earlier rows of a batch have brought legs.
+#[derive(Default)]
+pub(super) struct Moved {
+    states: BTreeMap<LegId, LegState>,
+    agreed: BTreeMap<LegId, BTreeSet<String>>,
+    replaced: BTreeSet<LegId>,
+}
+
+impl Moved {
+    /// What an answer's effect will have done.
+    pub(super) fn by(&mut self, effect: &Effect) {
+        self.states.insert(effect.leg(), effect.state());
+        if let Some(party) = effect.agrees() {
+            self.agreed.entry(effect.leg()).or_default().insert(party.to_owned());
+        }
+    }
+
+    /// That a redirected leg is replaced.
+    pub(super) fn replaced(&mut self, leg: LegId) {
+        self.replaced.insert(leg);
+    }
+
+    fn state(&self, leg: &Leg) -> LegState {
+        self.states.get(&leg.id).copied().unwrap_or(leg.state)
+    }
 }
 
 /// What the wrong-person guard compares.
@@ -50,7 +84,7 @@ pub(super) async fn attach(
     sender: &Sender,
     record: &Record,
     keys: &Keys,
-    moved: &BTreeMap<LegId, LegState>,
+    moved: &Moved,
 ) -> Result<Result<Option<Attachment>, Unplaced>, ReceiveError> {
     let message = record.message();
     if !message.kind.answers_a_leg() {
@@ -71,13 +105,17 @@ pub(super) async fn attach(
         "use the leg id of the request as it was delivered to you",
     );
     let Some(mut leg) = app.store.find_leg(leg_id).await? else { return Ok(Err(unknown)) };
-    leg.state = moved.get(&leg_id).copied().unwrap_or(leg.state);
-    if leg.recipient != sender.organisation {
+    leg.state = moved.state(&leg);
+    let asked = leg.recipient == sender.organisation;
+    // Whoever asked is one of the three who agree that existing advice is sufficient.
+    let asks =
+        message.kind == MessageType::AdviceExistingSufficient && leg.sender == sender.organisation;
+    if !asked && !asks {
         return Ok(Err(unknown));
     }
-    if leg.state == LegState::Withheld {
+    if asked && leg.state == LegState::Withheld {
         // What was withheld was never put to them, unless it was taken back after they opened it.
-        let delivery = app.store.find_delivery(crate::queue::DeliveryId(leg_id.0)).await?;
+        let delivery = app.store.find_delivery(DeliveryId(leg_id.0)).await?;
         let opened =
             delivery.filter(|d| d.delivered_at.is_some() && d.state != DeliveryState::Held);
         return Ok(Err(opened.map_or(unknown, |_| TAKEN_BACK)));
@@ -91,7 +129,14 @@ pub(super) async fn attach(
             "check that this answer is about the right person; a person at the authority will look",
         )));
     }
-    let settled = matches!(leg.state, LegState::Answered | LegState::Nil | LegState::Redirected);
+    let settled = matches!(
+        leg.state,
+        LegState::Answered
+            | LegState::Sufficient
+            | LegState::Nil
+            | LegState::Redirected
+            | LegState::Objection
+    );
     let replaces = message.kind == MessageType::AdviceResponse;
     if settled && !replaces {
         return Ok(Err(Unplaced(
@@ -101,7 +146,95 @@ pub(super) async fn attach(
             "send a corrected advice.response, or speak to the authority",
         )));
     }
-    Ok(Ok(Some(Attachment { leg })))
+    if let Body::Exception(exception) = &message.body
+        && let Err(issue) = shown(app, &leg, exception)
+    {
+        return Ok(Err(issue));
+    }
+    let agreed = match agreements(app, sender, record, &leg, moved).await? {
+        Ok(agreed) => agreed,
+        Err(issue) => return Ok(Err(issue)),
+    };
+    Ok(Ok(Some(Attachment { leg, agreed })))
+}
+
+/// Whether the dates given show one of the three limbs of regulation 8(2).
+fn shown(app: &App, leg: &Leg, exception: &Exception) -> Result<(), Unplaced> {
+    let claim = Claim { from: Some(exception.from), until: exception.until, asked_on: None };
+    let period = ("reg-8", leg.received_on, leg.statutory_due);
+    let Err(why) = app.rules.excuse(period, &limb(exception), &claim) else { return Ok(()) };
+    let otherwise = "if nothing of regulation 8(2) applies, send advice.late_forecast: a waiting \
+        list, a vacancy or an unknown child excuses nothing";
+    Err(match why {
+        NotShown::Missing { .. } => Unplaced(
+            "exception-not-shown",
+            Field::EXCEPTION_UNTIL,
+            "is needed for this limb of regulation 8(2)",
+            "give the last day of the absence, in exception.until",
+        ),
+        NotShown::TooShort { .. } => Unplaced(
+            "exception-not-shown",
+            Field::EXCEPTION_UNTIL,
+            "does not make an absence of at least 4 weeks on end within the six weeks",
+            otherwise,
+        ),
+        NotShown::OutsideThePeriod { .. } => Unplaced(
+            "exception-not-shown",
+            Field::EXCEPTION_FROM,
+            "does not fall in the six weeks of the request",
+            otherwise,
+        ),
+        _ => Unplaced(
+            "exception-not-shown",
+            Field::EXCEPTION_LIMB,
+            "does not excuse lateness here",
+            otherwise,
+        ),
+    })
+}
+
+/// The name of a limb in the rules.
+fn limb(exception: &Exception) -> String {
+    let letter = match exception.limb {
+        ExceptionLimb::A => "a",
+        ExceptionLimb::B => "b",
+        ExceptionLimb::C => "c",
+    };
+    format!("reg-8-2-{letter}")
+}
+
+/// Who has agreed so far that existing advice is sufficient; an issue when the sender cannot
+/// speak for the party it names.
+async fn agreements(
+    app: &App,
+    sender: &Sender,
+    record: &Record,
+    leg: &Leg,
+    moved: &Moved,
+) -> Result<Result<BTreeSet<String>, Unplaced>, ReceiveError> {
+    let message = record.message();
+    let Body::Particulars(said) = &message.body else { return Ok(Ok(BTreeSet::new())) };
+    if message.kind != MessageType::AdviceExistingSufficient {
+        return Ok(Ok(BTreeSet::new()));
+    }
+    // What the family said may be recorded by whoever heard it.
+    let speaks = match said.text("agreeing_party") {
+        Some("authority") => leg.sender == sender.organisation,
+        Some("adviser") => leg.recipient == sender.organisation,
+        _ => true,
+    };
+    if !speaks {
+        return Ok(Err(Unplaced(
+            "party-not-yours",
+            Field::LEG,
+            "is agreed to here for a party that your organisation does not speak for",
+            "the authority that asked and the service that was asked each say so themselves",
+        )));
+    }
+    let stored = app.store.agreements_of(leg.id).await?;
+    let mut agreed: BTreeSet<String> = stored.into_iter().map(|row| row.party).collect();
+    agreed.extend(moved.agreed.get(&leg.id).into_iter().flatten().cloned());
+    Ok(Ok(agreed))
 }
 
 /// A request that its authority took back after it had been opened.
@@ -119,7 +252,7 @@ async fn only_leg(
     sender: &Sender,
     kind: MessageType,
     keys: &Keys,
-    moved: &BTreeMap<LegId, LegState>,
+    moved: &Moved,
 ) -> Result<Result<LegId, Unplaced>, ReceiveError> {
     let unknown = Unplaced(
         "leg-not-found",
@@ -130,7 +263,7 @@ async fn only_leg(
     let Some(subject) = keys.subject else { return Ok(Err(unknown)) };
     let mut legs = app.store.legs_about(subject, &sender.organisation).await?;
     for leg in &mut legs {
-        leg.state = moved.get(&leg.id).copied().unwrap_or(leg.state);
+        leg.state = moved.state(leg);
     }
     let open: Vec<LegId> = legs.iter().filter(|l| l.state.is_open()).map(|l| l.id).collect();
     let answered = legs.iter().filter(|l| l.state == LegState::Answered).map(|l| l.id);
@@ -155,10 +288,20 @@ async fn only_leg(
 pub(super) async fn replaced(
     app: &App,
     sender: &Sender,
-    replaces: Option<LegId>,
+    record: &Record,
     keys: &Keys,
-) -> Result<Result<Option<Date>, Unplaced>, ReceiveError> {
-    let Some(replaces) = replaces else { return Ok(Ok(None)) };
+    moved: &Moved,
+) -> Result<Result<Option<(LegId, Date)>, Unplaced>, ReceiveError> {
+    let Body::Request(request) = &record.message().body else { return Ok(Ok(None)) };
+    let Some(replaces) = request.replaces_leg else { return Ok(Ok(None)) };
+    if request.services.len() != 1 {
+        return Ok(Err(Unplaced(
+            "replaces-for-one",
+            Field::REPLACES_LEG,
+            "is for one service, and the request names several",
+            "send a request of its own to the service that is asked instead",
+        )));
+    }
     let unknown = Unplaced(
         "replaces-unknown",
         Field::REPLACES_LEG,
@@ -171,57 +314,16 @@ pub(super) async fn replaced(
     let Some(leg) = leg else { return Ok(Err(unknown)) };
     let request = app.store.find_record(leg.record).await?;
     let same = request.is_some_and(|request| keys.agree_with(&request));
-    Ok(if same { Ok(Some(leg.received_on)) } else { Err(unknown) })
-}
-
-/// What an answer does to its leg.
-pub(super) struct Effect {
-    leg: LegId,
-    from: LegState,
-    state: LegState,
-    answered_on: Option<Date>,
-    expected_on: Option<Date>,
-}
-
-/// The effect of an answer (`domain.md` 2.3).
-pub(super) fn effect(record: &Record, attachment: &Attachment, app: &App) -> Effect {
-    let today = app.clock.today();
-    let leg = &attachment.leg;
-    let (state, answered_on, expected_on) = match (&record.message().body, record.message().kind) {
-        (Body::Advice(_), _) => {
-            // A correction does not move the day on which the advice was first given.
-            let first = leg.answered_on.filter(|_| leg.state == LegState::Answered);
-            (LegState::Answered, first.or(Some(today)), leg.expected_on)
-        }
-        (Body::Nil(_), _) => (LegState::Nil, Some(today), None),
-        (Body::Exception(exception), _) => (LegState::Exception, None, Some(exception.expected_on)),
-        (_, MessageType::AdviceRejected) => (LegState::Rejected, None, None),
-        (_, MessageType::AdviceRedirected) => (LegState::Redirected, None, None),
-        // Taking a request on does not undo an exception that was notified before.
-        (_, _) if leg.state == LegState::Exception => (LegState::Exception, None, leg.expected_on),
-        (_, _) => (LegState::Accepted, None, None),
-    };
-    Effect { leg: leg.id, from: leg.state, state, answered_on, expected_on }
-}
-
-impl Effect {
-    /// Where the leg will be.
-    pub(super) fn leads_to(&self) -> (LegId, LegState) {
-        (self.leg, self.state)
+    if !same {
+        return Ok(Err(unknown));
     }
-
-    pub(super) fn into_change(self, event: Event) -> Change {
-        let mut event = event.with("state", name_of(self.state));
-        if let Some(expected) = self.expected_on {
-            event = event.with("expected_on", expected);
-        }
-        event.delivery = Some(crate::queue::DeliveryId(self.leg.0));
-        Change::because(event).write(Write::LegChanged {
-            leg: self.leg,
-            from: self.from,
-            state: self.state,
-            answered_on: self.answered_on,
-            expected_on: self.expected_on,
-        })
+    if leg.replaced_by.is_some() || moved.replaced.contains(&replaces) {
+        return Ok(Err(Unplaced(
+            "replaces-used",
+            Field::REPLACES_LEG,
+            "has been replaced by another request already",
+            "leave it out; this request then has its own six weeks",
+        )));
     }
+    Ok(Ok(Some((replaces, leg.received_on))))
 }

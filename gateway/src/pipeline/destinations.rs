@@ -35,7 +35,12 @@ impl Batch<'_> {
         if let Some(taken) = taken.filter(|_| message.kind == MessageType::Recall) {
             return self.told_of(taken).map(Ok);
         }
-        let recipient = attachment.map(|a| a.leg.sender.clone()).or(message.recipient.clone());
+        let own = &self.sender.organisation;
+        let other = attachment.map(|Attachment { leg, .. }| {
+            // What the authority says of a leg goes to the service that was asked.
+            if leg.sender == *own { leg.recipient.clone() } else { leg.sender.clone() }
+        });
+        let recipient = other.or(message.recipient.clone());
         let Some(recipient) = recipient else { return Ok(Ok(Vec::new())) };
         let Some(carrier) = self.app.carrier_of(&recipient) else {
             if message.kind.is_about_consent() {

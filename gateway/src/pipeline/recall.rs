@@ -13,7 +13,7 @@ use super::admission::{Batch, Facts};
 use super::relations::{How, RECALLED, TakingBack};
 use crate::audit::{Event, EventKind};
 use crate::queue::DeliveryState;
-use crate::store::{Change, Taken, Write};
+use crate::store::{Change, ClockWrite, Taken, Write};
 
 impl Batch<'_> {
     /// The earlier record that a recall takes back; none when the message is no recall.
@@ -82,8 +82,13 @@ impl Batch<'_> {
             self.event(EventKind::RecordTakenBack, &taking.by).with("how", taking.how.rule());
         said.record = Some(record);
         said.subject = taking.earlier.subject;
-        let said = said.with("by", taking.by.id);
-        self.changes.push(Change::because(said));
+        let mut said = Change::because(said.with("by", taking.by.id));
+        if taking.how == How::Recalled && taking.only.is_none() {
+            // What was never said starts no clock. Superseding sees to its own.
+            let today = self.app.clock.today();
+            said = said.write(Write::Clock(ClockWrite::Undone(record, today)));
+        }
+        self.changes.push(said);
         let now = self.app.store.taken(record).await?;
         for taken in now.iter().filter(|taken| taking.concerns(taken)) {
             let change = self.stop(&taking, taken);

@@ -311,12 +311,7 @@ fn rules_of(issues: &str) -> Vec<String> {
 }
 
 fn state_of(delivery: &ParcelledTo) -> LineState {
-    let answered = delivery.leg.is_some_and(|leg| {
-        matches!(
-            leg,
-            LegState::Answered | LegState::Nil | LegState::Redirected | LegState::Rejected
-        )
-    });
+    let answered = delivery.leg.is_some_and(|leg| leg != LegState::Withheld && !leg.is_open());
     if answered && !matches!(delivery.state, DeliveryState::Withdrawn | DeliveryState::Held) {
         return LineState::Answered;
     }

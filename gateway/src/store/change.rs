@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use schemas::{LegId, OrganisationCode, RecordId, ServiceCode};
 use uuid::Uuid;
 
+use super::clocks::ClockWrite;
 use super::reconciliations::{Explained, NewDifference, NewStatement, StatementId};
 use crate::audit::{Event, SubjectKey};
 use crate::authority::ConsentEntry;
@@ -122,6 +123,8 @@ pub enum Write {
     LegWithheld(LegId),
     /// A leg that was withheld begins again, with the dates of its new beginning.
     LegRestarted(NewLeg),
+    /// What is said of a clock: see [`ClockWrite`].
+    Clock(ClockWrite),
     /// A person's vote on a held delivery. Fails when the same person has voted before.
     Override(DeliveryId, crate::authority::Override),
     /// A delivery is queued again from this time on: a held one (after enough votes), or one that
@@ -275,6 +278,8 @@ pub struct NewLeg {
     pub received_on: Date,
     /// The statutory date.
     pub statutory_due: Date,
+    /// The same by the other way of counting, where it differs.
+    pub alternative_due: Option<Date>,
     /// The date to work to.
     pub operational_due: Date,
     /// The version of the rules.

@@ -25,6 +25,7 @@ impl Store {
             Ok(Override {
                 person: row.text("person")?,
                 organisation: row.organisation("organisation")?,
+                basis: row.name("basis")?,
                 at: row.time("at_us")?,
             })
         };
@@ -64,7 +65,7 @@ statements! {
             recipients, classes, restriction, assessed_on, recorded_by, recorded_at, record_id as id
         from consents where subject = $1 order by version";
     OVERRIDES_FOR = "consents::overrides_for" on "overrides":
-        "select person, organisation, at_us, delivery_id as id
+        "select person, organisation, basis, at_us, delivery_id as id
         from overrides where delivery_id = $1 order by at_us, person";
     TRUST_IN_FORCE = "consents::trust_in_force" on "trust_in_force":
         "select fingerprint from trust_in_force where id = 1";

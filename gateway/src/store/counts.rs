@@ -75,10 +75,10 @@ statements! {
             (select count(*) from deliveries where state = 'held') as held,
             (select count(*) from deliveries where state = 'failed') as failed,
             (select count(*) from deliveries where state = 'unknown') as unknown_fate,
-            (select count(*) from legs where state in ('waiting', 'accepted', 'exception')
+            (select count(*) from legs where state in ('waiting', 'accepted', 'exception', 'partial')
                 and case when expected_on is not null and expected_on > statutory_due
                     then expected_on else statutory_due end < $1) as overdue,
-            (select count(*) from legs where state in ('waiting', 'accepted', 'exception'))
+            (select count(*) from legs where state in ('waiting', 'accepted', 'exception', 'partial'))
                 as still_open,
             (select count(*) from quarantine) as quarantined";
 }

@@ -114,11 +114,18 @@ fn leg(row: &Row) -> Result<Leg, StoreError> {
         service: service.ok_or_else(|| row.contradiction("service"))?,
         received_on: row.date("received_on")?,
         statutory_due: row.date("statutory_due")?,
+        alternative_due: row.maybe_date("alternative_due")?,
         operational_due: row.date("operational_due")?,
         rule_version: row.text("rule_version")?,
         state: row.name("state")?,
         answered_on: row.maybe_date("answered_on")?,
         expected_on: row.maybe_date("expected_on")?,
+        exception: row.maybe_text("exception")?,
+        part_on: row.maybe_date("part_on")?,
+        remainder_on: row.maybe_date("remainder_on")?,
+        forecast_on: row.maybe_date("forecast_on")?,
+        late_reason: row.maybe_text("late_reason")?,
+        replaced_by: row.maybe_id("replaced_by")?.map(RecordId),
         delivery: row.name("delivery_state")?,
     })
 }
@@ -126,28 +133,36 @@ fn leg(row: &Row) -> Result<Leg, StoreError> {
 statements! {
     FIND_LEG = "legs::find_leg" on "legs":
         "select id, record_id, sender, recipient, service, received_on, statutory_due,
-            operational_due, rule_version, state, answered_on, expected_on, delivery_state
+            alternative_due, operational_due, rule_version, state, answered_on, expected_on,
+            exception, part_on, remainder_on, forecast_on, late_reason, replaced_by,
+            delivery_state
         from leg_lines where id = $1";
     LEGS_OF = "legs::legs_of" on "legs":
         "select id, record_id, sender, recipient, service, received_on, statutory_due,
-            operational_due, rule_version, state, answered_on, expected_on, delivery_state
+            alternative_due, operational_due, rule_version, state, answered_on, expected_on,
+            exception, part_on, remainder_on, forecast_on, late_reason, replaced_by,
+            delivery_state
         from leg_lines where record_id = $1 order by recipient, service, id";
     LEGS_ABOUT = "legs::legs_about" on "legs":
         "select id, record_id, sender, recipient, service, received_on, statutory_due,
-            operational_due, rule_version, state, answered_on, expected_on, delivery_state
+            alternative_due, operational_due, rule_version, state, answered_on, expected_on,
+            exception, part_on, remainder_on, forecast_on, late_reason, replaced_by,
+            delivery_state
         from leg_lines
         where record_id in (select id from records where subject = $1) and recipient = $2
         order by id";
     BOARD = "legs::board" on "legs":
         "select id, record_id, sender, recipient, service, received_on, statutory_due,
-            operational_due, rule_version, state, answered_on, expected_on, delivery_state, label,
+            alternative_due, operational_due, rule_version, state, answered_on, expected_on,
+            exception, part_on, remainder_on, forecast_on, late_reason, replaced_by,
+            delivery_state, label,
             (select d.reason from deliveries d where d.id = leg_lines.id) as reason,
             (select n.id from records n where n.supersedes = leg_lines.record_id) as superseded_by
         from leg_lines
         where (cast($1 as text) is null or sender = $1)
             and (cast($2 as text) is null or recipient = $2)
             and (cast($3 as text) is null or state = $3)
-            and (cast($4 as bigint) = 0 or state in ('waiting', 'accepted', 'exception'))
+            and (cast($4 as bigint) = 0 or state in ('waiting', 'accepted', 'exception', 'partial'))
             and (cast($8 as bigint) = 0 or delivery_state not in ('held', 'withdrawn'))
             and (statutory_due, id) > ($5, $6)
         order by statutory_due, id limit $7";

@@ -83,6 +83,13 @@ impl Store {
         rows.iter().map(entry).collect()
     }
 
+    /// The place of the first entry about a record. It does not read the entry, which may have
+    /// been tampered with.
+    pub async fn first_entry_about(&self, record: RecordId) -> Result<Option<u64>, StoreError> {
+        let row = self.engine.row(&FIRST_ENTRY, values![record.0]).await?;
+        row.map(|row| row.count("seq")).transpose()
+    }
+
     /// Everything the log says of a person, oldest first, from a place on.
     pub async fn entries_about(
         &self,
@@ -141,6 +148,8 @@ statements! {
         where record_id = $1
             or delivery_id in (select d.id from deliveries d where d.record_id = $1)
         order by seq";
+    FIRST_ENTRY = "log::first_entry_about" on "audit_entries":
+        "select seq from audit_entries where record_id = $1 order by seq limit 1";
     ENTRIES_ABOUT = "log::entries_about" on "audit_entries":
         "select seq, leaf from audit_entries where subject = $1 and seq >= $2
         order by seq limit $3";

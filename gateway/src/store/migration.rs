@@ -86,10 +86,22 @@ const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../../migrations/postgres/0004_duties.sql"),
     },
     Migration {
+        number: 6,
+        name: "clocks",
+        sqlite: include_str!("../../migrations/sqlite/0006_clocks.sql"),
+        postgres: include_str!("../../migrations/postgres/0006_clocks.sql"),
+    },
+    Migration {
         number: 8,
         name: "letters",
         sqlite: include_str!("../../migrations/sqlite/0008_letters.sql"),
         postgres: include_str!("../../migrations/postgres/0008_letters.sql"),
+    },
+    Migration {
+        number: 9,
+        name: "grounds_of_votes",
+        sqlite: include_str!("../../migrations/sqlite/0009_grounds_of_votes.sql"),
+        postgres: include_str!("../../migrations/postgres/0009_grounds_of_votes.sql"),
     },
 ];
 

@@ -183,6 +183,7 @@ impl Plan {
             | Write::LegChanged { .. }
             | Write::LegWithheld(_)
             | Write::LegRestarted(_)
+            | Write::Clock(_)
             | Write::Override(..)
             | Write::TrustInForce(_)
             | Write::DutyDone(..)
@@ -262,6 +263,7 @@ fn leg(new: &NewLeg) -> Vec<Value> {
         new.operational_due,
         new.rule_version.clone(),
         name_of(new.state),
+        new.alternative_due,
     ]
 }
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use schemas::OrganisationCode;
 
 use super::change::{Change, NewConsent, Settlement, Write};
+use super::clocks;
 use super::documents;
 use super::engine::{Insert, Statement, Transaction, statements};
 use super::error::StoreError;
@@ -54,11 +55,11 @@ pub(super) async fn apply(
 
 async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(), StoreError> {
     match write {
-        Write::Submission(_)
-        | Write::Record(_)
-        | Write::Delivery(_)
-        | Write::Leg(_)
-        | Write::Quarantine(_) => Ok(()),
+        Write::Submission(_) | Write::Record(_) | Write::Delivery(_) | Write::Quarantine(_) => {
+            Ok(())
+        }
+        Write::Leg(new) => clocks::remember(tx, new.id, now).await,
+        Write::Clock(write) => clocks::update(tx, write, now).await,
         Write::Consent(new) => consent(tx, new).await,
         Write::Settle { delivery, token, settlement } => {
             let (statement, mut rest) = settling(settlement, now)?;
@@ -95,9 +96,13 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         Write::LegChanged { leg, from, state, answered_on, expected_on } => {
             let values =
                 values![leg.0, name_of(*state), *answered_on, *expected_on, name_of(*from)];
-            one(tx, &LEG_CHANGED, values, "the leg has changed meanwhile").await
+            one(tx, &LEG_CHANGED, values, "the leg has changed meanwhile").await?;
+            clocks::remember(tx, *leg, now).await
         }
-        Write::LegWithheld(leg) => tx.execute(&LEG_WITHHELD, values![leg.0]).await.map(drop),
+        Write::LegWithheld(leg) => match tx.execute(&LEG_WITHHELD, values![leg.0]).await? {
+            0 => Ok(()),
+            _ => clocks::remember(tx, *leg, now).await,
+        },
         Write::LegRestarted(new) => {
             let values = values![
                 new.id.0,
@@ -106,11 +111,14 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
                 new.operational_due,
                 new.rule_version.as_str(),
                 name_of(new.state),
+                new.alternative_due,
             ];
-            one(tx, &LEG_RESTARTED, values, "only a withheld leg begins again").await
+            one(tx, &LEG_RESTARTED, values, "only a withheld leg begins again").await?;
+            clocks::remember(tx, new.id, now).await
         }
         Write::Override(id, vote) => {
-            let values = values![id.0, vote.person.as_str(), &vote.organisation, vote.at];
+            let basis = vote.basis.as_str();
+            let values = values![id.0, vote.person.as_str(), &vote.organisation, basis, vote.at];
             one(tx, &OVERRIDE, values, "only what is held is voted on").await
         }
         Write::Resume(id, at) => {
@@ -282,14 +290,14 @@ statements! {
         where id = $1 and state = $5";
     LEG_WITHHELD = "writes::update" on "legs":
         "update legs set state = 'withheld'
-        where id = $1 and state in ('waiting', 'accepted', 'exception')";
+        where id = $1 and state in ('waiting', 'accepted', 'exception', 'partial')";
     LEG_RESTARTED = "writes::update" on "legs":
         "update legs set received_on = $2, statutory_due = $3, operational_due = $4,
-            rule_version = $5, state = $6
+            rule_version = $5, state = $6, alternative_due = $7
         where id = $1 and state = 'withheld'";
     OVERRIDE = "writes::update" on "overrides":
-        "insert into overrides (delivery_id, person, organisation, at_us)
-        select id, $2, $3, $4 from deliveries where id = $1 and state = 'held'";
+        "insert into overrides (delivery_id, person, organisation, basis, at_us)
+        select id, $2, $3, $4, $5 from deliveries where id = $1 and state = 'held'";
     RESUME = "writes::update" on "deliveries":
         "update deliveries set state = 'queued', reason = null, available_at = $2
         where id = $1 and state in ('held', 'failed', 'unknown')";
@@ -372,6 +380,7 @@ const LEGS: Insert = Insert {
         ("operational_due", "?"),
         ("rule_version", "?"),
         ("state", "?"),
+        ("alternative_due", "?"),
     ],
 };
 

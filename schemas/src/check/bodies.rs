@@ -136,6 +136,19 @@ impl Check<'_> {
         let limb = self.code(Field::EXCEPTION_LIMB);
         let evidence = self.required_text(Field::EXCEPTION_EVIDENCE, TEXT_CHARS_MAX);
         let from = self.required_date(Field::EXCEPTION_FROM);
+        let until = self.date(Field::EXCEPTION_UNTIL);
+        if let (Some(first), Some(last)) = (from, until)
+            && last < first
+        {
+            let place = self.place(Field::EXCEPTION_UNTIL);
+            self.fault(
+                Field::EXCEPTION_UNTIL,
+                &place,
+                "dates-out-of-order",
+                "is before the date the circumstances began",
+                "give the last day of the absence or of the circumstances",
+            );
+        }
         let expected_on = self.required_date(Field::EXCEPTION_EXPECTED);
         if let (Some(from), Some(expected)) = (from, expected_on)
             && expected <= from
@@ -149,7 +162,8 @@ impl Check<'_> {
                 "give the date on which advice is now expected",
             );
         }
-        Some(Exception { limb: limb?, evidence: evidence?, from: from?, expected_on: expected_on? })
+        let (limb, evidence, from) = (limb?, evidence?, from?);
+        Some(Exception { limb, evidence, from, until, expected_on: expected_on? })
     }
 
     fn transition(&mut self) -> Option<TransitionPlan> {

@@ -1,7 +1,7 @@
 //! School years and compulsory school age in England.
 //!
 //! A school year runs from 1 September to 31 August and is named here by the year it ends in.
-//! Birthdays are never built as dates, so 29 February needs no special rule.
+//! Whoever was born on 29 February is a year older on 1 March of other years.
 
 use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
@@ -40,6 +40,28 @@ pub fn is_year_9_or_above(date_of_birth: Date, on: Date) -> bool {
 /// reception; negative before it.
 pub fn year_group(date_of_birth: Date, on: Date) -> i16 {
     school_year_ending(on) - school_year_ending(date_of_birth) - 5
+}
+
+/// The birthday on which somebody is so many years old.
+pub(super) fn birthday(date_of_birth: Date, age: i16) -> Result<Date, DeadlineError> {
+    let beyond = DeadlineError::BeyondCalendar;
+    let year = date_of_birth.year().checked_add(age).ok_or(beyond.clone())?;
+    let (month, day) = (date_of_birth.month(), date_of_birth.day());
+    // Only 29 February is a day that another year may not have.
+    Date::new(year, month, day).or_else(|_| Date::new(year, 3, 1)).or(Err(beyond))
+}
+
+/// 1 September of the school year that somebody begins in a year group, by age.
+pub(super) fn first_day_of_year_group(born: Date, group: i16) -> Result<Date, DeadlineError> {
+    let year = school_year_ending(born).checked_add(group).and_then(|year| year.checked_add(4));
+    let year = year.ok_or(DeadlineError::BeyondCalendar)?;
+    Date::new(year, 9, 1).or(Err(DeadlineError::BeyondCalendar))
+}
+
+/// 31 August of the school year in which somebody is so many years old.
+pub(super) fn last_day_of_school_year_aged(born: Date, age: i16) -> Result<Date, DeadlineError> {
+    let year = school_year_ending(born).checked_add(age).ok_or(DeadlineError::BeyondCalendar)?;
+    Date::new(year, 8, 31).or(Err(DeadlineError::BeyondCalendar))
 }
 
 fn school_year_ending(date: Date) -> i16 {

@@ -206,7 +206,7 @@ fn no_days_is_no_period() {
 
 #[test]
 fn the_version_is_that_which_holds_when_the_clock_starts() {
-    let second = CLOCKS.split("[[version]]").nth(1).expect("one version");
+    let second = CLOCKS.split_once("\n[[version]]").expect("one version").1;
     let second = second.replace("clocks-1", "clocks-2").replace("2014-09-01", "2026-09-01");
     let second = second.replacen("id = \"reg-8\"\nlength = 6", "id = \"reg-8\"\nlength = 4", 1);
     let both = format!("{CLOCKS}\n[[version]]{second}");
@@ -216,7 +216,7 @@ fn the_version_is_that_which_holds_when_the_clock_starts() {
     let after = rules.advice_due(date(2026, 9, 1)).expect("due");
     assert_eq!((after.statutory, after.rule_version.as_str()), (date(2026, 9, 29), "clocks-2"));
     let backwards = format!("[[version]]{second}{CLOCKS}");
-    assert_eq!(Rules::parse(&backwards, HOLIDAYS), Err(RulesError::Order));
+    assert!(matches!(Rules::parse(&backwards, HOLIDAYS), Err(RulesError::Order { .. })));
 }
 
 #[test]
@@ -227,16 +227,6 @@ fn a_mistake_in_a_file_of_rules_is_named_with_its_line() {
     let impossible = HOLIDAYS.replacen("2024-01-01\", #", "2024-01-32\", #", 1);
     let error = Rules::parse(CLOCKS, &impossible).expect_err("refused");
     assert!(matches!(error, RulesError::BankHolidays { .. }), "{error}");
-}
-
-#[test]
-fn periods_that_are_doubled_missing_or_absurd_are_refused() {
-    let doubled = CLOCKS.replacen("id = \"reg-5\"", "id = \"reg-4\"", 1);
-    assert!(matches!(Rules::parse(&doubled, HOLIDAYS), Err(RulesError::Period { .. })));
-    let missing = CLOCKS.replacen("id = \"reg-8\"", "id = \"reg-7\"", 1);
-    assert!(matches!(Rules::parse(&missing, HOLIDAYS), Err(RulesError::Missing { .. })));
-    let absurd = CLOCKS.replacen("length = 20", "length = 2000000", 1);
-    assert!(matches!(Rules::parse(&absurd, HOLIDAYS), Err(RulesError::Period { .. })));
 }
 
 #[test]

@@ -53,6 +53,15 @@ impl BankHolidays {
         Ok(day)
     }
 
+    /// The date itself if it is a working day, otherwise the next working day.
+    pub fn first_working_day_from(&self, date: Date) -> Result<Date, DeadlineError> {
+        let mut day = date;
+        while !self.is_working_day(day)? {
+            day = day.tomorrow().or(Err(DeadlineError::BeyondCalendar))?;
+        }
+        Ok(day)
+    }
+
     /// The last of `n` working days of which `start` is the first, if it is one.
     pub fn working_days_beginning_with(&self, start: Date, n: u32) -> Result<Date, DeadlineError> {
         if n == 0 {

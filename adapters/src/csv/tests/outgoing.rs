@@ -44,7 +44,7 @@ fn the_file_is_what_a_case_system_imports() {
         Example Council,RRK,01/07/2026,12/08/2026,01/07/2026,,,,9990000018,,Testcase,Robin,\
         06/05/2014,,,,,,,,,,,,,,,,,,,,,,,,,20/11/2026,\"D'Arcy, \"\"Jo\"\"\",\
         speech and language therapist,,,records-review,,\"'=one, with a comma\ntwo\",,,weekly,,,\
-        ,,,,,,,,,,,,,,,report.pdf,application/pdf,16,document-1.pdf\r\n";
+        ,,,,,,,,,,,,,,,,report.pdf,application/pdf,16,document-1.pdf\r\n";
     assert_eq!(text.split_once("\r\n").unwrap().1, row);
 }
 

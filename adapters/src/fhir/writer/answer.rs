@@ -106,7 +106,11 @@ pub(super) fn nil(parts: &mut Parts<'_>, nil: &NilReturn) -> Part {
 pub(super) fn exception(parts: &mut Parts<'_>, exception: &Exception) -> Part {
     let mut task = task(parts, "output", Vec::new());
     put(&mut task, "statusReason", concept(systems::EXCEPTION_LIMB, exception.limb));
-    put(&mut task, "executionPeriod", json!({"start": exception.from.to_string()}));
+    let mut period = json!({"start": exception.from.to_string()});
+    if let (Some(until), Some(members)) = (exception.until, period.as_object_mut()) {
+        put(members, "end", json!(until.to_string()));
+    }
+    put(&mut task, "executionPeriod", period);
     let expected = json!({"period": {"end": exception.expected_on.to_string()}});
     put(&mut task, "restriction", expected);
     put(&mut task, "note", note(&exception.evidence));

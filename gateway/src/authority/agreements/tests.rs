@@ -40,7 +40,10 @@ fn the_example_names_the_council_its_trusts_and_its_board() {
         .iter()
         .flat_map(|one| one.parties.keys().map(ToString::to_string))
         .collect();
-    assert_eq!(parties, ["334", "QHL", "RRK", "RXT", "RYW"].map(str::to_owned).into());
+    assert_eq!(
+        parties,
+        ["15E", "330", "334", "QHL", "RRK", "RXT", "RYW"].map(str::to_owned).into()
+    );
     assert_eq!(agreements.version(), "agreements-example-1");
 }
 

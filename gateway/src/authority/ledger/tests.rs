@@ -39,7 +39,7 @@ const RELEASED: &str = "transition-health-plan";
 #[test]
 fn a_stale_given_after_a_withdrawal_or_a_refusal_does_not_release() {
     let refused = dated(2, ConsentStatus::Refused, day(10), "334");
-    for (stop, rule) in [(withdrawn(), "consent-withdrawn"), (refused, "consent-refused")] {
+    for (stop, rule) in [(withdrawn(), "consent-withdrawn"), (refused, "consent-disputed")] {
         for on in [day(9), Some(date(2026, 1, 1)), None] {
             for by in ["334", "RYW"] {
                 let ledger = [given(), stop.clone(), given_on(3, on, by)];

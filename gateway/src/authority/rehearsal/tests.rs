@@ -20,7 +20,7 @@ fn the_same_rules_change_nothing() {
 fn a_new_duty_shows_every_case_it_would_change_and_no_other() {
     let begun = date(2026, 10, 1);
     let cases = [case(request(), begun), case(transition(), today()), case(transition(), begun)];
-    let (current, draft) = (book(), book_with_16la());
+    let (current, draft) = (book(), book_with_16la_on_record());
     let changed: Vec<_> = rehearse(&cases, &current, &draft).collect();
     assert_eq!(changed.len(), 1);
     assert_eq!(changed[0].case, 2);

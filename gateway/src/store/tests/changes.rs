@@ -45,7 +45,8 @@ async fn settle(store: &Store, settlement: Settlement) {
 
 fn vote(id: DeliveryId, person: &str) -> Write {
     let organisation = organisation("334");
-    Write::Override(id, Override { person: person.to_owned(), organisation, at: at(1) })
+    let basis = crate::authority::Basis::Statute;
+    Write::Override(id, Override { person: person.to_owned(), organisation, basis, at: at(1) })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -152,6 +152,7 @@ async fn a_held_delivery_goes_again_after_votes_of_different_people() {
         let vote = |person: &str| Override {
             person: person.to_owned(),
             organisation: organisation("334"),
+            basis: crate::authority::Basis::BestInterests,
             at: at(1),
         };
         let cast = async |store: &Store, person: &str| {

@@ -106,6 +106,7 @@ pub(super) fn leg(id: LegId) -> NewLeg {
         id,
         received_on: jiff::civil::date(2026, 11, 2),
         statutory_due: jiff::civil::date(2026, 12, 14),
+        alternative_due: Some(jiff::civil::date(2026, 12, 13)),
         operational_due: jiff::civil::date(2026, 12, 11),
         rule_version: "2026-1".to_owned(),
         state: LegState::Waiting,

@@ -5,13 +5,14 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
-    bare, cases, consents, counts, deliveries, documents, duties, legs, log, migration,
+    bare, cases, clocks, consents, counts, deliveries, documents, duties, legs, log, migration,
     reconciliations, records, subjects, writes,
 };
 
-const REGISTRY: [&[Statement]; 14] = [
+const REGISTRY: [&[Statement]; 15] = [
     bare::ALL,
     cases::ALL,
+    clocks::ALL,
     consents::ALL,
     counts::ALL,
     deliveries::ALL,
