@@ -5,12 +5,14 @@
 
 mod audit_verify;
 mod bench;
+mod case;
 mod demo;
 mod documents;
 mod extract;
 mod import;
 mod mapping;
 mod pki;
+mod reconcile;
 mod serve;
 mod show;
 
@@ -50,6 +52,11 @@ enum Command {
     /// About one record.
     #[command(subcommand)]
     Record(show::RecordCommand),
+    /// About the messages that belong together.
+    #[command(subcommand)]
+    Case(case::CaseCommand),
+    /// What passed with a partner on a day: the signed statement, and what differs.
+    Reconcile(reconcile::ReconcileArgs),
     /// About documents that are kept apart from their messages.
     #[command(subcommand)]
     Documents(documents::DocumentsCommand),
@@ -134,6 +141,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Import(args) => import::import(&args, json).await,
         Command::Board(args) => show::board(&args, json).await,
         Command::Record(command) => show::record(&command, json).await,
+        Command::Case(command) => case::case(&command, json).await,
+        Command::Reconcile(args) => reconcile::reconcile(&args, json).await,
         Command::Documents(command) => documents::documents(&command, json).await,
         Command::Audit(command) => audit_verify::audit(&command, json).await,
         Command::Config(command) => show::config(&command, json),

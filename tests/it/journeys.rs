@@ -17,6 +17,7 @@ mod mllp;
 mod mllp_peers;
 mod push;
 mod recall;
+mod reconciliation;
 mod scanner;
 mod supersede;
 mod tables;
