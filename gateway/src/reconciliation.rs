@@ -98,12 +98,11 @@ async fn stretch(
     day: Date,
     closes_at: Timestamp,
 ) -> Result<Span, ReconciliationError> {
-    let from = match app.store.statement_before(partner, day).await? {
-        Some(before) => before.span.until,
-        None => {
-            let opened = day.yesterday().ok().and_then(|before| self::closes_at(app, before));
-            app.store.entries_before(opened.ok_or(ReconciliationError::NotClosed)?).await?
-        }
+    let from = if let Some(before) = app.store.statement_before(partner, day).await? {
+        before.span.until
+    } else {
+        let opened = day.yesterday().ok().and_then(|before| self::closes_at(app, before));
+        app.store.entries_before(opened.ok_or(ReconciliationError::NotClosed)?).await?
     };
     let until = match app.store.statement_after(partner, day).await? {
         Some(after) => after.span.from,

@@ -229,39 +229,10 @@ fn request_body(id: RouteId) -> Option<Value> {
             },
         } } }),
         RouteId::AppendDocument => json!({ "application/octet-stream": {} }),
-        RouteId::Recall => json!({ "application/json": { "schema": {
-            "type": "object", "required": ["reason"],
-            "properties": {
-                "reason": { "enum": recall_reasons() },
-                "recipient": { "type": "string" },
-            },
-        } } }),
-        RouteId::FindCase => json!({ "application/json": { "schema": {
-            "type": "object",
-            "properties": {
-                "record": { "type": "string", "format": "uuid" },
-                "reference": { "type": "string" },
-                "authority": { "type": "string" },
-            },
-        } } }),
-        RouteId::AnswerReconciliation => json!({ "application/json": { "schema": {
-            "type": "object", "required": ["version", "outcome"],
-            "properties": {
-                "version": { "type": "integer", "minimum": 1 },
-                "outcome": { "enum": ["agreed", "differs"] },
-                "differences": { "type": "array", "items": {
-                    "type": "object", "required": ["item", "code"],
-                    "properties": {
-                        "item": { "type": "string", "format": "uuid" },
-                        "code": { "enum": crate::reconciliation::DIFFERENCE_CODES },
-                    },
-                } },
-            },
-        } } }),
-        RouteId::ExplainDifference => json!({ "application/json": { "schema": {
-            "type": "object", "required": ["code"],
-            "properties": { "code": { "enum": crate::reconciliation::EXPLANATION_CODES } },
-        } } }),
+        RouteId::Recall
+        | RouteId::FindCase
+        | RouteId::AnswerReconciliation
+        | RouteId::ExplainDifference => json!({ "application/json": { "schema": letter(id) } }),
         RouteId::Journey
         | RouteId::ShowRecall
         | RouteId::Notice
@@ -285,6 +256,49 @@ fn request_body(id: RouteId) -> Option<Value> {
         | RouteId::Capability => return None,
     };
     Some(json!({ "required": true, "content": content }))
+}
+
+/// What is sent about recalls, cases and reconciliations.
+fn letter(id: RouteId) -> Value {
+    if id == RouteId::Recall {
+        return json!({
+            "type": "object", "required": ["reason"],
+            "properties": {
+                "reason": { "enum": recall_reasons() },
+                "recipient": { "type": "string" },
+            },
+        });
+    }
+    if id == RouteId::FindCase {
+        return json!({
+            "type": "object",
+            "properties": {
+                "record": { "type": "string", "format": "uuid" },
+                "reference": { "type": "string" },
+                "authority": { "type": "string" },
+            },
+        });
+    }
+    if id == RouteId::ExplainDifference {
+        return json!({
+            "type": "object", "required": ["code"],
+            "properties": { "code": { "enum": crate::reconciliation::EXPLANATION_CODES } },
+        });
+    }
+    json!({
+        "type": "object", "required": ["version", "outcome"],
+        "properties": {
+            "version": { "type": "integer", "minimum": 1 },
+            "outcome": { "enum": ["agreed", "differs"] },
+            "differences": { "type": "array", "items": {
+                "type": "object", "required": ["item", "code"],
+                "properties": {
+                    "item": { "type": "string", "format": "uuid" },
+                    "code": { "enum": crate::reconciliation::DIFFERENCE_CODES },
+                },
+            } },
+        },
+    })
 }
 
 /// Why a message may be recalled, by the catalogue.

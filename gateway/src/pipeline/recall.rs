@@ -6,14 +6,15 @@
 //! fetches or is pushed to either was first, and is told, or gets nothing.
 
 use schemas::record::Body;
-use schemas::{Field, Issue, MessageType, Place, Record};
+use schemas::{Field, Issue, LegId, MessageType, OrganisationCode, Place, Record};
 
 use super::ReceiveError;
 use super::admission::{Batch, Facts};
 use super::relations::{How, RECALLED, TakingBack};
+use crate::app::App;
 use crate::audit::{Event, EventKind};
-use crate::queue::DeliveryState;
-use crate::store::{Change, ClockWrite, Taken, Write};
+use crate::queue::{DeliveryId, DeliveryState, LegState};
+use crate::store::{Change, ClockWrite, StoreError, StoredRecord, Taken, Write};
 
 impl Batch<'_> {
     /// The earlier record that a recall takes back; none when the message is no recall.
@@ -43,13 +44,12 @@ impl Batch<'_> {
                 "use the reference you gave it, or the record's id in its receipt",
             ));
         };
-        let kind = earlier.sealed.kind();
-        if kind.is_about_consent() || kind.may_name_nobody() && kind != MessageType::AdviceChaser {
+        if !may_be_recalled(earlier.sealed.kind()) {
             return Ok(issue(
                 "recall-not-this-type",
                 about,
                 "is a message of a type that is not taken back",
-                "for agreement to share send what is decided now; a notice stands as it was sent",
+                "say what holds now: agreement by a new decision, a request's handling by the next answer; a notice stands as it was sent",
             ));
         }
         let taking = self.taking(earlier, How::Recalled, message.recipient.clone(), facts).await?;
@@ -94,6 +94,8 @@ impl Batch<'_> {
             let change = self.stop(&taking, taken);
             self.changes.extend(change);
         }
+        let reopened = self.leg_reopened(&taking).await?;
+        self.changes.extend(reopened);
         for (to, note) in &taking.told {
             let has_it = |taken: &Taken| {
                 taken.recipient == to.recipient
@@ -142,6 +144,37 @@ impl Batch<'_> {
         Some(Change::because(event).write(Write::LegWithheld(leg)))
     }
 
+    /// The change to the leg that recalled advice, or a recalled nil return, had answered: it is
+    /// owed again, unless another answer still stands.
+    async fn leg_reopened(&self, taking: &TakingBack) -> Result<Option<Change>, ReceiveError> {
+        let store = &self.app.store;
+        let Some(leg) = taking.earlier.about.filter(|_| taking.how == How::Recalled) else {
+            return Ok(None);
+        };
+        let Some(leg) = store.find_leg(leg).await? else { return Ok(None) };
+        let answered = matches!(leg.state, LegState::Answered | LegState::Nil | LegState::Partial);
+        let mut stands = false;
+        for answer in store.answers_to(leg.id).await? {
+            let answers = store
+                .find_record(answer)
+                .await?
+                .is_some_and(|record| answers_in_full(record.sealed.kind()));
+            let taken = answer == taking.earlier.sealed.record()
+                || !store.recalls_of(answer).await?.is_empty()
+                || store.superseded_by(answer).await?.is_some();
+            stands |= answers && !taken;
+        }
+        if !answered || stands {
+            return Ok(None);
+        }
+        let mut event = self.event(EventKind::LegChanged, &taking.by).with("rule", RECALLED);
+        event.record = Some(leg.record);
+        event.subject = taking.earlier.subject;
+        event.delivery = Some(DeliveryId(leg.id.0));
+        event.counterparty = Some(leg.sender.clone());
+        Ok(Some(Change::because(event).write(Write::LegReopened(leg.id, leg.state))))
+    }
+
     fn about(&self, kind: EventKind, taking: &TakingBack, taken: &Taken) -> Event {
         let mut event = self.event(kind, &taking.by).with("by", taking.by.id);
         event.record = Some(taking.earlier.sealed.record());
@@ -151,4 +184,37 @@ impl Batch<'_> {
         event.counterparty = Some(taken.recipient.clone());
         event
     }
+}
+
+/// The leg by which a recipient knows what a recall takes back: the one it was asked, or the one
+/// that was answered to it; none when there is no such leg, or more than one.
+pub(super) async fn leg_taken_back(
+    app: &App,
+    recall: &StoredRecord,
+    recipient: &OrganisationCode,
+) -> Result<Option<LegId>, StoreError> {
+    let Some((record, _)) = &recall.relations.recalls else { return Ok(recall.about) };
+    let Some(earlier) = app.store.find_record(*record).await? else { return Ok(None) };
+    if earlier.sealed.kind() != MessageType::AdviceRequest {
+        return Ok(earlier.about);
+    }
+    let taken = app.store.taken(*record).await?;
+    let mut theirs = taken.iter().filter(|taken| taken.recipient == *recipient);
+    Ok(match (theirs.next(), theirs.next()) {
+        (Some(taken), None) => Some(taken.delivery.leg()),
+        (Some(_), Some(_)) | (None, _) => None,
+    })
+}
+
+/// Whether a type can be taken back. Agreement is a ledger and a notice an event; how a service
+/// handles a request is put right by its next answer.
+fn may_be_recalled(kind: MessageType) -> bool {
+    let notice = kind.may_name_nobody() && kind != MessageType::AdviceChaser;
+    let handling = kind.answers_a_leg() && !answers_in_full(kind);
+    !kind.is_about_consent() && !notice && !handling
+}
+
+/// Whether a type says all that a service has to say.
+fn answers_in_full(kind: MessageType) -> bool {
+    matches!(kind, MessageType::AdviceResponse | MessageType::AdviceNil)
 }

@@ -358,7 +358,7 @@ async fn render(
     let leg = if delivery.kind == MessageType::AdviceRequest {
         Some(delivery.id.leg())
     } else {
-        stored.about
+        super::recall::leg_taken_back(app, stored, &delivery.recipient).await?
     };
     let due_on = match app.store.find_leg(delivery.id.leg()).await? {
         Some(leg) => Some(leg.statutory_due),

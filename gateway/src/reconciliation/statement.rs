@@ -190,7 +190,7 @@ impl Statement {
             lines.extend(items.into_iter().map(|item| Line::of_parcelled(item, direction)));
         }
         let refused = store.refused_of(partner, span).await?;
-        lines.extend(refused.into_iter().map(Line::of_refused));
+        lines.extend(refused.iter().map(Line::of_refused));
         lines.sort_by(|one, other| {
             (one.direction, one.at, one.item).cmp(&(other.direction, other.at, other.item))
         });
@@ -276,7 +276,7 @@ impl Line {
         line
     }
 
-    fn of_refused(item: Refused) -> Self {
+    fn of_refused(item: &Refused) -> Self {
         let state = if item.retaken {
             LineState::Retaken
         } else if item.status >= 400 {

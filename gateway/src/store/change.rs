@@ -118,6 +118,9 @@ pub enum Write {
         /// The new expected date, for an exception.
         expected_on: Option<Date>,
     },
+    /// A leg whose answer was taken back: the service owes it again, in the state it had before it
+    /// answered as far as that is known. Fails when it is no longer in the state that was read.
+    LegReopened(LegId, LegState),
     /// A leg whose request is stopped: withheld if the service still owes an answer. One that was
     /// answered before stays as it is, and that is no failure.
     LegWithheld(LegId),

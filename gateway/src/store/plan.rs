@@ -182,6 +182,7 @@ impl Plan {
             | Write::Undelivered(..)
             | Write::LegChanged { .. }
             | Write::LegWithheld(_)
+            | Write::LegReopened(..)
             | Write::LegRestarted(_)
             | Write::Clock(_)
             | Write::Override(..)

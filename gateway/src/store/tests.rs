@@ -4,6 +4,7 @@ mod changes;
 mod commits;
 mod guards;
 mod leases;
+mod letters;
 #[expect(unreachable_pub, reason = "the file is also included by the tests crate")]
 mod postgres;
 mod questions;

@@ -93,29 +93,10 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
             let rule = "only what was handed over, and not acknowledged, comes back";
             one(tx, &UNDELIVERED, values![id.0, reason.as_str()], rule).await
         }
-        Write::LegChanged { leg, from, state, answered_on, expected_on } => {
-            let values =
-                values![leg.0, name_of(*state), *answered_on, *expected_on, name_of(*from)];
-            one(tx, &LEG_CHANGED, values, "the leg has changed meanwhile").await?;
-            clocks::remember(tx, *leg, now).await
-        }
-        Write::LegWithheld(leg) => match tx.execute(&LEG_WITHHELD, values![leg.0]).await? {
-            0 => Ok(()),
-            _ => clocks::remember(tx, *leg, now).await,
-        },
-        Write::LegRestarted(new) => {
-            let values = values![
-                new.id.0,
-                new.received_on,
-                new.statutory_due,
-                new.operational_due,
-                new.rule_version.as_str(),
-                name_of(new.state),
-                new.alternative_due,
-            ];
-            one(tx, &LEG_RESTARTED, values, "only a withheld leg begins again").await?;
-            clocks::remember(tx, new.id, now).await
-        }
+        Write::LegChanged { .. }
+        | Write::LegReopened(..)
+        | Write::LegWithheld(_)
+        | Write::LegRestarted(_) => leg(tx, write, now).await,
         Write::Override(id, vote) => {
             let basis = vote.basis.as_str();
             let values = values![id.0, vote.person.as_str(), &vote.organisation, basis, vote.at];
@@ -137,6 +118,38 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         | Write::MessageHeld(..)
         | Write::MessageTaken(_) => documents::update(tx, write, now).await,
     }
+}
+
+/// Changes a leg, and remembers how it stood from when to when.
+async fn leg(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(), StoreError> {
+    if let Write::LegChanged { leg, from, state, answered_on, expected_on } = write {
+        let values = values![leg.0, name_of(*state), *answered_on, *expected_on, name_of(*from)];
+        one(tx, &LEG_CHANGED, values, "the leg has changed meanwhile").await?;
+        return clocks::remember(tx, *leg, now).await;
+    }
+    if let Write::LegReopened(leg, from) = write {
+        let values = values![leg.0, name_of(*from)];
+        one(tx, &LEG_REOPENED, values, "the leg has changed meanwhile").await?;
+        return clocks::remember(tx, *leg, now).await;
+    }
+    if let Write::LegWithheld(leg) = write {
+        return match tx.execute(&LEG_WITHHELD, values![leg.0]).await? {
+            0 => Ok(()),
+            _ => clocks::remember(tx, *leg, now).await,
+        };
+    }
+    let Write::LegRestarted(new) = write else { return Ok(()) };
+    let values = values![
+        new.id.0,
+        new.received_on,
+        new.statutory_due,
+        new.operational_due,
+        new.rule_version.as_str(),
+        name_of(new.state),
+        new.alternative_due,
+    ];
+    one(tx, &LEG_RESTARTED, values, "only a withheld leg begins again").await?;
+    clocks::remember(tx, new.id, now).await
 }
 
 async fn stop(
@@ -291,6 +304,10 @@ statements! {
     LEG_WITHHELD = "writes::update" on "legs":
         "update legs set state = 'withheld'
         where id = $1 and state in ('waiting', 'accepted', 'exception', 'partial')";
+    LEG_REOPENED = "writes::update" on "legs":
+        "update legs set state = case when expected_on is null then 'accepted' else 'exception' end,
+            answered_on = null, part_on = null, remainder_on = null
+        where id = $1 and state = $2";
     LEG_RESTARTED = "writes::update" on "legs":
         "update legs set received_on = $2, statutory_due = $3, operational_due = $4,
             rule_version = $5, state = $6, alternative_due = $7

@@ -84,6 +84,7 @@ fn what_was_not_opened_is_withdrawn_and_whoever_opened_it_is_told() {
         let notice = text(&line["delivery"]);
         let read = mental.get(&format!("/v1/inbox/{notice}"), None).await.expect("an answer");
         assert_eq!(read.json()["particulars"]["recall_reason"], "wrong-person");
+        assert_eq!(read.json()["leg"], *opened, "the recipient knows which it is");
         a_recipient_verifies_the_notice(mental, &text(&line["notice"]), [&record, &by, opened])
             .await;
 
@@ -236,6 +237,30 @@ fn a_push_that_waits_is_stopped_and_one_that_arrived_is_told() {
         let parcels = endpoint.wait_for(2, Duration::from_secs(20)).await;
         let told = parcels.iter().any(|(_, body)| body.contains("wrong-content"));
         assert!(told, "the recall is pushed too: {parcels:?}");
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn recalled_advice_is_owed_again() {
+    each_engine("recall_advice", |gateway| async move {
+        let (la, mental) = (gateway.la(), gateway.mental());
+        let row = send(&gateway, 4, "AR-ADVICE", &["CAMHS"]).await;
+        let leg = text(&row["legs"][0]["leg"]);
+        let child = people::child(4);
+        let advice = |id: &str| people::advice(&mental.code, id, &leg, &child, gateway.today());
+        let sent = mental.send("adv-1", &advice("ADV-1")).await.expect("an answer");
+        let record = text(&sent.json()["rows"][0]["record"]);
+        assert_eq!(gateway.board(la).await[0]["state"], "answered");
+        let reply = recall(mental, &record, "a-1", json!({ "reason": "wrong-content" })).await;
+        assert_eq!(reply.status, 201, "{}", reply.text());
+        assert!(gateway.inbox(la).await.is_empty(), "the authority never sees it");
+        let line = gateway.board(la).await.remove(0);
+        assert_eq!(line["state"], "accepted", "{line}");
+        assert!(line.get("answered_on").is_none(), "{line}");
+        let again = mental.send("adv-2", &advice("ADV-2")).await.expect("an answer");
+        assert_eq!(again.status, 201, "{}", again.text());
+        assert_eq!(gateway.board(la).await[0]["state"], "answered");
         gateway.end().await;
     });
 }
