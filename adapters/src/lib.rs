@@ -313,3 +313,6 @@ pub fn write(format: Format, record: &Record, outbound: &Outbound) -> Result<Vec
         Format::Xlsx => workbook::write(record, outbound),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ pub mod problem;
 mod audit;
 mod board;
 mod cases;
+mod clocks;
 mod consents;
 mod cursor;
 mod documents;
@@ -76,6 +77,7 @@ pub enum RouteId {
     AnswerReconciliation,
     Differences,
     ExplainDifference,
+    ExplainRecord,
     Inbox,
     Collect,
     Document,
@@ -84,6 +86,10 @@ pub enum RouteId {
     AppendDocument,
     ShowDocument,
     Board,
+    Clocks,
+    SayOfClock,
+    Performance,
+    Evidence,
     RecordConsent,
     FindConsents,
     Holds,
@@ -114,10 +120,11 @@ const DIFFERENCE_EXPLAINERS: &[Role] = &[Role::IgAuditor, Role::Operator];
 
 /// Every route of the partner API.
 #[rustfmt::skip]
-pub const ROUTES: [Route; 34] = [
+pub const ROUTES: &[Route] = &[
     Route { id: RouteId::Submit, method: "POST", path: "/v1/messages", summary: "Submit one message (JSON, FHIR) or a batch (CSV); answered with a signed receipt.", roles: PARTNERS, person: false },
     Route { id: RouteId::Rehearse, method: "POST", path: "/v1/messages/dry-run", summary: "Say what submitting this would do; nothing is stored.", roles: PARTNERS, person: false },
     Route { id: RouteId::Journey, method: "GET", path: "/v1/records/{record}/journey", summary: "What happened to a record, step by step.", roles: JOURNEY_READERS, person: true },
+    Route { id: RouteId::ExplainRecord, method: "GET", path: "/v1/records/{record}/authority", summary: "Why a record may go to each recipient or not: what was decided, and every step of it in words.", roles: JOURNEY_READERS, person: true },
     Route { id: RouteId::Recall, method: "POST", path: "/v1/records/{record}/recall", summary: "Take a record back: what was not opened is withdrawn, whoever opened it is told.", roles: PARTNERS, person: true },
     Route { id: RouteId::ShowRecall, method: "GET", path: "/v1/records/{record}/recall", summary: "How the recall of a record stands: who had opened it, who has acknowledged.", roles: RECALL_READERS, person: false },
     Route { id: RouteId::Notice, method: "GET", path: "/v1/records/{record}/notice", summary: "The signed notice that a record was superseded or recalled.", roles: PARTNERS, person: false },
@@ -136,6 +143,10 @@ pub const ROUTES: [Route; 34] = [
     Route { id: RouteId::AppendDocument, method: "POST", path: "/v1/documents/{document}/content", summary: "Send the next bytes of a document, from the offset in Upload-Offset on.", roles: PARTNERS, person: false },
     Route { id: RouteId::ShowDocument, method: "GET", path: "/v1/documents/{document}", summary: "How a document of the caller stands, and where its upload goes on.", roles: PARTNERS, person: false },
     Route { id: RouteId::Board, method: "GET", path: "/v1/board", summary: "Who owes what to whom by when.", roles: BOARD_READERS, person: false },
+    Route { id: RouteId::Clocks, method: "GET", path: "/v1/clocks", summary: "The statutory clocks of cases: who owes what by which provision and when.", roles: BOARD_READERS, person: false },
+    Route { id: RouteId::SayOfClock, method: "POST", path: "/v1/clocks/{clock}", summary: "Say that what the caller owes was done, or which exception excuses it.", roles: PARTNERS, person: true },
+    Route { id: RouteId::Performance, method: "GET", path: "/v1/performance", summary: "How each service kept the six weeks in a month, as it stood on any day (JSON or CSV).", roles: BOARD_READERS, person: false },
+    Route { id: RouteId::Evidence, method: "GET", path: "/v1/legs/{leg}/evidence", summary: "Everything there is to show about one leg, in one file that proves itself.", roles: BOARD_READERS, person: false },
     Route { id: RouteId::RecordConsent, method: "POST", path: "/v1/consents", summary: "Record that agreement to share was given or withdrawn; effective when answered.", roles: CONSENT_RECORDERS, person: false },
     Route { id: RouteId::FindConsents, method: "POST", path: "/v1/consents/find", summary: "Read what is recorded of agreement to share about one person.", roles: CONSENT_READERS, person: true },
     Route { id: RouteId::Holds, method: "GET", path: "/v1/holds", summary: "List deliveries that wait for a person's decision.", roles: HOLD_DECIDERS, person: false },
@@ -175,7 +186,7 @@ impl Caller {
 /// The router of the partner API, to be served behind mutual TLS only.
 pub fn router(app: &Arc<App>) -> Router {
     let mut router = Router::new();
-    for route in &ROUTES {
+    for route in ROUTES {
         let guard = middleware::from_fn_with_state((Arc::clone(app), Some(route)), entry);
         router = router.route(route.path, handler(route.id).route_layer(guard));
     }
@@ -203,6 +214,7 @@ fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
         RouteId::AnswerReconciliation => routing::post(reconciliations::answer),
         RouteId::Differences => routing::get(reconciliations::differences),
         RouteId::ExplainDifference => routing::post(reconciliations::explain),
+        RouteId::ExplainRecord => routing::get(records::authority),
         RouteId::Inbox => routing::get(inbox::list),
         RouteId::Collect => routing::get(inbox::collect),
         RouteId::Document => routing::get(inbox::document),
@@ -211,6 +223,10 @@ fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
         RouteId::AppendDocument => routing::post(documents::append),
         RouteId::ShowDocument => routing::get(documents::show),
         RouteId::Board => routing::get(board::board),
+        RouteId::Clocks => routing::get(clocks::list),
+        RouteId::SayOfClock => routing::post(clocks::say),
+        RouteId::Performance => routing::get(clocks::performance),
+        RouteId::Evidence => routing::get(clocks::evidence),
         RouteId::RecordConsent => routing::post(consents::record),
         RouteId::FindConsents => routing::post(consents::find),
         RouteId::Holds => routing::get(holds::list),

@@ -55,7 +55,7 @@ pub struct App {
     /// Who may call.
     pub peers: Arc<Peers>,
     /// The statutory periods.
-    pub rules: &'static Rules,
+    pub rules: Arc<Rules>,
     /// What signs receipts.
     pub receipts: ReceiptSigner,
     /// What verifies the log's checkpoints.

@@ -90,6 +90,12 @@ pub enum EventKind {
     /// The clocks of a case began, were met, ended or were excused.
     #[serde(rename = "clock.changed")]
     ClockChanged,
+    /// A service was reminded of advice that it owes.
+    #[serde(rename = "leg.reminded")]
+    LegReminded,
+    /// An evidence pack was made of a leg.
+    #[serde(rename = "evidence.made")]
+    EvidenceMade,
     /// Agreement to share was recorded, refused or withdrawn.
     #[serde(rename = "consent.recorded")]
     ConsentRecorded,

@@ -4,8 +4,10 @@
 //! are documented in `docs/operations.md`. This and `main` are the only homes of `anyhow`.
 
 mod audit_verify;
+mod authority;
 mod bench;
 mod case;
+mod clocks;
 mod demo;
 mod documents;
 mod extract;
@@ -49,6 +51,14 @@ enum Command {
     Import(import::ImportArgs),
     /// Who owes what to whom by when.
     Board(show::BoardArgs),
+    /// Statutory clocks: the rules in force, a date, and who owes what in which case.
+    #[command(subcommand)]
+    Clocks(clocks::ClocksCommand),
+    /// How each service kept the six weeks in a month, as it stood on any day.
+    Performance(clocks::PerformanceArgs),
+    /// Everything there is to show about one leg, in one file that proves itself.
+    #[command(subcommand)]
+    Evidence(clocks::EvidenceCommand),
     /// About one record.
     #[command(subcommand)]
     Record(show::RecordCommand),
@@ -60,6 +70,9 @@ enum Command {
     /// About documents that are kept apart from their messages.
     #[command(subcommand)]
     Documents(documents::DocumentsCommand),
+    /// Why something may go, whether the rules hold together, and what others would change.
+    #[command(subcommand)]
+    Authority(authority::AuthorityCommand),
     /// About the audit log.
     #[command(subcommand)]
     Audit(audit_verify::AuditCommand),
@@ -140,10 +153,14 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Keys(command) => pki::keys(&command, json),
         Command::Import(args) => import::import(&args, json).await,
         Command::Board(args) => show::board(&args, json).await,
+        Command::Clocks(command) => clocks::clocks(&command, json).await,
+        Command::Performance(args) => clocks::performance(&args, json).await,
+        Command::Evidence(command) => clocks::evidence(&command, json).await,
         Command::Record(command) => show::record(&command, json).await,
         Command::Case(command) => case::case(&command, json).await,
         Command::Reconcile(args) => reconcile::reconcile(&args, json).await,
         Command::Documents(command) => documents::documents(&command, json).await,
+        Command::Authority(command) => Box::pin(authority::authority(&command, json)).await,
         Command::Audit(command) => audit_verify::audit(&command, json).await,
         Command::Config(command) => show::config(&command, json),
         Command::Mapping(command) => mapping::mapping(&command, json),

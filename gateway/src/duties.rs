@@ -8,6 +8,7 @@
 //! Use: one row of [`DUTIES`] and one file under `duties/` for each.
 
 mod reconciling;
+mod reminders;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -47,8 +48,14 @@ struct Duty {
 }
 
 /// Everything the gateway does by itself.
-const DUTIES: &[Duty] =
-    &[Duty { name: "reconciliation", period: reconciling::period, act: reconciling::act }];
+const DUTIES: &[Duty] = &[
+    Duty {
+        name: "reminders",
+        period: |app| Some(app.clock.today().to_string()),
+        act: |app| Box::pin(reminders::remind(app)),
+    },
+    Duty { name: "reconciliation", period: reconciling::period, act: reconciling::act },
+];
 
 /// Does what has fallen due and was not done yet. Gives how many duties were done. One that fails
 /// does not keep the others from being done; the first failure is given at the end.

@@ -101,7 +101,7 @@ pub async fn of_record(
 }
 
 /// Whether an entry is a recipient's own to see: what it did, and what went to it.
-fn is_own(entry: &Entry, who: &OrganisationCode) -> bool {
+pub(crate) fn is_own(entry: &Entry, who: &OrganisationCode) -> bool {
     let event = &entry.event;
     let to_them = event.counterparty.as_ref() == Some(who);
     let sent = matches!(

@@ -10,6 +10,7 @@
 //! - [`intake`]: how bytes come in other than through the API.
 //! - [`queue`], [`delivery`]: deliveries, legs, leases, the worker, and how parcels leave.
 //! - [`documents`]: documents of any size, uploaded apart from their message.
+//! - [`accountability`]: why a record may go, and what other rules would have made of the past.
 //! - [`board`], [`journey`]: what people look at, and what they decide about what is held.
 //! - [`cases`], [`notices`]: which messages belong together, what was superseded or recalled.
 //! - [`duties`], [`reconciliation`]: what is done at its time; each day, signed and answerable.
@@ -21,6 +22,7 @@
 //! - [`whole_file`]: files that are there whole or not at all.
 //! - [`practice`]: a whole made-up world for the demo, the benchmark and the tests.
 
+pub mod accountability;
 pub mod api;
 pub mod app;
 pub mod audit;
@@ -34,11 +36,14 @@ pub mod delivery;
 pub mod documents;
 pub mod duties;
 pub mod entropy;
+pub mod evidence;
 pub mod intake;
 pub mod journey;
 pub mod mllp;
 pub mod notices;
+pub mod obligations;
 pub mod peer;
+pub mod performance;
 pub mod pipeline;
 pub mod pki;
 pub mod practice;

@@ -59,7 +59,7 @@ pub use change::{
 };
 pub use clocks::{
     AgreementRow, CaseClock, CaseClockLine, ClockFilter, ClockWrite, LegSnapshot, NewCaseClock,
-    SnapshotFilter,
+    ReminderRow, SnapshotFilter,
 };
 pub use commit::{Committed, Traffic};
 pub use connection::{DatabaseUrl, StoreLocation};

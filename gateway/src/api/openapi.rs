@@ -17,7 +17,7 @@ pub(super) async fn describe() -> Response {
 /// The whole description.
 pub fn document() -> Value {
     let mut paths: Map<String, Value> = Map::new();
-    for route in &ROUTES {
+    for route in ROUTES {
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         if let Some(path) = path.as_object_mut() {
             path.insert(route.method.to_lowercase(), operation(route));
@@ -154,13 +154,26 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
     match id {
         RouteId::Submit => &["dry-run"],
         RouteId::Inbox => &["cursor", "limit", "all"],
-        RouteId::Board => &["open", "cursor", "limit"],
+        RouteId::Board => &[
+            "open",
+            "overdue",
+            "organisation",
+            "service",
+            "state",
+            "due_from",
+            "due_until",
+            "cursor",
+            "limit",
+        ],
+        RouteId::Clocks => &["open", "period", "owner", "cursor", "limit"],
+        RouteId::Performance => &["month", "as_of", "by", "organisation"],
         RouteId::Entries => &["from", "limit"],
         RouteId::ShowReconciliation => &["version"],
         RouteId::Inclusion => &["size"],
         RouteId::Consistency => &["from", "to"],
         RouteId::Rehearse
         | RouteId::Journey
+        | RouteId::ExplainRecord
         | RouteId::Recall
         | RouteId::ShowRecall
         | RouteId::Notice
@@ -176,6 +189,8 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::BeginDocument
         | RouteId::AppendDocument
         | RouteId::ShowDocument
+        | RouteId::SayOfClock
+        | RouteId::Evidence
         | RouteId::RecordConsent
         | RouteId::FindConsents
         | RouteId::Holds
@@ -228,12 +243,23 @@ fn request_body(id: RouteId) -> Option<Value> {
                 "sha256": { "type": "string", "pattern": "^[0-9a-fA-F]{64}$" },
             },
         } } }),
+        RouteId::SayOfClock => json!({ "application/json": { "schema": {
+            "type": "object",
+            "properties": {
+                "met_on": { "type": "string", "format": "date" },
+                "exception": { "type": "string" },
+                "from": { "type": "string", "format": "date" },
+                "until": { "type": "string", "format": "date" },
+                "asked_on": { "type": "string", "format": "date" },
+            },
+        } } }),
         RouteId::AppendDocument => json!({ "application/octet-stream": {} }),
         RouteId::Recall
         | RouteId::FindCase
         | RouteId::AnswerReconciliation
         | RouteId::ExplainDifference => json!({ "application/json": { "schema": letter(id) } }),
         RouteId::Journey
+        | RouteId::ExplainRecord
         | RouteId::ShowRecall
         | RouteId::Notice
         | RouteId::ShowCase
@@ -245,6 +271,9 @@ fn request_body(id: RouteId) -> Option<Value> {
         | RouteId::Document
         | RouteId::ShowDocument
         | RouteId::Board
+        | RouteId::Clocks
+        | RouteId::Performance
+        | RouteId::Evidence
         | RouteId::Holds
         | RouteId::Checkpoint
         | RouteId::Entries

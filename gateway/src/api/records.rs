@@ -87,16 +87,29 @@ pub(super) async fn journey(
     Extension(caller): Extension<Caller>,
     Path(record): Path<String>,
 ) -> Result<Response, Problem> {
-    let record = Uuid::try_parse(&record).map(RecordId).or(Err(Problem::new(
-        Kind::NotFound,
-        "No record with this id concerns your organisation.",
-    )))?;
+    let record = record_id(&record)?;
     let viewer = (!caller.has(crate::peer::Role::IgAuditor)).then(|| caller.peer.organisation());
     let journey = crate::journey::of_record(&app, record, viewer, &caller.actor).await?;
-    let journey = journey.ok_or_else(|| {
-        Problem::new(Kind::NotFound, "No record with this id concerns your organisation.")
-    })?;
-    Ok(Json(journey).into_response())
+    Ok(Json(journey.ok_or_else(no_such_record)?).into_response())
+}
+
+pub(super) async fn authority(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(record): Path<String>,
+) -> Result<Response, Problem> {
+    let record = record_id(&record)?;
+    let viewer = (!caller.has(crate::peer::Role::IgAuditor)).then(|| caller.peer.organisation());
+    let found = crate::accountability::of_record(&app, record, viewer, &caller.actor).await?;
+    Ok(Json(found.ok_or_else(no_such_record)?).into_response())
+}
+
+fn record_id(text: &str) -> Result<RecordId, Problem> {
+    Uuid::try_parse(text).map(RecordId).map_err(|_syntax| no_such_record())
+}
+
+fn no_such_record() -> Problem {
+    Problem::new(Kind::NotFound, "No record with this id concerns your organisation.")
 }
 
 /// The idempotency key every POST must carry.

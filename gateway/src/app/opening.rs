@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex};
 
 use adapters::mapping::{self, Mapping};
 use jiff::Timestamp;
-use schemas::deadlines::Rules as DeadlineRules;
+use schemas::catalogue::Catalogue;
+use schemas::deadlines::{Rules as DeadlineRules, RulesError};
 
 use super::{App, AppError};
 use crate::audit::checkpoint::LogSigner;
 use crate::audit::tree::{self, Frontier, NodeAt, TreeHash};
 use crate::authority::agreements::Agreements;
 use crate::authority::routing::Routing;
+use crate::authority::rules::consistency::Source;
 use crate::authority::rules::{RuleBook, Rules};
 use crate::clock::Clock;
 use crate::config::{Config, Partners, StoreSection};
@@ -68,8 +70,7 @@ impl App {
         );
         let partners = Partners::load(&config.files.partners)?;
         mailboxes(&config, &partners)?;
-        let (agreements, routing) = (agreements(&config)?, routing(&config)?);
-        let rules = Rules::built_in().map_err(|error| in_file("the rules shipped", &error))?;
+        let (rule_book, routing) = (rule_book(&config)?, routing(&config)?);
         let mappings = mappings(&config)?;
         Ok(Self {
             clock,
@@ -77,14 +78,14 @@ impl App {
             store,
             vault,
             peers: Arc::new(Peers::new(partners)),
-            rules: DeadlineRules::built_in(),
+            rules: Arc::new(clocks(&config)?),
             receipts: ReceiptSigner::new(signer.key()),
             log_vkey: signer.vkey(),
             origin,
             carriers: Carriers::default(),
             documents: Documents::open(&config.documents)?,
             metrics: Metrics::new(),
-            rule_book: Arc::new(RuleBook { agreements, rules }),
+            rule_book: Arc::new(rule_book),
             routing,
             mappings,
             claimed: Mutex::new(BTreeSet::new()),
@@ -145,8 +146,9 @@ pub fn check_files(config: &Config) -> Vec<String> {
             findings.push(crate::telemetry::chain(&error));
         }
     };
-    note(agreements(config).map(drop));
+    note(rule_book(config).map(drop));
     note(routing(config).map(drop));
+    note(clocks(config).map(drop));
     note(partners_and_mappings(config));
     note(KeyFile::load(&config.keys.wrapping).map(drop).map_err(AppError::from));
     note(Pseudonyms::load(&config.keys.pseudonym).map(drop).map_err(AppError::from));
@@ -228,14 +230,52 @@ fn log_fault(error: tree::TreeError) -> StoreError {
     StoreError::Log(Arc::new(error))
 }
 
-fn agreements(config: &Config) -> Result<Agreements, AppError> {
-    let (name, text) = data_file(config.files.agreements.as_deref(), "agreements", AGREEMENTS)?;
-    Agreements::parse(&text).map_err(|error| in_file(&name, &error))
+/// The agreements and rules of a configuration, refused when they contradict each other. What is
+/// shipped contradicts nothing, which a test holds, so it is not looked at again.
+fn rule_book(config: &Config) -> Result<RuleBook, AppError> {
+    let files = &config.files;
+    let (agreements_name, text) = data_file(files.agreements.as_deref(), "agreements", AGREEMENTS)?;
+    let agreements = Agreements::parse(&text).map_err(|error| in_file(&agreements_name, &error))?;
+    let (rules_name, text) = match files.rules.as_deref() {
+        Some(file) => (show(file), read(file)?),
+        None => ("the rules shipped".to_owned(), Rules::built_in_text().to_owned()),
+    };
+    let rules = Rules::parse(&text).map_err(|error| in_file(&rules_name, &error))?;
+    let book = RuleBook { agreements, rules };
+    let mut findings = Vec::new();
+    if files.rules.is_some() {
+        findings.extend(book.rules.findings(Catalogue::built_in()));
+    }
+    if files.rules.is_some() || files.agreements.is_some() {
+        findings.extend(book.agreement_findings());
+    }
+    match findings.first() {
+        None => Ok(book),
+        Some(finding) => {
+            let name = match finding.source {
+                Source::Rules => &rules_name,
+                Source::Agreements => &agreements_name,
+            };
+            Err(in_file(name, finding))
+        }
+    }
 }
 
 fn routing(config: &Config) -> Result<Routing, AppError> {
     let (name, text) = data_file(config.files.routing.as_deref(), "routing", ROUTING)?;
     Routing::parse(&text).map_err(|error| in_file(&name, &error))
+}
+
+/// The statutory clocks, and the table of bank holidays.
+fn clocks(config: &Config) -> Result<DeadlineRules, AppError> {
+    let text = |path: Option<&Path>| path.map(read).transpose();
+    let clocks = text(config.files.clocks.as_deref())?;
+    let holidays = text(config.files.bank_holidays.as_deref())?;
+    DeadlineRules::of_files(clocks.as_deref(), holidays.as_deref()).map_err(|error| {
+        let of_holidays = matches!(error, RulesError::BankHolidays { .. });
+        let file = if of_holidays { &config.files.bank_holidays } else { &config.files.clocks };
+        in_file(&file.as_deref().map_or_else(|| "the clocks shipped".to_owned(), show), &error)
+    })
 }
 
 /// The mappings shipped, and those of the configured folder, which win.

@@ -26,7 +26,7 @@ use super::ledger::{Ask, Ledger};
 use super::overrides::{Count, Counted};
 use super::reduction::{Cut, Limits};
 use super::restrictions::Reach;
-use super::rules::{Basis, Rule, RuleBook, Share};
+use super::rules::{Basis, Candidate, Rule, RuleBook, Share};
 use super::weighing::{Case, Verdict, kind_in_words};
 use super::{Evidence, Question};
 use crate::audit::DecisionNote;
@@ -136,7 +136,7 @@ pub(super) fn decided(
         duty_holds: book.rules.ca2004_16la_holds_on(today),
     };
     say_what_stands(&case, &ledger, trace);
-    let Some(verdict) = case.best(|verdict| say_what_it_comes_to(verdict, trace)) else {
+    let Some(verdict) = case.best(|one, verdict| say_what_it_comes_to(one, verdict, trace)) else {
         return draft.refuse("authority-none", "No authority covers this recipient.");
     };
     let count = Count {
@@ -218,9 +218,9 @@ fn say_what_stands(case: &Case<'_>, ledger: &Ledger<'_>, trace: &mut Trace) {
     });
 }
 
-fn say_what_it_comes_to(verdict: &Verdict<'_>, trace: &mut Trace) {
+fn say_what_it_comes_to(candidate: &Candidate, verdict: &Verdict<'_>, trace: &mut Trace) {
     trace.say(Stage::Authority, || {
-        let about = verdict.basis.map_or("It", |one| one.basis.as_str());
+        let about = candidate.basis.as_str();
         format!("{about}: {} ({}). {}", verdict.outcome.as_str(), verdict.rule, verdict.reason)
     });
 }

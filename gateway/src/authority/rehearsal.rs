@@ -39,6 +39,11 @@ pub struct Changed {
     pub after: Decision,
 }
 
+/// A case, decided again.
+pub fn again(case: &Case, book: &RuleBook) -> Decision {
+    decide(&case.question, &case.evidence, book, case.now, case.today)
+}
+
 /// Every case whose outcome, rule, authority or classes of data the draft would change.
 pub fn rehearse<'a>(
     cases: &'a [Case],
@@ -46,8 +51,7 @@ pub fn rehearse<'a>(
     draft: &'a RuleBook,
 ) -> impl Iterator<Item = Changed> + 'a {
     cases.iter().enumerate().filter_map(move |(index, case)| {
-        let ask = |book| decide(&case.question, &case.evidence, book, case.now, case.today);
-        let (before, after) = (ask(current), ask(draft));
+        let (before, after) = (again(case, current), again(case, draft));
         let same = before.outcome == after.outcome
             && before.rule == after.rule
             && before.authority == after.authority

@@ -241,6 +241,11 @@ impl Rules {
         Self::parse(BUILT_IN)
     }
 
+    /// The text of those rules, for whoever wants to read or copy it.
+    pub fn built_in_text() -> &'static str {
+        BUILT_IN
+    }
+
     /// Reads a rules file; the error names the line.
     pub fn parse(text: &str) -> Result<Self, TableError> {
         reading::read(text)

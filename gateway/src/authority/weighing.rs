@@ -59,13 +59,21 @@ pub(super) struct Verdict<'a> {
 
 impl<'a> Case<'a> {
     /// The best that any authority gives; none when none is for these bodies.
-    pub(super) fn best(&self, mut each: impl FnMut(&Verdict<'a>)) -> Option<Verdict<'a>> {
+    pub(super) fn best(
+        &self,
+        mut each: impl FnMut(&Candidate, &Verdict<'a>),
+    ) -> Option<Verdict<'a>> {
         let candidates = self.rule.authority.iter().filter(|one| {
             one.is_between(self.from, self.to)
                 && (one.basis != Basis::Ca2004S16la || self.duty_holds)
         });
         // `min_by_key` gives the first of equals: the order of the file is that of preference.
-        candidates.map(|one| self.weigh(one)).inspect(|one| each(one)).min_by_key(|one| one.outcome)
+        let weighed = candidates.map(|one| {
+            let verdict = self.weigh(one);
+            each(one, &verdict);
+            verdict
+        });
+        weighed.min_by_key(|one| one.outcome)
     }
 
     fn weigh(&self, candidate: &'a Candidate) -> Verdict<'a> {

@@ -76,6 +76,9 @@ pub(super) struct Facts {
 
 type Issues = Vec<Issue>;
 
+/// That a record may be held, and what was decided about each recipient.
+type Weighed = (authority::Admission, Vec<(Destination, DecisionNote)>);
+
 impl<'a> Batch<'a> {
     pub(super) fn new(
         app: &'a App,
@@ -202,30 +205,10 @@ impl<'a> Batch<'a> {
         entry: Option<ConsentEntry>,
         (place, warnings): (&Place, Issues),
     ) -> Result<Result<RowOutcome, Issues>, ReceiveError> {
-        let questions: Vec<Question> =
-            destinations.iter().map(|to| self.question(facts, to)).collect();
-        let evidence = self.evidence(&self.holding_question(facts), None, entry.as_ref()).await?;
-        let (now, today) = (self.app.clock.now(), self.app.clock.today());
-        let asked = RecordFacts {
-            record: facts.id,
-            kind: facts.kind,
-            sender: self.sender.organisation.clone(),
-        };
-        let rules = self.app.rule_book();
-        let mut admitted = authority::admit(&asked, &questions, &evidence, rules, now, today);
-        let mut destinations = destinations;
-        let stops = facts.kind.is_about_consent() || facts.kind == MessageType::Recall;
-        if admitted.admission.is_none() && stops {
-            // A withdrawal is recorded, and a recall done, even when nobody may be told of it.
-            destinations.clear();
-            admitted = authority::admit(&asked, &[], &evidence, rules, now, today);
-        }
-        let decisions: Vec<DecisionNote> =
-            admitted.per_question.iter().map(authority::Decision::note).collect();
-        let Some(admission) = admitted.admission else {
-            let keeping = admitted.keeping.iter().map(authority::Decision::note);
-            let issues = decisions.into_iter().chain(keeping);
-            return Ok(Err(issues.map(|note| refusal(&note, place)).collect()));
+        let weighed = self.weigh(facts, destinations, entry.as_ref(), place).await?;
+        let (admission, told) = match weighed {
+            Ok(weighed) => weighed,
+            Err(issues) => return Ok(Err(issues)),
         };
         let label = record.message().case.as_ref().map_or("", |case| case.expose()).to_owned();
         let label = self.app.vault.seal_blob(
@@ -246,8 +229,7 @@ impl<'a> Batch<'a> {
         if let Some(effect) = &effect {
             self.legs.by(effect);
         }
-        let recipients: Vec<&OrganisationCode> =
-            destinations.iter().map(|to| &to.recipient).collect();
+        let recipients: Vec<&OrganisationCode> = told.iter().map(|(to, _)| &to.recipient).collect();
         let clocks = self.clocks(&record, facts, &recipients).await?;
         let sealed = self.app.vault.seal(record, admission)?;
         let about = attachment.as_ref().map(|attachment| attachment.leg.id);
@@ -257,7 +239,6 @@ impl<'a> Batch<'a> {
             change = change.write(Write::Clock(ClockWrite::LegReplaced(leg, facts.id)));
         }
         let mut legs = Vec::new();
-        let told = destinations.into_iter().zip(decisions).collect();
         // Whom a recall tells is known only under the guard.
         let recalls = facts.kind == MessageType::Recall;
         let (told, later) = if recalls { (Vec::new(), told) } else { (told, Vec::new()) };
@@ -281,6 +262,38 @@ impl<'a> Batch<'a> {
         let taking = standing.taking.map(|taking| TakingBack { told: later, ..taking });
         self.taking_back.extend(taking);
         Ok(Ok(RowOutcome { legs, ..row(place, RowResult::Accepted, Some(facts.id), warnings) }))
+    }
+
+    /// Asks whether the gateway may hold a record, and send it to each destination.
+    async fn weigh(
+        &self,
+        facts: &Facts,
+        mut destinations: Vec<Destination>,
+        entry: Option<&ConsentEntry>,
+        place: &Place,
+    ) -> Result<Result<Weighed, Issues>, ReceiveError> {
+        let questions: Vec<Question> =
+            destinations.iter().map(|to| self.question(facts, to)).collect();
+        let evidence = self.evidence(&self.holding_question(facts), None, entry).await?;
+        let (now, today) = (self.app.clock.now(), self.app.clock.today());
+        let sender = self.sender.organisation.clone();
+        let asked = RecordFacts { record: facts.id, kind: facts.kind, sender };
+        let rules = self.app.rule_book();
+        let mut admitted = authority::admit(&asked, &questions, &evidence, rules, now, today);
+        let stops = facts.kind.is_about_consent() || facts.kind == MessageType::Recall;
+        if admitted.admission.is_none() && stops {
+            // A withdrawal is recorded, and a recall done, even when nobody may be told of it.
+            destinations.clear();
+            admitted = authority::admit(&asked, &[], &evidence, rules, now, today);
+        }
+        let decisions: Vec<DecisionNote> =
+            admitted.per_question.iter().map(authority::Decision::note).collect();
+        let Some(admission) = admitted.admission else {
+            let keeping = admitted.keeping.iter().map(authority::Decision::note);
+            let issues = decisions.into_iter().chain(keeping);
+            return Ok(Err(issues.map(|note| refusal(&note, place)).collect()));
+        };
+        Ok(Ok((admission, destinations.into_iter().zip(decisions).collect())))
     }
 
     fn facts(&self, record: &Record) -> Result<Facts, ReceiveError> {

@@ -71,6 +71,16 @@ impl Answer {
         })
     }
 
+    /// The one record that a message became, from the rows or, on a replay, from the body.
+    pub fn record(&self) -> Option<schemas::RecordId> {
+        if let [row] = self.rows.as_slice() {
+            return row.record;
+        }
+        let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
+        let record = body.get("rows")?.get(0)?.get("record")?;
+        serde_json::from_value(record.clone()).ok()
+    }
+
     /// The first checkpoint that covers the answer's entry in the log.
     pub async fn with_checkpoint(self, app: &App) -> Result<Self, StoreError> {
         let (None, Some(entry)) = (&self.checkpoint, self.entry) else { return Ok(self) };

@@ -51,6 +51,19 @@ pub enum ClockWrite {
         /// How many parties had agreed before.
         before: u32,
     },
+    /// A leg was reminded of; the same reminder again changes nothing.
+    Reminded {
+        /// The leg.
+        leg: LegId,
+        /// The date that counted.
+        due_on: Date,
+        /// Days from it; negative is before.
+        offset_days: i32,
+        /// The message to the service.
+        record: RecordId,
+        /// The copy to the authority.
+        copy: RecordId,
+    },
     /// The clock of a case begins, unless the same one began before; the parties to the message
     /// see it either way.
     Started(NewCaseClock),
@@ -258,6 +271,19 @@ pub struct AgreementRow {
     pub at: Timestamp,
 }
 
+/// A reminder of a leg.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReminderRow {
+    /// The date that counted.
+    pub due_on: Date,
+    /// Days from it; negative is before.
+    pub offset_days: i32,
+    /// The message to the service.
+    pub record: RecordId,
+    /// When it was made.
+    pub at: Timestamp,
+}
+
 impl Store {
     /// How each leg of a span of days stood just before an instant.
     pub async fn legs_as_of(
@@ -295,6 +321,21 @@ impl Store {
             })
         };
         rows.iter().map(agreement).collect()
+    }
+
+    /// The reminders of a leg, oldest first.
+    pub async fn reminders_of(&self, leg: LegId) -> Result<Vec<ReminderRow>, StoreError> {
+        let rows = self.engine.rows(&REMINDERS_OF, values![leg.0]).await?;
+        let reminder = |row: &Row| {
+            let days = i32::try_from(row.int("offset_days")?);
+            Ok(ReminderRow {
+                due_on: row.date("due_on")?,
+                offset_days: days.or(Err(row.contradiction("offset_days")))?,
+                record: RecordId(row.id("record_id")?),
+                at: row.time("at_us")?,
+            })
+        };
+        rows.iter().map(reminder).collect()
     }
 
     /// Legs whose clock runs and whose request may be known to the service, what is due first
@@ -383,6 +424,10 @@ pub(super) async fn update(
             let values =
                 values![leg.0, party.as_str(), record.0, recorded_by, *agreed_on, now, *before,];
             one(tx, &AGREED, values, "another agreement was recorded meanwhile").await
+        }
+        ClockWrite::Reminded { leg, due_on, offset_days, record, copy } => {
+            let values = values![leg.0, *due_on, i64::from(*offset_days), record.0, copy.0, now,];
+            tx.execute(&REMINDED, values).await.map(drop)
         }
         ClockWrite::Started(new) => started(tx, new, now).await,
         ClockWrite::Met { subject, period, owner, of, earlier, on, record } => {
@@ -517,6 +562,13 @@ statements! {
     AGREEMENTS_OF = "clocks::agreements_of" on "leg_agreements":
         "select party, record_id, recorded_by, agreed_on, at_us from leg_agreements
         where leg_id = $1 order by at_us, party";
+    REMINDERS_OF = "clocks::reminders_of" on "leg_reminders":
+        "select due_on, offset_days, record_id, at_us from leg_reminders
+        where leg_id = $1 order by at_us, due_on, offset_days";
+    REMINDED = "clocks::update" on "leg_reminders":
+        "insert into leg_reminders (leg_id, due_on, offset_days, record_id, copy_id, at_us)
+        values ($1, $2, $3, $4, $5, $6)
+        on conflict (leg_id, due_on, offset_days) do nothing";
     RUNNING = "clocks::running_legs" on "legs":
         "select l.id from legs l join deliveries d on d.id = l.id
         where l.state in ('waiting', 'accepted', 'exception', 'partial')

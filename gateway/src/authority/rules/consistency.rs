@@ -47,11 +47,17 @@ pub struct Finding {
     pub problem: String,
 }
 
-impl RuleBook {
-    /// Everything that contradicts, in the order of the files; none means that nothing does.
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "line {}: {}", self.line, self.problem)
+    }
+}
+
+impl Rules {
+    /// What in the rules contradicts itself or the catalogue, in the order of the file.
     pub fn findings(&self, catalogue: &Catalogue) -> Vec<Finding> {
         let mut found: Vec<Finding> = Vec::new();
-        for rule in self.rules.all() {
+        for rule in self.all() {
             let at = |problem| Finding { source: Source::Rules, line: rule.line, problem };
             match catalogue.find(&rule.message) {
                 Some(entry) => {
@@ -64,9 +70,24 @@ impl RuleBook {
                 ))),
             }
             found.extend(plan_in_one_file(rule).map(at));
-            found.extend(unreachable(rule, &self.rules).into_iter().map(at));
+            found.extend(unreachable(rule, self).into_iter().map(at));
         }
-        found.extend(self.idle_agreements());
+        found.sort();
+        found
+    }
+}
+
+impl RuleBook {
+    /// Everything that contradicts, in the order of the files; none means that nothing does.
+    pub fn findings(&self, catalogue: &Catalogue) -> Vec<Finding> {
+        let mut found = self.rules.findings(catalogue);
+        found.extend(self.agreement_findings());
+        found
+    }
+
+    /// What in the agreements contradicts, or can never apply under these rules.
+    pub fn agreement_findings(&self) -> Vec<Finding> {
+        let mut found = self.idle_agreements();
         found.extend(self.overlapping_agreements());
         found.sort();
         found
@@ -272,7 +293,7 @@ fn chosen_between(
                     barriers,
                     duty_holds,
                 };
-                let best = case.best(|_| {}).and_then(|verdict| verdict.basis);
+                let best = case.best(|_, _| {}).and_then(|verdict| verdict.basis);
                 let place = |one: &Candidate| {
                     rule.authority.iter().position(|other| std::ptr::eq(other, one))
                 };
@@ -343,3 +364,6 @@ const ALONG: [DataClass; 3] = [DataClass::Contact, DataClass::Education, DataCla
 
 /// The classes that sections of a plan belong to.
 const SECTIONS: [DataClass; 3] = [DataClass::Education, DataClass::Health, DataClass::SocialCare];
+
+#[cfg(test)]
+mod tests;
