@@ -11,6 +11,7 @@ mod clocks;
 mod demo;
 mod documents;
 mod extract;
+mod holds;
 mod import;
 mod mapping;
 mod pki;
@@ -67,6 +68,15 @@ enum Command {
     Case(case::CaseCommand),
     /// What passed with a partner on a day: the signed statement, and what differs.
     Reconcile(reconcile::ReconcileArgs),
+    /// About what waits for a person's decision.
+    #[command(subcommand)]
+    Holds(holds::HoldsCommand),
+    /// About deliveries that did not arrive.
+    #[command(subcommand)]
+    Deliveries(holds::DeliveriesCommand),
+    /// About what was not accepted.
+    #[command(subcommand)]
+    Quarantine(holds::QuarantineCommand),
     /// About documents that are kept apart from their messages.
     #[command(subcommand)]
     Documents(documents::DocumentsCommand),
@@ -159,6 +169,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Record(command) => show::record(&command, json).await,
         Command::Case(command) => case::case(&command, json).await,
         Command::Reconcile(args) => reconcile::reconcile(&args, json).await,
+        Command::Holds(command) => holds::holds(&command, json).await,
+        Command::Deliveries(command) => holds::deliveries(&command, json).await,
+        Command::Quarantine(command) => Box::pin(holds::quarantine(&command, json)).await,
         Command::Documents(command) => documents::documents(&command, json).await,
         Command::Authority(command) => Box::pin(authority::authority(&command, json)).await,
         Command::Audit(command) => audit_verify::audit(&command, json).await,

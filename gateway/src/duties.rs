@@ -7,6 +7,7 @@
 //!
 //! Use: one row of [`DUTIES`] and one file under `duties/` for each.
 
+mod forgotten;
 mod reconciling;
 mod reminders;
 
@@ -49,6 +50,11 @@ struct Duty {
 
 /// Everything the gateway does by itself.
 const DUTIES: &[Duty] = &[
+    Duty {
+        name: "forgotten-holds",
+        period: |app| Some(app.clock.today().to_string()),
+        act: |app| Box::pin(forgotten::speak_of(app)),
+    },
     Duty {
         name: "reminders",
         period: |app| Some(app.clock.today().to_string()),

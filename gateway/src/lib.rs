@@ -11,7 +11,8 @@
 //! - [`queue`], [`delivery`]: deliveries, legs, leases, the worker, and how parcels leave.
 //! - [`documents`]: documents of any size, uploaded apart from their message.
 //! - [`accountability`]: why a record may go, and what other rules would have made of the past.
-//! - [`board`], [`journey`]: what people look at, and what they decide about what is held.
+//! - [`board`], [`journey`], [`holds`], [`repair`]: what people look at, and what they decide about
+//!   what is held, did not arrive or was not accepted.
 //! - [`cases`], [`notices`]: which messages belong together, what was superseded or recalled.
 //! - [`duties`], [`reconciliation`]: what is done at its time; each day, signed and answerable.
 //! - [`api`]: the partner API, from one table of routes.
@@ -37,6 +38,7 @@ pub mod documents;
 pub mod duties;
 pub mod entropy;
 pub mod evidence;
+pub mod holds;
 pub mod intake;
 pub mod journey;
 pub mod mllp;
@@ -50,6 +52,7 @@ pub mod practice;
 pub mod queue;
 pub mod receipt;
 pub mod reconciliation;
+pub mod repair;
 pub mod secret_file;
 pub mod serving;
 pub mod store;

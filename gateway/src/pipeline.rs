@@ -17,9 +17,12 @@ mod clocks;
 mod consent;
 mod destinations;
 mod documents;
+mod guard;
+mod identity;
 mod issuing;
 mod outcome;
 mod recall;
+mod refusing;
 mod relations;
 mod sending;
 mod superseding;
@@ -42,7 +45,10 @@ use admission::Mode;
 
 pub use arriving::NOT_SCANNED;
 pub use documents::{Apart, CollectedDocument, Leaving, Stopped, collect_document};
+pub(crate) use identity::after_death;
+pub use identity::{PERSON_DIED, reminders_ended};
 pub use issuing::issue;
+pub(crate) use outcome::request_hash_of;
 pub use outcome::{Answer, Preview};
 pub use sending::{CollectError, Collected, collect, dispatch};
 
@@ -294,5 +300,13 @@ pub(crate) async fn evidence(
         Some(delivery) => app.store.overrides_for(delivery).await?,
         None => Vec::new(),
     };
-    Ok(authority::Evidence { consents, overrides })
+    let emergency = match delivery {
+        Some(delivery) => app.store.emergency_of(delivery).await?,
+        None => None,
+    };
+    let emergency = emergency.and_then(|review| {
+        let basis = crate::holds::ground_of(&review.basis)?;
+        Some(authority::BreakGlass { basis, at: review.at })
+    });
+    Ok(authority::Evidence { consents, overrides, emergency })
 }

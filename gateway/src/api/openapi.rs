@@ -167,6 +167,8 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         ],
         RouteId::Clocks => &["open", "period", "owner", "cursor", "limit"],
         RouteId::Performance => &["month", "as_of", "by", "organisation"],
+        RouteId::Holds => &["rule", "from", "to", "older-than", "cursor", "limit"],
+        RouteId::Deliveries => &["state", "limit"],
         RouteId::Entries => &["from", "limit"],
         RouteId::ShowReconciliation => &["version"],
         RouteId::Inclusion => &["size"],
@@ -193,8 +195,15 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::Evidence
         | RouteId::RecordConsent
         | RouteId::FindConsents
-        | RouteId::Holds
+        | RouteId::ShowHold
         | RouteId::DecideHold
+        | RouteId::AskAboutHold
+        | RouteId::BreakGlass
+        | RouteId::Questions
+        | RouteId::AnswerQuestion
+        | RouteId::Reviews
+        | RouteId::CloseReview
+        | RouteId::Resend
         | RouteId::Checkpoint
         | RouteId::Keys
         | RouteId::WhoAmI
@@ -205,6 +214,9 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
 }
 
 fn request_body(id: RouteId) -> Option<Value> {
+    if let Some((_, members)) = CODED.iter().find(|(coded, _)| *coded == id) {
+        return Some(json!({ "required": true, "content": codes(members) }));
+    }
     let message = json!({ "schema": { "$ref": "#/components/schemas/Message" } });
     let text = json!({ "schema": { "type": "string" } });
     let object = json!({ "schema": { "type": "object" } });
@@ -228,13 +240,6 @@ fn request_body(id: RouteId) -> Option<Value> {
         RouteId::FindConsents => json!({ "application/json": { "schema": {
             "type": "object", "required": ["nhs_number"],
             "properties": { "nhs_number": { "type": "string" } },
-        } } }),
-        RouteId::DecideHold => json!({ "application/json": { "schema": {
-            "type": "object", "required": ["decision", "reason"],
-            "properties": {
-                "decision": { "enum": ["release", "refuse"] },
-                "reason": { "enum": crate::journey::HOLD_REASONS },
-            },
         } } }),
         RouteId::BeginDocument => json!({ "application/json": { "schema": {
             "type": "object", "required": ["size"],
@@ -275,6 +280,16 @@ fn request_body(id: RouteId) -> Option<Value> {
         | RouteId::Performance
         | RouteId::Evidence
         | RouteId::Holds
+        | RouteId::ShowHold
+        | RouteId::DecideHold
+        | RouteId::AskAboutHold
+        | RouteId::BreakGlass
+        | RouteId::Questions
+        | RouteId::AnswerQuestion
+        | RouteId::Reviews
+        | RouteId::CloseReview
+        | RouteId::Deliveries
+        | RouteId::Resend
         | RouteId::Checkpoint
         | RouteId::Entries
         | RouteId::Inclusion
@@ -334,6 +349,43 @@ fn letter(id: RouteId) -> Value {
 fn recall_reasons() -> Vec<&'static str> {
     let field = schemas::catalogue::Catalogue::built_in().field("recall_reason");
     field.map(|field| field.codes.iter().map(String::as_str).collect()).unwrap_or_default()
+}
+
+/// Bodies whose members are all codes of closed lists, by route.
+const CODED: [(RouteId, &[(&str, &[&str])]); 6] = [
+    (
+        RouteId::DecideHold,
+        &[("decision", &["release", "refuse"]), ("reason", &crate::journey::HOLD_REASONS)],
+    ),
+    (
+        RouteId::AskAboutHold,
+        &[("of", &["sender", "recipient"]), ("question", &crate::holds::QUESTIONS)],
+    ),
+    (
+        RouteId::BreakGlass,
+        &[
+            ("basis", &crate::holds::BREAK_GLASS_BASES),
+            ("reason", &crate::holds::BREAK_GLASS_REASONS),
+        ],
+    ),
+    (RouteId::AnswerQuestion, &[("answer", &crate::holds::ANSWERS)]),
+    (
+        RouteId::CloseReview,
+        &[("outcome", &["upheld", "not-upheld"]), ("finding", &crate::holds::FINDINGS)],
+    ),
+    (RouteId::Resend, &[("reason", &crate::repair::RESEND_REASONS)]),
+];
+
+/// A body whose members are all codes of closed lists, and all required.
+fn codes(members: &[(&str, &[&str])]) -> Value {
+    let names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
+    let properties: Map<String, Value> = members
+        .iter()
+        .map(|(name, codes)| ((*name).to_owned(), json!({ "enum": codes })))
+        .collect();
+    json!({ "application/json": { "schema": {
+        "type": "object", "required": names, "properties": properties,
+    } } })
 }
 
 /// References to `#/$defs/X` become references to `#/components/schemas/X`.

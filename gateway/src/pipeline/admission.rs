@@ -9,22 +9,23 @@ use adapters::Item;
 use jiff::civil::Date;
 use schemas::deadlines::end_of_compulsory_school_age;
 use schemas::{
-    Checked, Field, Issue, LegId, MessageType, OrganisationCode, PersonalBytes, Place, Record,
-    RecordId,
+    Checked, Field, Issue, LegId, MessageType, OrganisationCode, Place, Record, RecordId,
 };
 
 use super::answer::{self, Attachment};
-use super::arriving;
 use super::destinations::Destination;
+use super::identity::no_reminder;
 use super::relations::{Standing, TakingBack};
 use super::{ReceiveError, Sender};
+use super::{arriving, guard};
 use crate::app::App;
 use crate::audit::{DecisionNote, Event, EventKind, SubjectKey};
 use crate::authority::{self, ConsentEntry, Question, RecordFacts};
 use crate::queue::{Delivery, DeliveryId, DeliveryState, LegState, SubmissionId};
 use crate::receipt::{LegOutcome, RowOutcome, RowResult};
 use crate::store::{
-    Change, ClockWrite, Hold, NewDelivery, NewLeg, NewQuarantine, NewRecord, SubjectGuards, Write,
+    CaseKey, CasePerson, Change, ClockWrite, Hold, NewDelivery, NewLeg, NewRecord, SubjectGuards,
+    Write,
 };
 use crate::vault::BlobKind;
 
@@ -50,6 +51,12 @@ pub(super) struct Batch<'a> {
     /// Where earlier rows of this batch have brought legs.
     pub(super) legs: answer::Moved,
     pub(super) seen: BTreeMap<[u8; 32], (RecordId, [u8; 32])>,
+    /// About whom earlier rows of this batch say that cases are.
+    pub(super) cases: BTreeMap<CaseKey, CasePerson>,
+    /// Pseudonyms that this batch says mean one person.
+    pub(super) same: Vec<BTreeSet<SubjectKey>>,
+    /// People of whom this batch says that they died.
+    pub(super) died: BTreeSet<SubjectKey>,
     pub(super) mode: Mode,
 }
 
@@ -100,6 +107,9 @@ impl<'a> Batch<'a> {
             stopped: BTreeSet::new(),
             legs: answer::Moved::default(),
             seen: BTreeMap::new(),
+            cases: BTreeMap::new(),
+            same: Vec::new(),
+            died: BTreeSet::new(),
             mode,
         }
     }
@@ -140,9 +150,14 @@ impl<'a> Batch<'a> {
         for taking in taking_back {
             self.take_back(taking).await?;
         }
+        let mut decided = BTreeSet::new();
         for subject in restricted {
-            let stops = self.decide_queued_again(subject).await?;
-            self.changes.extend(stops);
+            // What is queued about one person under several pseudonyms is decided once.
+            if !decided.contains(&subject) {
+                decided.extend(app.store.pseudonyms_of(subject).await?);
+                let stops = self.decide_queued_again(subject).await?;
+                self.changes.extend(stops);
+            }
         }
         Ok((self.changes, self.rows, guards))
     }
@@ -153,13 +168,18 @@ impl<'a> Batch<'a> {
         place: &Place,
         services: &[Place],
     ) -> Result<Result<RowOutcome, Issues>, ReceiveError> {
-        let Checked { record, warnings } = checked;
+        let Checked { record, mut warnings } = checked;
         if let Some(issue) = self.may_send(&record, place) {
             return Ok(Err(vec![issue]));
         }
         if let Some(issue) = arriving::not_accepted(self.app, &record, place) {
             return Ok(Err(vec![issue]));
         }
+        let others = guard::numbers_of_others(&record, place);
+        if others.iter().any(Issue::is_error) {
+            return Ok(Err(others));
+        }
+        warnings.extend(others);
         let facts = self.facts(&record)?;
         match self.seen_before(&facts, place).await? {
             Ok(Some(known)) => {
@@ -186,13 +206,31 @@ impl<'a> Batch<'a> {
         };
         let mut warnings = warnings;
         warnings.extend(standing.warning.clone());
+        let whose = self.whose_case(attachment.as_ref(), &destinations);
+        let case = match self.correlate(&record, &facts, whose, place).await? {
+            Ok(case) => case,
+            Err(issue) => return Ok(Err(vec![issue])),
+        };
+        let reminds = facts.kind == MessageType::AdviceChaser;
+        if reminds && self.death_of(facts.subject).await?.is_some() {
+            return Ok(Err(vec![no_reminder(place)]));
+        }
+        let people = case.into_iter().chain(self.acted_for(&record, &facts)).collect();
+        let identifies = guard::identifying(&record).cloned();
         let entry = self.consent_entry(facts.id, record.message().consent.as_ref());
         let said = self.acknowledged(&record).await?;
         let bound = (attachment, standing);
         let row = self.decide(record, &facts, bound, destinations, entry, (place, warnings));
-        let row = row.await?;
-        self.changes.extend(said.filter(|_| row.is_ok()));
-        Ok(row)
+        let mut row = match row.await? {
+            Ok(row) => row,
+            Err(issues) => return Ok(Err(issues)),
+        };
+        self.add_to_accepted(people);
+        self.changes.extend(said);
+        if let Some(particulars) = identifies {
+            row.issues.extend(self.identify(&particulars, &facts, place).await?);
+        }
+        Ok(Ok(row))
     }
 
     /// Authorises, seals and writes down one record.
@@ -210,13 +248,7 @@ impl<'a> Batch<'a> {
             Ok(weighed) => weighed,
             Err(issues) => return Ok(Err(issues)),
         };
-        let label = record.message().case.as_ref().map_or("", |case| case.expose()).to_owned();
-        let label = self.app.vault.seal_blob(
-            BlobKind::Label,
-            facts.id.0,
-            &self.sender.organisation,
-            label.as_bytes(),
-        )?;
+        let label = self.label(&record, facts)?;
         let keys = facts_keys(facts);
         let replaced = answer::replaced(self.app, self.sender, &record, &keys, &self.legs).await?;
         let replaced = match replaced {
@@ -286,8 +318,7 @@ impl<'a> Batch<'a> {
             destinations.clear();
             admitted = authority::admit(&asked, &[], &evidence, rules, now, today);
         }
-        let decisions: Vec<DecisionNote> =
-            admitted.per_question.iter().map(authority::Decision::note).collect();
+        let decisions = self.with_death(facts, &admitted.per_question).await?;
         let Some(admission) = admitted.admission else {
             let keeping = admitted.keeping.iter().map(authority::Decision::note);
             let issues = decisions.into_iter().chain(keeping);
@@ -393,6 +424,17 @@ impl<'a> Batch<'a> {
         event.subject = facts.subject;
         event.message_type = Some(facts.kind);
         event
+    }
+
+    /// The case reference, sealed for the board.
+    fn label(
+        &self,
+        record: &Record,
+        facts: &Facts,
+    ) -> Result<crate::vault::SealedBlob, ReceiveError> {
+        let case = record.message().case.as_ref().map_or("", |case| case.expose());
+        let owner = &self.sender.organisation;
+        Ok(self.app.vault.seal_blob(BlobKind::Label, facts.id.0, owner, case.as_bytes())?)
     }
 
     fn accepted(
@@ -501,47 +543,6 @@ impl<'a> Batch<'a> {
             }));
         }
         Ok((change, leg))
-    }
-
-    fn quarantine(
-        &mut self,
-        place: &Place,
-        raw: &PersonalBytes,
-        mut issues: Issues,
-    ) -> Result<(), ReceiveError> {
-        // A reader and the check may both see the same fault.
-        let mut said = BTreeSet::new();
-        issues.retain(|i| said.insert((i.rule.clone(), i.field.clone(), i.place.to_string())));
-        // A row whose cells could not be told apart has nothing in it: that says it all.
-        if issues.iter().any(|i| matches!(i.rule.as_str(), "row-ragged" | "quote-stray")) {
-            issues.retain(|i| !matches!(i.rule.as_str(), "missing" | "subject-identifier-missing"));
-        }
-        let id = self.app.make_id()?;
-        let sealed = self.app.vault.seal_blob(
-            BlobKind::Quarantine,
-            id,
-            &self.sender.organisation,
-            raw.expose(),
-        )?;
-        let rules: BTreeSet<&str> =
-            issues.iter().filter(|i| i.is_error()).map(|i| i.rule.as_str()).collect();
-        let rules: Vec<&str> = rules.into_iter().collect();
-        let mut event = Event::new(EventKind::RecordQuarantined, self.sender.actor.clone())
-            .with("place", place)
-            .with("rules", rules.join(" "));
-        event.submission = Some(self.submission);
-        event.hashes.insert("quarantined".to_owned(), sealed.sha256_hex());
-        self.changes.push(Change::because(event).write(Write::Quarantine(NewQuarantine {
-            id,
-            submission: self.submission,
-            sender: self.sender.organisation.clone(),
-            sealed,
-            issues: serde_json::to_string(&issues).unwrap_or_default(),
-            at: self.app.clock.now(),
-        })));
-        self.changes.extend(arriving::waits_for_the_scanner(self, id, &issues));
-        self.rows.push(row(place, RowResult::Quarantined, None, issues));
-        Ok(())
     }
 }
 

@@ -34,8 +34,13 @@ impl Batch<'_> {
         };
         let reference = said.text("about").unwrap_or_default();
         let earlier = self.own_record(reference).await?;
-        let earlier =
-            earlier.filter(|earlier| facts.subject.is_none() || earlier.subject == facts.subject);
+        let same = match &earlier {
+            Some(earlier) if facts.subject.is_some() => {
+                self.same_person(earlier.subject, facts.subject).await?
+            }
+            Some(_) | None => true,
+        };
+        let earlier = earlier.filter(|_| same);
         let Some(earlier) = earlier else {
             return Ok(issue(
                 "recall-unknown",

@@ -2,9 +2,8 @@
 //! it takes back.
 //!
 //! A case is found by the authority's reference, by the leg a message answers or is about, or by
-//! the message it supersedes, recalls or acknowledges. It must never tell a health body whether an
-//! authority has a case: a reference that leads nowhere and one that leads to somebody else's case
-//! are answered alike.
+//! the message it supersedes, recalls or acknowledges. A reference that belongs to somebody else's
+//! case is for the wrong-person guard (`guard.rs`); one that leads nowhere is no case at all.
 
 use jiff::civil::Date;
 use schemas::record::{Body, Message};
@@ -207,8 +206,22 @@ impl Batch<'_> {
             return Ok(None);
         };
         let id = case_id(self.app, authority, case.expose());
-        let same = self.app.store.case_is_about(id, authority, subject).await?;
-        Ok(same.then_some(id))
+        for subject in self.app.store.pseudonyms_of(subject).await? {
+            if self.app.store.case_is_about(id, authority, subject).await? {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether two pseudonyms mean one person, or neither message is about anybody.
+    pub(super) async fn same_person(
+        &self,
+        one: Option<SubjectKey>,
+        other: Option<SubjectKey>,
+    ) -> Result<bool, StoreError> {
+        let (Some(one), Some(other)) = (one, other) else { return Ok(one == other) };
+        Ok(self.app.store.pseudonyms_of(one).await?.contains(&other))
     }
 
     /// The earlier record that a sender means by its own reference, or by our id for it; none when

@@ -52,7 +52,7 @@ impl Batch<'_> {
                 "send the same type again, advice.amend for advice, or recall the earlier message",
             ));
         }
-        if earlier.subject != facts.subject {
+        if !self.same_person(earlier.subject, facts.subject).await? {
             return Ok(issue(
                 "supersedes-other-person",
                 "names a message about another person",

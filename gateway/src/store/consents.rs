@@ -12,8 +12,32 @@ use crate::authority::{ConsentEntry, Override};
 use crate::queue::DeliveryId;
 
 impl Store {
-    /// A person's consent ledger, oldest first.
+    /// A person's consent ledger, oldest first, under every pseudonym that means them. Where
+    /// entries were recorded under several, their versions are those of the ledger as one.
     pub async fn consents_for(&self, subject: SubjectKey) -> Result<Vec<ConsentEntry>, StoreError> {
+        let mut ledgers = Vec::new();
+        for one in self.pseudonyms_of(subject).await? {
+            let entries = self.consents_under(one).await?;
+            if !entries.is_empty() {
+                ledgers.push(entries);
+            }
+        }
+        if ledgers.len() <= 1 {
+            return Ok(ledgers.into_iter().flatten().collect());
+        }
+        let mut ledger: Vec<ConsentEntry> = ledgers.into_iter().flatten().collect();
+        ledger.sort_by_key(|entry| (entry.recorded_at, entry.version));
+        for (version, entry) in (1u32..).zip(&mut ledger) {
+            entry.version = version;
+        }
+        Ok(ledger)
+    }
+
+    /// What was recorded of a person under one pseudonym alone, oldest first.
+    pub async fn consents_under(
+        &self,
+        subject: SubjectKey,
+    ) -> Result<Vec<ConsentEntry>, StoreError> {
         let rows = self.engine.rows(&CONSENTS_FOR, values![subject.0]).await?;
         rows.iter().map(consent).collect()
     }

@@ -62,28 +62,18 @@ impl Store {
     }
 
     /// What is still on its way about a person: queued or held. Ask under that person's exclusive
-    /// guard, or the answer may be old before it arrives.
+    /// guard, or the answer may be old before it arrives. All pseudonyms of the person count.
     pub async fn queued_for_subject(
         &self,
         subject: SubjectKey,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let rows = self.engine.rows(&QUEUED_FOR_SUBJECT, values![subject.0]).await?;
-        rows.iter().map(delivery).collect()
-    }
-
-    /// What waits for a person's decision, oldest first; of one sender's records, or of all. Pass
-    /// the last one's place to go on.
-    pub async fn holds(
-        &self,
-        sender: Option<&OrganisationCode>,
-        after: Option<InboxPlace>,
-        limit: u32,
-    ) -> Result<Vec<Delivery>, StoreError> {
-        let since = after.map_or(i64::MIN, |place| place.available_at.as_microsecond());
-        let past = after.map(|place| place.id.0.as_bytes().to_vec()).unwrap_or_default();
-        let sender = sender.map(OrganisationCode::as_str);
-        let rows = self.engine.rows(&HOLDS, values![since, past, limit, sender]).await?;
-        rows.iter().map(delivery).collect()
+        let mut queued = Vec::new();
+        for one in self.pseudonyms_of(subject).await? {
+            for row in self.engine.rows(&QUEUED_FOR_SUBJECT, values![one.0]).await? {
+                queued.push(delivery(&row)?);
+            }
+        }
+        Ok(queued)
     }
 
     /// Claims deliveries that are due to be pushed, at most `limit`, and at most `in_flight_max`
@@ -143,7 +133,7 @@ async fn in_flight(
     rows.iter().map(|row| Ok((row.organisation("recipient")?, row.count("flying")?))).collect()
 }
 
-fn delivery(row: &Row) -> Result<Delivery, StoreError> {
+pub(super) fn delivery(row: &Row) -> Result<Delivery, StoreError> {
     let service = row
         .maybe_text("service")?
         .map(|code| ServiceCode::parse(&code).or(Err(row.contradiction("service"))));
@@ -185,12 +175,6 @@ statements! {
             available_at, delivered_at, reason
         from delivery_lines where subject = $1 and state in ('queued', 'held')
         order by audit_seq, id";
-    HOLDS = "deliveries::holds" on "deliveries":
-        "select id, record_id, kind, sender, recipient, service, carrier, state, attempts,
-            available_at, delivered_at, reason
-        from delivery_lines where state = 'held' and (available_at, id) > ($1, $2)
-            and (cast($4 as text) is null or sender = $4)
-        order by available_at, id limit $3";
     IN_FLIGHT = "deliveries::in_flight" on "deliveries":
         "select recipient, count(*) as flying from deliveries
         where lease_expires_at is not null and lease_expires_at > $1

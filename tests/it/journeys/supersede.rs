@@ -196,8 +196,13 @@ fn messages_of_a_case_are_found_together_by_whoever_may_see_them() {
         assert_eq!(same.status, 201, "{}", same.text());
         assert!(!same.text().contains("case-not-found"), "{}", same.text());
         let other = mental.send("plan-2", &notice("PLAN-2", 7)).await.expect("an answer");
-        assert_eq!(other.status, 201, "{}", other.text());
-        assert!(other.text().contains("case-not-found"), "{}", other.text());
+        assert_eq!(other.status, 422, "{}", other.text());
+        assert!(other.text().contains("case-person-changed"), "{}", other.text());
+        let mut unknown = notice("PLAN-3", 6);
+        unknown["case"] = json!("EHC-CASE-NEVER");
+        let unknown = mental.send("plan-3", &unknown).await.expect("an answer");
+        assert_eq!(unknown.status, 201, "{}", unknown.text());
+        assert!(unknown.text().contains("case-not-found"), "{}", unknown.text());
         let find = async |who: &gateway::practice::client::Partner, body: Value| {
             who.post("/v1/cases/find", "application/json", "f", body.to_string())
                 .await
