@@ -35,6 +35,7 @@ mod migration;
 mod plan;
 mod reconciliations;
 mod records;
+mod relations;
 mod row;
 mod signal;
 mod subjects;
@@ -54,15 +55,12 @@ use engine::Engine;
 use signal::Signal;
 use subjects::SubjectLocks;
 
-pub use cases::{CaseMessage, Related, Taken};
+pub use cases::{CaseClock, CaseClockLine, ClockFilter, NewCaseClock};
 pub use change::{
     Change, DocumentFound, NewConsent, NewDelivery, NewDocument, NewLeg, NewQuarantine, NewRecord,
     NewSubmission, Relations, Settlement, Write,
 };
-pub use clocks::{
-    AgreementRow, CaseClock, CaseClockLine, ClockFilter, ClockWrite, LegSnapshot, NewCaseClock,
-    ReminderRow, SnapshotFilter,
-};
+pub use clocks::{AgreementRow, ClockWrite, LegSnapshot, ReminderRow, SnapshotFilter};
 pub use commit::{Committed, Traffic};
 pub use connection::{DatabaseUrl, StoreLocation};
 pub use counts::Counts;
@@ -82,6 +80,7 @@ pub use reconciliations::{
     StoredDifference, StoredStatement,
 };
 pub use records::{StoredQuarantine, StoredRecord, StoredSubmission};
+pub use relations::{CaseMessage, Related, Taken};
 pub use subjects::{Hold, SubjectGuard, SubjectGuards};
 
 /// Everything the gateway keeps. Cheap to clone; all clones are one store.

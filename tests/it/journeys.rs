@@ -2,6 +2,7 @@
 
 mod advice;
 mod answers;
+mod authority;
 mod clock;
 mod consent;
 mod documents;
@@ -16,6 +17,7 @@ mod letters;
 mod mesh;
 mod mllp;
 mod mllp_peers;
+mod obligations;
 mod push;
 mod recall;
 mod reconciliation;

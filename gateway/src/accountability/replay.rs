@@ -20,6 +20,7 @@ use crate::audit::{DecisionNote, Entry, Event, EventKind, SubjectKey};
 use crate::authority::rehearsal::Case;
 use crate::authority::{Basis, BreakGlass, ConsentEntry, Evidence, Override, Question};
 use crate::clock::london_date;
+use crate::holds;
 use crate::queue::DeliveryId;
 use crate::store::{StoreError, StoredRecord};
 
@@ -98,15 +99,24 @@ impl<'a> Replay<'a> {
                     self.votes.entry(delivery).or_default().push(vote);
                 }
             }
+            EventKind::HoldBroken => {
+                let basis = event.detail.get("basis").and_then(|basis| holds::ground_of(basis));
+                let at = Timestamp::from_microsecond(entry.at_us).ok();
+                if let (Some(delivery), Some(basis), Some(at)) = (event.delivery, basis, at) {
+                    self.emergencies.insert(delivery, BreakGlass { basis, at });
+                }
+            }
+            EventKind::ReviewClosed
+                if event.detail.get("outcome").is_some_and(|o| o != "upheld") =>
+            {
+                if let Some(delivery) = event.delivery {
+                    self.emergencies.remove(&delivery);
+                }
+            }
             EventKind::DeliveryHeld => {
                 if let Some(delivery) = event.delivery {
                     self.votes.remove(&delivery);
                     self.emergencies.remove(&delivery);
-                }
-            }
-            EventKind::HoldBroken => {
-                if let (Some(delivery), Some(broken)) = (event.delivery, broken(entry)) {
-                    self.emergencies.insert(delivery, broken);
                 }
             }
             EventKind::IdentityRecorded => {
@@ -216,12 +226,6 @@ fn vote(entry: &Entry) -> Option<Override> {
         basis: Basis::claimed_by(said("reason")?)?,
         at: Timestamp::from_microsecond(entry.at_us).ok()?,
     })
-}
-
-/// A release in an emergency, as the log says it.
-fn broken(entry: &Entry) -> Option<BreakGlass> {
-    let basis = crate::holds::ground_of(entry.event.detail.get("basis")?)?;
-    Some(BreakGlass { basis, at: Timestamp::from_microsecond(entry.at_us).ok()? })
 }
 
 /// What one page of decisions has looked up.

@@ -1,209 +1,307 @@
-//! Questions about how records belong together: cases, what supersedes what, what was recalled.
+//! The clocks of cases: begun, met, ended and excused, and asked for by those who may see them.
+//!
+//! A clock is the same however many messages say that it began; the parties to each of them see
+//! it, once that message may reach them.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use schemas::{LegId, MessageType, OrganisationCode, RecordId, ServiceCode};
+use jiff::civil::Date;
+use schemas::deadlines::Nature;
+use schemas::{OrganisationCode, RecordId};
+use uuid::Uuid;
 
 use super::Store;
-use super::change::Relations;
-use super::engine::statements;
+use super::clocks::ClockWrite;
+use super::engine::{Transaction, statements};
 use super::error::StoreError;
 use super::row::Row;
-use super::value::{Value, values};
+use super::value::{name_of, values};
+use super::writes::one;
 use crate::audit::SubjectKey;
-use crate::queue::{CaseId, DeliveryId, DeliveryState};
+use crate::vault::SealedBlob;
 
-/// A message of a case. No content.
+/// The clock of a case as it begins.
+#[derive(Debug, Clone)]
+pub struct NewCaseClock {
+    /// Its id.
+    pub id: Uuid,
+    /// About whom.
+    pub subject: SubjectKey,
+    /// Its name in the rules.
+    pub period: String,
+    /// What ends with it.
+    pub nature: Nature,
+    /// The version of the rules.
+    pub rule_version: String,
+    /// Who owes.
+    pub owner: OrganisationCode,
+    /// The message that started it.
+    pub started_by: RecordId,
+    /// The civil date it counts from.
+    pub started_on: Date,
+    /// The statutory date.
+    pub due_on: Date,
+    /// The same by the other way of counting, where it differs.
+    pub alternative_on: Option<Date>,
+    /// The date to work to, as far as bank holidays are known.
+    pub work_to_on: Option<Date>,
+}
+
+/// The clock of a case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CaseMessage {
-    /// The record.
-    pub record: RecordId,
-    /// What kind of message.
-    pub kind: MessageType,
-    /// Who sent it.
+pub struct CaseClock {
+    /// Its id.
+    pub id: Uuid,
+    /// About whom.
+    pub subject: SubjectKey,
+    /// Its name in the rules.
+    pub period: String,
+    /// What ends with it.
+    pub nature: Nature,
+    /// The version of the rules.
+    pub rule_version: String,
+    /// Who owes.
+    pub owner: OrganisationCode,
+    /// The message that started it.
+    pub started_by: RecordId,
+    /// Who sent that message.
     pub sender: OrganisationCode,
-    /// When it was accepted.
-    pub accepted_at: Timestamp,
-    /// The leg it answers.
-    pub about: Option<LegId>,
-    /// How it stands to earlier records.
-    pub relations: Relations,
-    /// The record that took its place.
-    pub superseded_by: Option<RecordId>,
+    /// The civil date it counts from.
+    pub started_on: Date,
+    /// The statutory date.
+    pub due_on: Date,
+    /// The same by the other way of counting, where it differs.
+    pub alternative_on: Option<Date>,
+    /// The date to work to.
+    pub work_to_on: Option<Date>,
+    /// The day it was met.
+    pub met_on: Option<Date>,
+    /// The message that met it.
+    pub met_by: Option<RecordId>,
+    /// The day from which nothing is owed any more.
+    pub ended_on: Option<Date>,
+    /// Why.
+    pub ended_because: Option<String>,
+    /// The exception that excuses lateness.
+    pub exception: Option<String>,
+    /// The day it was recorded.
+    pub excused_on: Option<Date>,
 }
 
-/// One delivery of a record with its times: whether it was opened, and acknowledged.
+/// A clock with the case reference, sealed, for those who may open it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Taken {
-    /// The delivery.
-    pub delivery: DeliveryId,
-    /// Who receives it.
-    pub recipient: OrganisationCode,
-    /// The service within the recipient.
-    pub service: Option<ServiceCode>,
-    /// Where it stands.
-    pub state: DeliveryState,
-    /// The rule or reason behind the state.
-    pub reason: Option<String>,
-    /// How often it was pushed.
-    pub attempts: u64,
-    /// When it was opened: collected or pushed.
-    pub delivered_at: Option<Timestamp>,
-    /// When its recipient acknowledged it last.
-    pub acknowledged_at: Option<Timestamp>,
+pub struct CaseClockLine {
+    /// The clock.
+    pub clock: CaseClock,
+    /// The case reference, sealed.
+    pub label: SealedBlob,
 }
 
-impl Taken {
-    /// Whether its bytes have left, or may have: a push whose fate is not known counts.
-    pub fn may_have_left(&self) -> bool {
-        use DeliveryState::{
-            Accepted, Delivered, Failed, Held, Queued, Rejected, Unknown, Withdrawn,
-        };
-        match self.state {
-            Delivered | Accepted | Rejected | Unknown => true,
-            Queued | Held | Withdrawn | Failed => self.delivered_at.is_some() || self.attempts > 0,
-        }
-    }
-}
-
-/// What a line of an inbox stands to, for its recipient.
+/// Which clocks of cases to show. Nothing set means all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Related {
-    /// The recipient's earlier delivery that it takes the place of.
-    pub supersedes: Option<DeliveryId>,
-    /// The recipient's newer delivery that took its place.
-    pub superseded_by: Option<DeliveryId>,
-    /// The record that it takes back, and the code of the reason.
-    pub recalls: Option<(RecordId, String)>,
+pub struct ClockFilter {
+    /// That this organisation may see.
+    pub viewer: Option<OrganisationCode>,
+    /// That this organisation owes.
+    pub owner: Option<OrganisationCode>,
+    /// Of this name in the rules.
+    pub period: Option<String>,
+    /// Only those that were not met and have not ended.
+    pub open_only: bool,
 }
 
 impl Store {
-    /// The messages of a case, oldest first.
-    pub async fn messages_of_case(
+    /// The clocks of cases, what is due first first.
+    pub async fn case_clocks(
         &self,
-        case: CaseId,
+        filter: &ClockFilter,
+        after: Option<(Date, Uuid)>,
         limit: u32,
-    ) -> Result<Vec<CaseMessage>, StoreError> {
-        let rows = self.engine.rows(&MESSAGES_OF_CASE, values![case.0, limit]).await?;
-        rows.iter().map(message).collect()
+    ) -> Result<Vec<CaseClockLine>, StoreError> {
+        let values = values![
+            filter.viewer.as_ref().map(OrganisationCode::as_str),
+            filter.owner.as_ref().map(OrganisationCode::as_str),
+            filter.period.clone(),
+            i64::from(filter.open_only),
+            after.map(|(due, _)| due.to_string()).unwrap_or_default(),
+            after.map(|(_, id)| id.as_bytes().to_vec()).unwrap_or_default(),
+            limit,
+        ];
+        let rows = self.engine.rows(&CASE_CLOCKS, values).await?;
+        let line = |row: &Row| {
+            let label = SealedBlob { envelope: row.bytes("label")? };
+            Ok(CaseClockLine { clock: case_clock(row)?, label })
+        };
+        rows.iter().map(line).collect()
     }
 
-    /// Whether an organisation has a record about this person in a case.
-    pub async fn case_is_about(
+    /// The names of the clocks that run about a person.
+    pub async fn running_periods(
         &self,
-        case: CaseId,
-        sender: &OrganisationCode,
         subject: SubjectKey,
-    ) -> Result<bool, StoreError> {
-        let values = values![case.0, sender, subject.0];
-        Ok(self.engine.row(&CASE_IS_ABOUT, values).await?.is_some())
+    ) -> Result<BTreeSet<String>, StoreError> {
+        let rows = self.engine.rows(&RUNNING_PERIODS, values![subject.0]).await?;
+        rows.iter().map(|row| row.text("period")).collect()
     }
 
-    /// The record that took the place of another.
-    pub async fn superseded_by(&self, record: RecordId) -> Result<Option<RecordId>, StoreError> {
-        let row = self.engine.row(&SUPERSEDED_BY, values![record.0]).await?;
-        row.map(|row| row.id("id").map(RecordId)).transpose()
+    /// The clock of a case with an id.
+    pub async fn find_case_clock(&self, id: Uuid) -> Result<Option<CaseClock>, StoreError> {
+        let row = self.engine.row(&FIND_CASE_CLOCK, values![id]).await?;
+        row.as_ref().map(case_clock).transpose()
     }
+}
 
-    /// The recalls of a record, oldest first.
-    pub async fn recalls_of(&self, record: RecordId) -> Result<Vec<RecordId>, StoreError> {
-        let rows = self.engine.rows(&RECALLS_OF, values![record.0]).await?;
-        rows.iter().map(|row| row.id("id").map(RecordId)).collect()
-    }
-
-    /// The deliveries of a record with their times. Ask under the record's exclusive guard where
-    /// the answer decides what goes.
-    pub async fn taken(&self, record: RecordId) -> Result<Vec<Taken>, StoreError> {
-        let rows = self.engine.rows(&TAKEN, values![record.0]).await?;
-        rows.iter().map(taken).collect()
-    }
-
-    /// What a recipient's deliveries stand to. Each has an entry, also when it stands to nothing.
-    pub async fn related(
-        &self,
-        recipient: &OrganisationCode,
-        deliveries: &[DeliveryId],
-    ) -> Result<HashMap<DeliveryId, Related>, StoreError> {
-        let mut found = HashMap::new();
-        for some in deliveries.chunks(AT_ONCE) {
-            let ids = some.iter().map(|id| Some(id.0.as_bytes().to_vec()));
-            let ids = ids.chain(std::iter::repeat(None)).take(AT_ONCE);
-            let mut values = values![recipient];
-            values.extend(ids.map(Value::Blob));
-            for row in &self.engine.rows(&RELATED, values).await? {
-                let recalls = row.maybe_id("recalls")?.map(RecordId);
-                let related = Related {
-                    supersedes: row.maybe_id("earlier")?.map(DeliveryId),
-                    superseded_by: row.maybe_id("newer")?.map(DeliveryId),
-                    recalls: recalls.zip(row.maybe_text("recall_reason")?),
-                };
-                found.insert(DeliveryId(row.id("id")?), related);
-            }
+/// Applies what is said of the clock of a case.
+pub(super) async fn update(
+    tx: &mut Transaction,
+    write: &ClockWrite,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    match write {
+        ClockWrite::Started(new) => started(tx, new, now).await,
+        ClockWrite::Met { subject, period, owner, of, earlier, on, record } => {
+            let values = values![
+                subject.0,
+                period.as_str(),
+                owner,
+                *of,
+                *on,
+                record.0,
+                i64::from(*earlier),
+            ];
+            tx.execute(&MET, values).await.map(drop)
         }
-        Ok(found)
+        ClockWrite::Ended { subject, period, party, on, because } => {
+            let values = values![subject.0, period.as_str(), party, *on, because.as_str()];
+            tx.execute(&ENDED, values).await.map(drop)
+        }
+        ClockWrite::Undone(record, on) => {
+            tx.execute(&UNDONE_START, values![record.0, *on]).await?;
+            tx.execute(&UNDONE_MET, values![record.0]).await.map(drop)
+        }
+        ClockWrite::Done(clock, on) => {
+            one(tx, &DONE, values![*clock, *on], "the clock was met or has ended before").await
+        }
+        ClockWrite::Excused { clock, exception, claim, on } => {
+            let values = values![*clock, exception.as_str(), claim.as_str(), *on];
+            one(tx, &EXCUSED, values, "the clock was excused or has ended before").await
+        }
+        ClockWrite::LegExcused(..)
+        | ClockWrite::LegPart(..)
+        | ClockWrite::LegForecast(..)
+        | ClockWrite::LegReplaced(..)
+        | ClockWrite::LegAgreed { .. }
+        | ClockWrite::Reminded { .. } => Ok(()),
     }
 }
 
-fn message(row: &Row) -> Result<CaseMessage, StoreError> {
-    Ok(CaseMessage {
-        record: RecordId(row.id("id")?),
-        kind: row.name("kind")?,
-        sender: row.organisation("sender")?,
-        accepted_at: row.time("accepted_at")?,
-        about: row.maybe_id("about")?.map(LegId),
-        relations: super::records::relations(row)?,
-        superseded_by: row.maybe_id("superseded_by")?.map(RecordId),
-    })
+async fn started(
+    tx: &mut Transaction,
+    new: &NewCaseClock,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let values = values![
+        new.id,
+        new.subject.0,
+        new.period.as_str(),
+        name_of(new.nature),
+        new.rule_version.as_str(),
+        &new.owner,
+        new.started_by.0,
+        new.started_on,
+        new.due_on,
+        new.alternative_on,
+        new.work_to_on,
+        now,
+    ];
+    tx.execute(&STARTED, values).await?;
+    let values =
+        values![new.subject.0, new.period.as_str(), &new.owner, new.started_on, new.started_by.0,];
+    tx.execute(&SOURCE, values).await.map(drop)
 }
 
-fn taken(row: &Row) -> Result<Taken, StoreError> {
-    let service = row.maybe_text("service")?.map(|code| ServiceCode::parse(&code));
-    Ok(Taken {
-        delivery: DeliveryId(row.id("id")?),
-        recipient: row.organisation("recipient")?,
-        service: service.transpose().or(Err(row.contradiction("service")))?,
-        state: row.name("state")?,
-        reason: row.maybe_text("reason")?,
-        attempts: row.count("attempts")?,
-        delivered_at: row.maybe_time("delivered_at")?,
-        acknowledged_at: row.maybe_time("acknowledged_at")?,
+fn case_clock(row: &Row) -> Result<CaseClock, StoreError> {
+    Ok(CaseClock {
+        id: row.id("id")?,
+        subject: SubjectKey(row.hash("subject")?),
+        period: row.text("period")?,
+        nature: row.name("nature")?,
+        rule_version: row.text("rule_version")?,
+        owner: row.organisation("owner")?,
+        started_by: RecordId(row.id("started_by")?),
+        sender: row.organisation("sender")?,
+        started_on: row.date("started_on")?,
+        due_on: row.date("due_on")?,
+        alternative_on: row.maybe_date("alternative_on")?,
+        work_to_on: row.maybe_date("work_to_on")?,
+        met_on: row.maybe_date("met_on")?,
+        met_by: row.maybe_id("met_by")?.map(RecordId),
+        ended_on: row.maybe_date("ended_on")?,
+        ended_because: row.maybe_text("ended_because")?,
+        exception: row.maybe_text("exception")?,
+        excused_on: row.maybe_date("excused_on")?,
     })
 }
 
 statements! {
-    MESSAGES_OF_CASE = "cases::messages_of_case" on "records":
-        "select r.id, r.kind, r.sender, r.accepted_at, r.about, r.case_id, r.supersedes, r.recalls,
-            r.recall_reason, n.id as superseded_by
-        from records r
-        join submissions s on s.id = r.submission_id
-        left join records n on n.supersedes = r.id
-        where r.case_id = $1 order by s.audit_seq, r.id limit $2";
-    CASE_IS_ABOUT = "cases::case_is_about" on "records":
-        "select id from records where case_id = $1 and sender = $2 and subject = $3 limit 1";
-    SUPERSEDED_BY = "cases::superseded_by" on "records":
-        "select id from records where supersedes = $1";
-    RECALLS_OF = "cases::recalls_of" on "records":
-        "select id from records where recalls = $1 order by accepted_at, id";
-    TAKEN = "cases::taken" on "deliveries":
-        "select id, recipient, service, state, reason, attempts, delivered_at, acknowledged_at
-        from deliveries where record_id = $1 order by audit_seq, id";
-    RELATED = "cases::related" on "deliveries":
-        "select d.id, r.recalls, r.recall_reason,
-            (select p.id from deliveries p
-                where p.record_id = r.supersedes and p.recipient = $1
-                    and coalesce(p.service, '') = coalesce(d.service, '')
-                    and p.delivered_at is not null
-                order by p.id limit 1) as earlier,
-            (select p.id from records n join deliveries p on p.record_id = n.id
-                where n.supersedes = d.record_id and p.recipient = $1
-                    and coalesce(p.service, '') = coalesce(d.service, '')
-                    and p.state <> 'held' and (p.state <> 'withdrawn' or p.delivered_at is not null)
-                order by p.id limit 1) as newer
-        from deliveries d join records r on r.id = d.record_id
-        where d.recipient = $1 and d.id in (
-            $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+    STARTED = "cases::started" on "case_clocks":
+        "insert into case_clocks (id, subject, period, nature, rule_version, owner, started_by,
+            started_on, due_on, alternative_on, work_to_on, started_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        on conflict (subject, period, owner, started_on) do update
+        set ended_on = null, ended_because = null, started_by = excluded.started_by
+        where case_clocks.ended_because = 'replaced'";
+    SOURCE = "cases::started" on "case_clock_sources":
+        "insert into case_clock_sources (clock_id, record_id)
+        select id, $5 from case_clocks
+        where subject = $1 and period = $2 and owner = $3 and started_on = $4
+        on conflict (clock_id, record_id) do nothing";
+    MET = "cases::update" on "case_clocks":
+        "update case_clocks set met_on = $5, met_by = $6
+        where subject = $1 and period = $2 and owner = $3 and met_on is null and ended_on is null
+            and (cast($4 as text) is null or started_on = $4)
+            and (cast($7 as bigint) = 0 or started_on < $5)";
+    ENDED = "cases::update" on "case_clocks":
+        "update case_clocks set ended_on = $4, ended_because = $5
+        where subject = $1 and period = $2 and met_on is null and ended_on is null
+            and exists (select 1 from case_clock_sources s
+                join records r on r.id = s.record_id
+                left join deliveries d on d.record_id = s.record_id
+                where s.clock_id = case_clocks.id and (r.sender = $3 or d.recipient = $3))";
+    UNDONE_START = "cases::update" on "case_clocks":
+        "update case_clocks set ended_on = $2, ended_because = 'replaced'
+        where started_by = $1 and ended_on is null";
+    UNDONE_MET = "cases::update" on "case_clocks":
+        "update case_clocks set met_on = null, met_by = null where met_by = $1";
+    DONE = "cases::update" on "case_clocks":
+        "update case_clocks set met_on = $2
+        where id = $1 and met_on is null and ended_on is null";
+    EXCUSED = "cases::update" on "case_clocks":
+        "update case_clocks set exception = $2, claim = $3, excused_on = $4
+        where id = $1 and exception is null and ended_on is null";
+    CASE_CLOCKS = "cases::case_clocks" on "case_clocks":
+        "select c.id, c.subject, c.period, c.nature, c.rule_version, c.owner, c.started_by,
+            r.sender, c.started_on, c.due_on, c.alternative_on, c.work_to_on, c.met_on, c.met_by,
+            c.ended_on, c.ended_because, c.exception, c.excused_on, r.label
+        from case_clocks c join records r on r.id = c.started_by
+        where (cast($1 as text) is null or exists (select 1 from case_clock_sources s
+                join records o on o.id = s.record_id
+                left join deliveries d on d.record_id = s.record_id
+                where s.clock_id = c.id and (o.sender = $1 or (d.recipient = $1
+                    and d.state not in ('held', 'withdrawn')))))
+            and (cast($2 as text) is null or c.owner = $2)
+            and (cast($3 as text) is null or c.period = $3)
+            and (cast($4 as bigint) = 0 or (c.met_on is null and c.ended_on is null))
+            and (c.due_on, c.id) > ($5, $6)
+        order by c.due_on, c.id limit $7";
+    RUNNING_PERIODS = "cases::running_periods" on "case_clocks":
+        "select distinct period from case_clocks
+        where subject = $1 and met_on is null and ended_on is null";
+    FIND_CASE_CLOCK = "cases::find_case_clock" on "case_clocks":
+        "select c.id, c.subject, c.period, c.nature, c.rule_version, c.owner, c.started_by,
+            r.sender, c.started_on, c.due_on, c.alternative_on, c.work_to_on, c.met_on, c.met_by,
+            c.ended_on, c.ended_because, c.exception, c.excused_on
+        from case_clocks c join records r on r.id = c.started_by
+        where c.id = $1";
 }
-
-/// How many deliveries are looked up in one statement.
-const AT_ONCE: usize = 16;

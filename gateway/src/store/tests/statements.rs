@@ -6,10 +6,10 @@ use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
     bare, cases, clocks, consents, counts, deliveries, documents, duties, holds, identities, legs,
-    log, migration, reconciliations, records, subjects, writes,
+    log, migration, reconciliations, records, relations, subjects, writes,
 };
 
-const REGISTRY: [&[Statement]; 17] = [
+const REGISTRY: &[&[Statement]] = &[
     bare::ALL,
     cases::ALL,
     clocks::ALL,
@@ -25,6 +25,7 @@ const REGISTRY: [&[Statement]; 17] = [
     migration::ALL,
     reconciliations::ALL,
     records::ALL,
+    relations::ALL,
     subjects::ALL,
     writes::ALL,
 ];
