@@ -6,6 +6,7 @@
 mod audit_verify;
 mod authority;
 mod bench;
+mod case;
 mod clocks;
 mod consents;
 mod demo;
@@ -15,6 +16,7 @@ mod holds;
 mod import;
 mod mapping;
 mod pki;
+mod reconcile;
 mod restore;
 mod serve;
 mod show;
@@ -66,6 +68,11 @@ enum Command {
     /// About one record.
     #[command(subcommand)]
     Record(show::RecordCommand),
+    /// About the messages that belong together.
+    #[command(subcommand)]
+    Case(case::CaseCommand),
+    /// What passed with a partner on a day: the signed statement, and what differs.
+    Reconcile(reconcile::ReconcileArgs),
     /// About what waits for a person's decision.
     #[command(subcommand)]
     Holds(holds::HoldsCommand),
@@ -172,6 +179,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Evidence(command) => clocks::evidence(&command, json).await,
         Command::Transitions(args) => transitions::transitions(&args, json).await,
         Command::Record(command) => show::record(&command, json).await,
+        Command::Case(command) => case::case(&command, json).await,
+        Command::Reconcile(args) => reconcile::reconcile(&args, json).await,
         Command::Holds(command) => holds::holds(&command, json).await,
         Command::Deliveries(command) => holds::deliveries(&command, json).await,
         Command::Quarantine(command) => Box::pin(holds::quarantine(&command, json)).await,

@@ -9,6 +9,7 @@
 
 mod consents;
 mod forgotten;
+mod reconciling;
 mod reminders;
 mod transition;
 
@@ -76,6 +77,7 @@ const DUTIES: &[Duty] = &[
         period: |app| Some(app.clock.today().to_string()),
         act: transition::act,
     },
+    Duty { name: "reconciliation", period: reconciling::period, act: reconciling::act },
 ];
 
 /// Does what has fallen due and was not done yet. Gives how many duties were done. One that fails
