@@ -24,7 +24,7 @@ use crate::receipt::{LegOutcome, RowOutcome, RowResult};
 use crate::store::{
     Change, ClockWrite, Hold, NewDelivery, NewLeg, NewQuarantine, NewRecord, SubjectGuards, Write,
 };
-use crate::vault::BlobKind;
+use crate::vault::{BlobKind, SealedBlob};
 
 /// The rows of one submission on their way to one change.
 pub(super) struct Batch<'a> {
@@ -210,13 +210,7 @@ impl<'a> Batch<'a> {
             let issues = decisions.into_iter().chain(keeping);
             return Ok(Err(issues.map(|note| refusal(&note, place)).collect()));
         };
-        let label = record.message().case.as_ref().map_or("", |case| case.expose()).to_owned();
-        let label = self.app.vault.seal_blob(
-            BlobKind::Label,
-            facts.id.0,
-            &self.sender.organisation,
-            label.as_bytes(),
-        )?;
+        let label = self.label(&record, facts)?;
         let keys = facts_keys(facts);
         let replaced = answer::replaced(self.app, self.sender, &record, &keys, &self.legs).await?;
         let replaced = match replaced {
@@ -256,6 +250,13 @@ impl<'a> Batch<'a> {
         self.seen.insert(facts.identity, (facts.id, facts.fingerprint));
         self.changes.push(change);
         Ok(Ok(RowOutcome { legs, ..row(place, RowResult::Accepted, Some(facts.id), warnings) }))
+    }
+
+    /// The case reference, sealed for the board.
+    fn label(&self, record: &Record, facts: &Facts) -> Result<SealedBlob, ReceiveError> {
+        let case = record.message().case.as_ref().map_or("", |case| case.expose());
+        let owner = &self.sender.organisation;
+        Ok(self.app.vault.seal_blob(BlobKind::Label, facts.id.0, owner, case.as_bytes())?)
     }
 
     fn facts(&self, record: &Record) -> Result<Facts, ReceiveError> {
@@ -421,7 +422,7 @@ impl<'a> Batch<'a> {
         &self,
         facts: &Facts,
         sealed: crate::vault::SealedRecord,
-        label: crate::vault::SealedBlob,
+        label: SealedBlob,
         attachment: Option<&Attachment>,
     ) -> Change {
         let mut event = self.event(EventKind::RecordAccepted, facts);
