@@ -167,6 +167,11 @@ impl App {
         self.mappings.get(&name).cloned()
     }
 
+    /// The names of every mapping.
+    pub fn mapping_names(&self) -> impl Iterator<Item = &String> {
+        self.mappings.keys()
+    }
+
     /// Pushes a parcel to the partner it was opened for, by the trust files in force now.
     pub async fn push(&self, parcel: Parcel) -> Result<(), SendError> {
         let Some(partner) = self.partner(parcel.recipient()) else {

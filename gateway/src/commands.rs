@@ -10,6 +10,7 @@ mod clocks;
 mod demo;
 mod documents;
 mod extract;
+mod holds;
 mod import;
 mod mapping;
 mod pki;
@@ -60,6 +61,15 @@ enum Command {
     /// About one record.
     #[command(subcommand)]
     Record(show::RecordCommand),
+    /// About what waits for a person's decision.
+    #[command(subcommand)]
+    Holds(holds::HoldsCommand),
+    /// About deliveries that did not arrive.
+    #[command(subcommand)]
+    Deliveries(holds::DeliveriesCommand),
+    /// About what was not accepted.
+    #[command(subcommand)]
+    Quarantine(holds::QuarantineCommand),
     /// About documents that are kept apart from their messages.
     #[command(subcommand)]
     Documents(documents::DocumentsCommand),
@@ -150,6 +160,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Performance(args) => clocks::performance(&args, json).await,
         Command::Evidence(command) => clocks::evidence(&command, json).await,
         Command::Record(command) => show::record(&command, json).await,
+        Command::Holds(command) => holds::holds(&command, json).await,
+        Command::Deliveries(command) => holds::deliveries(&command, json).await,
+        Command::Quarantine(command) => holds::quarantine(&command, json).await,
         Command::Documents(command) => documents::documents(&command, json).await,
         Command::Authority(command) => Box::pin(authority::authority(&command, json)).await,
         Command::Audit(command) => audit_verify::audit(&command, json).await,

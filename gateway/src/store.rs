@@ -27,6 +27,8 @@ mod documents;
 mod duties;
 mod engine;
 mod error;
+mod holds;
+mod identities;
 mod legs;
 mod log;
 mod migration;
@@ -63,6 +65,11 @@ pub use counts::Counts;
 pub use deliveries::InboxPlace;
 pub use documents::{HeldMessage, StoredUpload};
 pub use error::{Fault, StoreError};
+pub use holds::{
+    Ageing, Finding, HoldFilter, HoldPlace, HoldWrite, NewQuestion, NewReview, StoredQuestion,
+    StoredReview,
+};
+pub use identities::{CaseKey, CasePerson, IdentityKind, IdentityWrite, NewIdentity};
 pub use legs::{BoardFilter, BoardLine, BoardPlace};
 pub use log::{AuditRow, Head, StoredCheckpoint};
 pub use plan::{Appended, LogError, LogKeeper};

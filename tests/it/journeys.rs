@@ -2,6 +2,7 @@
 
 mod advice;
 mod answers;
+mod authority;
 mod clock;
 mod consent;
 mod documents;
@@ -11,6 +12,7 @@ mod fhir_messages;
 mod folders;
 mod holds;
 mod idempotency;
+mod identity;
 mod letters;
 mod mesh;
 mod mllp;

@@ -18,8 +18,9 @@ use schemas::{OrganisationCode, RecordId};
 use crate::app::App;
 use crate::audit::{DecisionNote, Entry, Event, EventKind, SubjectKey};
 use crate::authority::rehearsal::Case;
-use crate::authority::{Basis, ConsentEntry, Evidence, Override, Question};
+use crate::authority::{Basis, BreakGlass, ConsentEntry, Evidence, Override, Question};
 use crate::clock::london_date;
+use crate::holds;
 use crate::queue::DeliveryId;
 use crate::store::{StoreError, StoredRecord};
 
@@ -42,6 +43,7 @@ pub struct Replay<'a> {
     /// How many entries of a person's ledger the log has recorded so far.
     recorded: BTreeMap<SubjectKey, u32>,
     votes: BTreeMap<DeliveryId, Vec<Override>>,
+    emergencies: BTreeMap<DeliveryId, BreakGlass>,
     /// Decisions that were not about a question.
     unasked: u64,
 }
@@ -50,7 +52,7 @@ impl<'a> Replay<'a> {
     /// From the beginning of the log.
     pub fn new(app: &'a App) -> Self {
         let (recorded, votes) = (BTreeMap::new(), BTreeMap::new());
-        Self { app, next: 0, recorded, votes, unasked: 0 }
+        Self { app, next: 0, recorded, votes, emergencies: BTreeMap::new(), unasked: 0 }
     }
 
     /// The place in the log that is read next.
@@ -94,9 +96,24 @@ impl<'a> Replay<'a> {
                     self.votes.entry(delivery).or_default().push(vote);
                 }
             }
+            EventKind::HoldBroken => {
+                let basis = event.detail.get("basis").and_then(|basis| holds::ground_of(basis));
+                let at = Timestamp::from_microsecond(entry.at_us).ok();
+                if let (Some(delivery), Some(basis), Some(at)) = (event.delivery, basis, at) {
+                    self.emergencies.insert(delivery, BreakGlass { basis, at });
+                }
+            }
+            EventKind::ReviewClosed
+                if event.detail.get("outcome").is_some_and(|o| o != "upheld") =>
+            {
+                if let Some(delivery) = event.delivery {
+                    self.emergencies.remove(&delivery);
+                }
+            }
             EventKind::DeliveryHeld => {
                 if let Some(delivery) = event.delivery {
                     self.votes.remove(&delivery);
+                    self.emergencies.remove(&delivery);
                 }
             }
             _ => {}
@@ -125,6 +142,7 @@ impl<'a> Replay<'a> {
         let evidence = Evidence {
             consents: self.ledger_at(&entry.event, question.subject, page).await?,
             overrides: self.votes_at(&entry.event),
+            emergency: entry.event.delivery.and_then(|id| self.emergencies.get(&id).copied()),
         };
         let case = Case { question, evidence, now, today: london_date(now) };
         Ok(Some(Past { entry: entry.seq, note, case }))

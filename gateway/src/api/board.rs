@@ -12,6 +12,7 @@ use super::problem::{Kind, Problem};
 use super::{Caller, cursor};
 use crate::app::App;
 use crate::board::{Labels, lines};
+use crate::holds;
 use crate::peer::Role;
 use crate::queue::LegState;
 use crate::store::{BoardFilter, BoardPlace};
@@ -85,9 +86,15 @@ pub(super) async fn board(
     let full = usize::try_from(limit).is_ok_and(|limit| lines.len() == limit);
     let last = lines.last().filter(|_| full);
     let next = last.and_then(|line| cursor::write(&scope, (line.statutory_due, line.leg)));
+    let waiting = holds::waiting(&app, filter.sender.as_ref()).await?;
+    let own = (!everything).then(|| caller.peer.organisation());
+    // Whoever is only asked learns nothing of what is held for it.
+    let holds = (asks || everything).then_some(waiting);
+    let reviews = holds::reviews_waiting(&app, own).await?;
     let overdue = lines.iter().filter(|line| line.overdue).count();
     let body = serde_json::json!({
-        "today": app.clock.today(), "overdue": overdue, "legs": lines, "next": next,
+        "today": app.clock.today(), "overdue": overdue, "legs": lines, "next": next, "holds": holds,
+        "reviews": reviews,
     });
     Ok(Json(body).into_response())
 }

@@ -17,7 +17,7 @@ pub(super) async fn describe() -> Response {
 /// The whole description.
 pub fn document() -> Value {
     let mut paths: Map<String, Value> = Map::new();
-    for route in &ROUTES {
+    for route in ROUTES {
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         if let Some(path) = path.as_object_mut() {
             path.insert(route.method.to_lowercase(), operation(route));
@@ -166,6 +166,8 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         ],
         RouteId::Clocks => &["open", "period", "owner", "cursor", "limit"],
         RouteId::Performance => &["month", "as_of", "by", "organisation"],
+        RouteId::Holds => &["rule", "from", "to", "older-than", "cursor", "limit"],
+        RouteId::Deliveries => &["state", "limit"],
         RouteId::Entries => &["from", "limit"],
         RouteId::Inclusion => &["size"],
         RouteId::Consistency => &["from", "to"],
@@ -182,8 +184,15 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::Evidence
         | RouteId::RecordConsent
         | RouteId::FindConsents
-        | RouteId::Holds
+        | RouteId::ShowHold
         | RouteId::DecideHold
+        | RouteId::AskAboutHold
+        | RouteId::BreakGlass
+        | RouteId::Questions
+        | RouteId::AnswerQuestion
+        | RouteId::Reviews
+        | RouteId::CloseReview
+        | RouteId::Resend
         | RouteId::Checkpoint
         | RouteId::Keys
         | RouteId::WhoAmI
@@ -225,6 +234,18 @@ fn request_body(id: RouteId) -> Option<Value> {
                 "reason": { "enum": crate::journey::HOLD_REASONS },
             },
         } } }),
+        RouteId::AskAboutHold => {
+            codes(&[("of", &["sender", "recipient"]), ("question", &crate::holds::QUESTIONS)])
+        }
+        RouteId::BreakGlass => codes(&[
+            ("basis", &crate::holds::BREAK_GLASS_BASES),
+            ("reason", &crate::holds::BREAK_GLASS_REASONS),
+        ]),
+        RouteId::AnswerQuestion => codes(&[("answer", &crate::holds::ANSWERS)]),
+        RouteId::CloseReview => {
+            codes(&[("outcome", &["upheld", "not-upheld"]), ("finding", &crate::holds::FINDINGS)])
+        }
+        RouteId::Resend => codes(&[("reason", &crate::repair::RESEND_REASONS)]),
         RouteId::BeginDocument => json!({ "application/json": { "schema": {
             "type": "object", "required": ["size"],
             "properties": {
@@ -254,6 +275,10 @@ fn request_body(id: RouteId) -> Option<Value> {
         | RouteId::Performance
         | RouteId::Evidence
         | RouteId::Holds
+        | RouteId::ShowHold
+        | RouteId::Questions
+        | RouteId::Reviews
+        | RouteId::Deliveries
         | RouteId::Checkpoint
         | RouteId::Entries
         | RouteId::Inclusion
@@ -264,6 +289,18 @@ fn request_body(id: RouteId) -> Option<Value> {
         | RouteId::Capability => return None,
     };
     Some(json!({ "required": true, "content": content }))
+}
+
+/// A body whose members are all codes of closed lists, and all required.
+fn codes(members: &[(&str, &[&str])]) -> Value {
+    let names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
+    let properties: Map<String, Value> = members
+        .iter()
+        .map(|(name, codes)| ((*name).to_owned(), json!({ "enum": codes })))
+        .collect();
+    json!({ "application/json": { "schema": {
+        "type": "object", "required": names, "properties": properties,
+    } } })
 }
 
 /// References to `#/$defs/X` become references to `#/components/schemas/X`.

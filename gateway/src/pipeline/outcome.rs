@@ -127,8 +127,16 @@ impl Preview {
 
 /// The hash that tells a retry from a clash: format, mapping and bytes.
 pub(super) fn request_hash(raw: &RawMessage) -> [u8; 32] {
-    let mut input = format!("{:?}\n{:?}\n", raw.format, raw.mapping).into_bytes();
-    input.extend_from_slice(raw.bytes.expose());
+    request_hash_of((raw.format, raw.mapping.as_ref()), &raw.bytes)
+}
+
+/// The same, of a request's parts.
+pub(crate) fn request_hash_of(
+    (format, mapping): (adapters::Format, Option<&String>),
+    bytes: &schemas::PersonalBytes,
+) -> [u8; 32] {
+    let mut input = format!("{format:?}\n{mapping:?}\n").into_bytes();
+    input.extend_from_slice(bytes.expose());
     let hash = crate::entropy::sha256(&input);
     zeroize::Zeroize::zeroize(&mut input);
     hash

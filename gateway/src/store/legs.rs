@@ -66,15 +66,20 @@ impl Store {
         rows.iter().map(leg).collect()
     }
 
-    /// All legs put to an organisation about one person, by the person's pseudonym.
+    /// All legs put to an organisation about one person, by any pseudonym that means them.
     pub async fn legs_about(
         &self,
         subject: SubjectKey,
         recipient: &OrganisationCode,
     ) -> Result<Vec<Leg>, StoreError> {
-        let values = values![subject.0.to_vec(), recipient.as_str()];
-        let rows = self.engine.rows(&LEGS_ABOUT, values).await?;
-        rows.iter().map(leg).collect()
+        let mut legs = Vec::new();
+        for one in self.pseudonyms_of(subject).await? {
+            let values = values![one.0.to_vec(), recipient.as_str()];
+            for row in self.engine.rows(&LEGS_ABOUT, values).await? {
+                legs.push(leg(&row)?);
+            }
+        }
+        Ok(legs)
     }
 
     /// The board, what is due first first.

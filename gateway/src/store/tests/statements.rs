@@ -5,11 +5,11 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
-    bare, cases, clocks, consents, counts, deliveries, documents, duties, legs, log, migration,
-    records, subjects, writes,
+    bare, cases, clocks, consents, counts, deliveries, documents, duties, holds, identities, legs,
+    log, migration, records, subjects, writes,
 };
 
-const REGISTRY: [&[Statement]; 14] = [
+const REGISTRY: &[&[Statement]] = &[
     bare::ALL,
     cases::ALL,
     clocks::ALL,
@@ -18,6 +18,8 @@ const REGISTRY: [&[Statement]; 14] = [
     deliveries::ALL,
     documents::ALL,
     duties::ALL,
+    holds::ALL,
+    identities::ALL,
     legs::ALL,
     log::ALL,
     migration::ALL,
