@@ -19,6 +19,7 @@ mod mllp;
 mod mllp_peers;
 mod obligations;
 mod push;
+mod repair;
 mod scanner;
 mod tables;
 mod wrong_person;
