@@ -290,13 +290,6 @@ impl<'a> Batch<'a> {
         Ok(Ok(RowOutcome { legs, ..row(place, RowResult::Accepted, Some(facts.id), warnings) }))
     }
 
-    /// The case reference, sealed for the board.
-    fn label(&self, record: &Record, facts: &Facts) -> Result<SealedBlob, ReceiveError> {
-        let case = record.message().case.as_ref().map_or("", |case| case.expose());
-        let owner = &self.sender.organisation;
-        Ok(self.app.vault.seal_blob(BlobKind::Label, facts.id.0, owner, case.as_bytes())?)
-    }
-
     fn facts(&self, record: &Record) -> Result<Facts, ReceiveError> {
         let message = record.message();
         let names = self.app.vault.pseudonyms();
@@ -457,11 +450,7 @@ impl<'a> Batch<'a> {
     }
 
     /// The case reference, sealed for the board.
-    fn label(
-        &self,
-        record: &Record,
-        facts: &Facts,
-    ) -> Result<crate::vault::SealedBlob, ReceiveError> {
+    fn label(&self, record: &Record, facts: &Facts) -> Result<SealedBlob, ReceiveError> {
         let case = record.message().case.as_ref().map_or("", |case| case.expose());
         let owner = &self.sender.organisation;
         Ok(self.app.vault.seal_blob(BlobKind::Label, facts.id.0, owner, case.as_bytes())?)
