@@ -6,7 +6,7 @@ use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
     bare, cases, clocks, consents, counts, deliveries, documents, duties, holds, identities, legs,
-    log, migration, records, subjects, writes,
+    log, migration, records, restores, sends, subjects, writes,
 };
 
 const REGISTRY: &[&[Statement]] = &[
@@ -24,6 +24,8 @@ const REGISTRY: &[&[Statement]] = &[
     log::ALL,
     migration::ALL,
     records::ALL,
+    restores::ALL,
+    sends::ALL,
     subjects::ALL,
     writes::ALL,
 ];
