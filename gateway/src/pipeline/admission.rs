@@ -26,7 +26,7 @@ use crate::receipt::{LegOutcome, RowOutcome, RowResult};
 use crate::store::{
     CaseKey, CasePerson, Change, ClockWrite, NewDelivery, NewLeg, NewRecord, SubjectGuards, Write,
 };
-use crate::vault::BlobKind;
+use crate::vault::{BlobKind, SealedBlob};
 
 /// The rows of one submission on their way to one change.
 pub(super) struct Batch<'a> {
@@ -462,11 +462,7 @@ impl<'a> Batch<'a> {
     }
 
     /// The case reference, sealed for the board.
-    fn label(
-        &self,
-        record: &Record,
-        facts: &Facts,
-    ) -> Result<crate::vault::SealedBlob, ReceiveError> {
+    fn label(&self, record: &Record, facts: &Facts) -> Result<SealedBlob, ReceiveError> {
         let case = record.message().case.as_ref().map_or("", |case| case.expose());
         let owner = &self.sender.organisation;
         Ok(self.app.vault.seal_blob(BlobKind::Label, facts.id.0, owner, case.as_bytes())?)

@@ -189,12 +189,14 @@ fn shown(app: &App, leg: &Leg, exception: &Exception) -> Result<(), Unplaced> {
             "does not fall in the six weeks of the request",
             otherwise,
         ),
-        _ => Unplaced(
-            "exception-not-shown",
-            Field::EXCEPTION_LIMB,
-            "does not excuse lateness here",
-            otherwise,
-        ),
+        NotShown::NotListed { .. } | NotShown::Backwards { .. } | NotShown::Deadline(_) => {
+            Unplaced(
+                "exception-not-shown",
+                Field::EXCEPTION_LIMB,
+                "does not excuse lateness here",
+                otherwise,
+            )
+        }
     })
 }
 
