@@ -82,24 +82,17 @@ impl<'a> Replay<'a> {
     /// Keeps what later decisions knew.
     fn note(&mut self, entry: &Entry) {
         let event = &entry.event;
-        match event.kind {
-            EventKind::ConsentRecorded => {
-                if let Some(subject) = event.subject {
-                    let count = self.recorded.entry(subject).or_default();
-                    *count = count.saturating_add(1);
-                }
-            }
-            EventKind::HoldDecided => {
-                if let (Some(delivery), Some(vote)) = (event.delivery, vote(entry)) {
-                    self.votes.entry(delivery).or_default().push(vote);
-                }
-            }
-            EventKind::DeliveryHeld => {
-                if let Some(delivery) = event.delivery {
-                    self.votes.remove(&delivery);
-                }
-            }
-            _ => {}
+        if event.kind == EventKind::ConsentRecorded
+            && let Some(subject) = event.subject
+        {
+            let count = self.recorded.entry(subject).or_default();
+            *count = count.saturating_add(1);
+        }
+        let Some(delivery) = event.delivery else { return };
+        if event.kind == EventKind::DeliveryHeld {
+            self.votes.remove(&delivery);
+        } else if event.kind == EventKind::HoldDecided {
+            self.votes.entry(delivery).or_default().extend(vote(entry));
         }
     }
 
