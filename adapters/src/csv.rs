@@ -34,7 +34,7 @@ use crate::mapping::{FileKind, Mapping};
 use crate::table::{self, RowPlace, TableCell, TableRow};
 use crate::{ReadError, ReadErrorKind, Reading};
 
-pub use crate::import_row::HEADER;
+pub use crate::import_row::{COLUMN_PREFIX, header};
 pub use outgoing::write;
 
 use rows::{Row, RowFault};

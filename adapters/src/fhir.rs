@@ -24,6 +24,7 @@
 mod author;
 mod bundle;
 pub mod capability;
+mod consent;
 mod dates;
 mod document;
 mod element;
@@ -31,6 +32,7 @@ mod elements;
 mod event;
 mod itk3;
 mod markup;
+mod particulars;
 mod patient;
 mod reader;
 pub mod reply;
@@ -67,21 +69,12 @@ pub(crate) fn read_as(format: Format, bytes: &[u8], feed: &Feed) -> Result<Readi
 
 /// Writes a record as a FHIR R4 message Bundle for one recipient, as JSON.
 pub fn write(record: &Record, outbound: &Outbound) -> Result<Vec<u8>, WriteError> {
-    has_a_form(record, Format::Fhir)?;
     render(&writer::bundle(record, outbound), Format::Fhir)
 }
 
 /// The same as XML. Fails where a text holds a character that XML cannot hold.
 pub fn write_xml(record: &Record, outbound: &Outbound) -> Result<Vec<u8>, WriteError> {
-    has_a_form(record, Format::FhirXml)?;
     render(&writer::bundle(record, outbound), Format::FhirXml)
-}
-
-/// Messages by the names of the catalogue have no form in FHIR yet.
-fn has_a_form(record: &Record, format: Format) -> Result<(), WriteError> {
-    let kind = record.message().kind;
-    let has = kind.form() != schemas::record::Form::Particulars;
-    if has { Ok(()) } else { Err(WriteError::NoForm { format, kind }) }
 }
 
 /// The tree of a resource in a FHIR format.

@@ -217,10 +217,11 @@ fn documents(draft: &mut Draft, list: &Element) {
 }
 
 /// The members of canonical JSON in the order of the schema.
-const MEMBERS: [&str; 19] = [
+const MEMBERS: [&str; 21] = [
     "type",
     "version",
     "id",
+    "supersedes",
     "sender",
     "recipient",
     "case",
@@ -235,6 +236,7 @@ const MEMBERS: [&str; 19] = [
     "exception",
     "transition",
     "notice",
+    "particulars",
     "attachments",
     "delivery",
 ];

@@ -66,7 +66,7 @@ pub fn write(record: &Record, outbound: &Outbound) -> Result<Vec<u8>, WriteError
 fn is_carried(field: Field) -> bool {
     let path = field.path();
     let elsewhere = [Field::AUTHOR_NAME, Field::ADVICE_DATE, Field::RECIPIENT];
-    let person = [Field::LA_PERSON_ID, Field::UPN, Field::SCHOOL];
+    let person = [Field::SUPERSEDES, Field::LA_PERSON_ID, Field::UPN, Field::SCHOOL];
     let groups = [
         "case",
         "acting.",

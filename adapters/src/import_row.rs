@@ -1,16 +1,19 @@
 //! A record as the one row of an import file, whatever file it stands in.
 //!
-//! One fixed [`HEADER`] for every type of message; the CSV and the workbook that a case system
+//! One fixed [`header`] for every type of message; the CSV and the workbook that a case system
 //! imports have the same cells. Texts that repeat stand on lines of their own in one cell, so a
 //! repeated text that itself has lines comes back as several. Documents are named, not contained:
 //! their bytes travel beside the file. This module must never know how a cell is written.
 
+use std::sync::OnceLock;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use schemas::catalogue::{Catalogue, ValueKind};
 use schemas::record::{
-    Advice, AdviceRequest, Consent, Exception, NilReturn, Notice, Sex, Subject, TransitionPlan,
-    Triage,
+    Advice, AdviceRequest, Consent, Exception, NilReturn, Notice, Particular, Particulars, Sex,
+    Subject, TransitionPlan, Triage,
 };
 use schemas::{Body, OrganisationCode, PersonalText, Record, ServiceCode};
 
@@ -26,8 +29,27 @@ pub(crate) enum Cell {
     Date(Date),
 }
 
-/// The columns, in order. New ones are added at the end only: importers may count.
-pub const HEADER: [&str; 79] = [
+/// The columns, in order. New ones are added at the end only: importers may count. After those of
+/// the fields with a form of their own comes one for each name of the catalogue, in its order:
+/// [`COLUMN_PREFIX`] and the name in capitals.
+pub fn header() -> &'static [String] {
+    static HEADER: OnceLock<Vec<String>> = OnceLock::new();
+    HEADER.get_or_init(|| {
+        let named = Catalogue::built_in().fields().iter().map(|field| column_of(&field.name));
+        OWN.iter().map(|name| (*name).to_owned()).chain(named).collect()
+    })
+}
+
+/// What begins the header of a column for a name of the catalogue: `P_MEETING_ON`.
+pub const COLUMN_PREFIX: &str = "P_";
+
+/// The header of the column for a name of the catalogue.
+fn column_of(name: &str) -> String {
+    format!("{COLUMN_PREFIX}{}", name.to_ascii_uppercase())
+}
+
+/// The columns of the fields with a form of their own.
+const OWN: [&str; 86] = [
     "MESSAGE_TYPE",
     "MESSAGE_ID",
     "DELIVERY_ID",
@@ -92,7 +114,6 @@ pub const HEADER: [&str; 79] = [
     "EXCEPTION_LIMB",
     "EXCEPTION_EVIDENCE",
     "EXCEPTION_FROM_DTTM",
-    "EXCEPTION_UNTIL_DTTM",
     "EXCEPTION_EXPECTED_DTTM",
     "NAMED_WORKER",
     "PLAN_DTTM",
@@ -107,15 +128,19 @@ pub const HEADER: [&str; 79] = [
     "DOCUMENT_TYPE",
     "DOCUMENT_BYTES",
     "DOCUMENT_SAVED_AS",
+    "EXCEPTION_UNTIL_DTTM",
+    "SUPERSEDES",
+    "CONSENT_RECIPIENTS",
+    "CONSENT_CLASSES",
+    "CONSENT_RESTRICTION_CODE",
+    "CONSENT_ASSESSED_DTTM",
+    "CONSENT_ASSESSED_BY",
+    "ADVICE_REMAINDER_DTTM",
 ];
 
-/// The cells of a record's row, in the order of [`HEADER`].
+/// The cells of a record's row, in the order of [`header`].
 pub(crate) fn cells(record: &Record, outbound: &Outbound) -> Result<Vec<Cell>, WriteError> {
-    let kind = record.message().kind;
-    if kind.form() == schemas::record::Form::Particulars {
-        return Err(WriteError::NoForm { format: crate::Format::Csv, kind });
-    }
-    let mut row = OutgoingRow { cells: vec![Cell::Text(String::new()); HEADER.len()] };
+    let mut row = OutgoingRow { cells: vec![Cell::Text(String::new()); header().len()] };
     row.envelope(record, outbound)?;
     let message = record.message();
     if let Some(subject) = &message.subject {
@@ -132,7 +157,8 @@ pub(crate) fn cells(record: &Record, outbound: &Outbound) -> Result<Vec<Cell>, W
         Body::Exception(exception) => row.exception(exception),
         Body::Transition(plan) => row.transition(plan),
         Body::Notice(notice) => row.notice(notice),
-        Body::Decision(_) | Body::Particulars(_) => {}
+        Body::Particulars(particulars) => row.particulars(particulars),
+        Body::Decision(_) => {}
     }
     row.documents(record);
     Ok(row.cells)
@@ -148,6 +174,7 @@ impl OutgoingRow {
         let leg = outbound.leg.or(message.leg);
         self.put("MESSAGE_TYPE", message.kind.as_str());
         self.put("MESSAGE_ID", message.id.expose());
+        self.put("SUPERSEDES", message.supersedes.as_ref().map_or("", |id| id.expose()));
         self.put("DELIVERY_ID", &outbound.delivery.to_string());
         self.put("LEG_ID", &leg.map(|leg| leg.to_string()).unwrap_or_default());
         self.put("CASE_REF", message.case.as_ref().map_or("", |case| case.expose()));
@@ -189,16 +216,24 @@ impl OutgoingRow {
     }
 
     fn consent(&mut self, consent: &Consent) {
-        let exclusions: Vec<&str> =
-            consent.exclusions.iter().map(OrganisationCode::as_str).collect();
+        let codes = |organisations: &[OrganisationCode]| {
+            let codes: Vec<&str> = organisations.iter().map(OrganisationCode::as_str).collect();
+            codes.join(";")
+        };
+        let classes: Vec<&str> = consent.classes.iter().map(|class| class.as_str()).collect();
         self.code("CONSENT_CODE", Some(&consent.status));
         self.code("CONSENT_KIND_CODE", consent.kind.as_ref());
         self.code("CONSENT_GIVEN_BY_CODE", consent.given_by.as_ref());
         self.date("CONSENT_DTTM", consent.date);
         self.date("CONSENT_END_DTTM", consent.expires_on);
         self.put("CONSENT_PURPOSES", &consent.purposes.join(";"));
-        self.put("CONSENT_EXCLUSIONS", &exclusions.join(";"));
+        self.put("CONSENT_EXCLUSIONS", &codes(&consent.exclusions));
         self.put("CONSENT_REF", consent.reference.as_ref().map_or("", |id| id.expose()));
+        self.put("CONSENT_RECIPIENTS", &codes(&consent.recipients));
+        self.put("CONSENT_CLASSES", &classes.join(";"));
+        self.code("CONSENT_RESTRICTION_CODE", consent.restriction.as_ref());
+        self.date("CONSENT_ASSESSED_DTTM", consent.assessed_on);
+        self.text("CONSENT_ASSESSED_BY", consent.assessed_by.as_ref());
     }
 
     fn request(&mut self, request: &AdviceRequest) {
@@ -234,6 +269,7 @@ impl OutgoingRow {
         self.lines("OUTCOMES", &advice.outcomes);
         self.lines("HEALTH_PROVISION", &advice.health_provision);
         self.lines("EDUCATIONAL_PROVISION", &advice.educational_provision);
+        self.date("ADVICE_REMAINDER_DTTM", advice.remainder_on);
     }
 
     fn nil(&mut self, nil: &NilReturn) {
@@ -265,6 +301,21 @@ impl OutgoingRow {
         self.text("NOTICE_DETAIL", notice.detail.as_ref());
     }
 
+    fn particulars(&mut self, particulars: &Particulars) {
+        for (name, value) in particulars.iter() {
+            let header = column_of(name);
+            let dated = Catalogue::built_in().field(name).map(|field| field.kind);
+            match (value, dated) {
+                (Particular::Flag(flag), _) => self.put(&header, if *flag { "Y" } else { "N" }),
+                (Particular::Text(_), Some(ValueKind::Date)) => {
+                    self.date(&header, particulars.date(name));
+                }
+                (Particular::Text(text), _) => self.put(&header, text.expose()),
+                (Particular::Texts(texts), _) => self.lines(&header, texts),
+            }
+        }
+    }
+
     fn documents(&mut self, record: &Record) {
         let inside = record.attachments().iter();
         let inside =
@@ -288,7 +339,7 @@ impl OutgoingRow {
     }
 
     fn set(&mut self, header: &str, value: Cell) {
-        let index = HEADER.iter().position(|name| *name == header);
+        let index = self::header().iter().position(|name| name == header);
         if let Some(cell) = index.and_then(|index| self.cells.get_mut(index)) {
             *cell = value;
         }

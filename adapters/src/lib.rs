@@ -60,6 +60,10 @@ pub enum Format {
 }
 
 impl Format {
+    /// Every format.
+    pub const ALL: [Self; 7] =
+        [Self::Csv, Self::Json, Self::Fhir, Self::FhirXml, Self::Xlsx, Self::Xml, Self::Hl7];
+
     /// The format that a media type names, parameters ignored.
     pub fn from_media_type(media_type: &str) -> Option<Self> {
         let essence = media_type.split(';').next().unwrap_or_default().trim();
@@ -313,3 +317,6 @@ pub fn write(format: Format, record: &Record, outbound: &Outbound) -> Result<Vec
         Format::Xlsx => workbook::write(record, outbound),
     }
 }
+
+#[cfg(test)]
+mod tests;

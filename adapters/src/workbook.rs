@@ -24,7 +24,7 @@ use rust_xlsxwriter::{
 };
 use schemas::Record;
 
-use crate::import_row::{self, Cell, HEADER};
+use crate::import_row::{self, Cell, header};
 use crate::{Format, Outbound, WriteError};
 
 /// Writes a record as a workbook with a header and one row.
@@ -48,9 +48,9 @@ fn render(cells: &[Cell]) -> Result<Vec<u8>, XlsxError> {
     sheet.set_name(SHEET)?;
     sheet.set_freeze_panes(1, 0)?;
     let head = Look::new().set_bold().set_num_format("@");
-    for (column, (header, cell)) in (0u16..).zip(HEADER.iter().zip(cells)) {
+    for (column, (name, cell)) in (0u16..).zip(header().iter().zip(cells)) {
         sheet.set_column_width(column, WIDTH)?;
-        sheet.write_string_with_format(0, column, *header, &head)?;
+        sheet.write_string_with_format(0, column, name, &head)?;
         put(sheet, column, cell)?;
     }
     workbook.save_to_buffer()

@@ -9,8 +9,10 @@ pub mod problem;
 
 mod audit;
 mod board;
+mod clocks;
 mod consents;
 mod cursor;
+mod deliveries;
 mod documents;
 mod fhir;
 mod health;
@@ -72,10 +74,23 @@ pub enum RouteId {
     AppendDocument,
     ShowDocument,
     Board,
+    Clocks,
+    SayOfClock,
+    Performance,
+    Evidence,
     RecordConsent,
     FindConsents,
     Holds,
+    ShowHold,
     DecideHold,
+    AskAboutHold,
+    BreakGlass,
+    Questions,
+    AnswerQuestion,
+    Reviews,
+    CloseReview,
+    Deliveries,
+    Resend,
     Checkpoint,
     Entries,
     Inclusion,
@@ -93,12 +108,13 @@ const PARTNERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role::Icb];
 const BOARD_READERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role::Icb, Role::IgAuditor];
 const CONSENT_RECORDERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role::Icb];
 const CONSENT_READERS: &[Role] = &[Role::LaCaseSystem, Role::IgAuditor];
-const HOLD_DECIDERS: &[Role] = &[Role::LaCaseSystem, Role::IgAuditor];
+const HOLD_DECIDERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role::Icb, Role::IgAuditor];
+const SENDERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role::Icb, Role::Operator];
 const JOURNEY_READERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role::IgAuditor];
 
 /// Every route of the partner API.
 #[rustfmt::skip]
-pub const ROUTES: [Route; 25] = [
+pub const ROUTES: &[Route] = &[
     Route { id: RouteId::Submit, method: "POST", path: "/v1/messages", summary: "Submit one message (JSON, FHIR) or a batch (CSV); answered with a signed receipt.", roles: PARTNERS, person: false },
     Route { id: RouteId::Rehearse, method: "POST", path: "/v1/messages/dry-run", summary: "Say what submitting this would do; nothing is stored.", roles: PARTNERS, person: false },
     Route { id: RouteId::Journey, method: "GET", path: "/v1/records/{record}/journey", summary: "What happened to a record, step by step.", roles: JOURNEY_READERS, person: true },
@@ -111,10 +127,23 @@ pub const ROUTES: [Route; 25] = [
     Route { id: RouteId::AppendDocument, method: "POST", path: "/v1/documents/{document}/content", summary: "Send the next bytes of a document, from the offset in Upload-Offset on.", roles: PARTNERS, person: false },
     Route { id: RouteId::ShowDocument, method: "GET", path: "/v1/documents/{document}", summary: "How a document of the caller stands, and where its upload goes on.", roles: PARTNERS, person: false },
     Route { id: RouteId::Board, method: "GET", path: "/v1/board", summary: "Who owes what to whom by when.", roles: BOARD_READERS, person: false },
+    Route { id: RouteId::Clocks, method: "GET", path: "/v1/clocks", summary: "The statutory clocks of cases: who owes what by which provision and when.", roles: BOARD_READERS, person: false },
+    Route { id: RouteId::SayOfClock, method: "POST", path: "/v1/clocks/{clock}", summary: "Say that what the caller owes was done, or which exception excuses it.", roles: PARTNERS, person: true },
+    Route { id: RouteId::Performance, method: "GET", path: "/v1/performance", summary: "How each service kept the six weeks in a month, as it stood on any day (JSON or CSV).", roles: BOARD_READERS, person: false },
+    Route { id: RouteId::Evidence, method: "GET", path: "/v1/legs/{leg}/evidence", summary: "Everything there is to show about one leg, in one file that proves itself.", roles: BOARD_READERS, person: false },
     Route { id: RouteId::RecordConsent, method: "POST", path: "/v1/consents", summary: "Record that agreement to share was given or withdrawn; effective when answered.", roles: CONSENT_RECORDERS, person: false },
     Route { id: RouteId::FindConsents, method: "POST", path: "/v1/consents/find", summary: "Read what is recorded of agreement to share about one person.", roles: CONSENT_READERS, person: true },
-    Route { id: RouteId::Holds, method: "GET", path: "/v1/holds", summary: "List deliveries that wait for a person's decision.", roles: HOLD_DECIDERS, person: false },
+    Route { id: RouteId::Holds, method: "GET", path: "/v1/holds", summary: "List what waits for a person's decision, oldest first: since when, why, votes, questions and whose move it is.", roles: HOLD_DECIDERS, person: false },
+    Route { id: RouteId::ShowHold, method: "GET", path: "/v1/holds/{delivery}", summary: "One delivery that waits for a person's decision.", roles: HOLD_DECIDERS, person: false },
     Route { id: RouteId::DecideHold, method: "POST", path: "/v1/holds/{delivery}/decision", summary: "Vote to release a held delivery (two people are needed), or refuse it.", roles: HOLD_DECIDERS, person: true },
+    Route { id: RouteId::AskAboutHold, method: "POST", path: "/v1/holds/{delivery}/questions", summary: "Ask the sender or the recipient about a held delivery; it stays held.", roles: HOLD_DECIDERS, person: true },
+    Route { id: RouteId::BreakGlass, method: "POST", path: "/v1/holds/{delivery}/break-glass", summary: "Release a held delivery alone, in an emergency; somebody else must review it.", roles: HOLD_DECIDERS, person: true },
+    Route { id: RouteId::Questions, method: "GET", path: "/v1/questions", summary: "List the questions about held deliveries that the caller asked or is asked.", roles: HOLD_DECIDERS, person: false },
+    Route { id: RouteId::AnswerQuestion, method: "POST", path: "/v1/questions/{question}/answer", summary: "Answer a question about a held delivery, once.", roles: PARTNERS, person: true },
+    Route { id: RouteId::Reviews, method: "GET", path: "/v1/reviews", summary: "List releases in an emergency of what the caller sent or was sent, with their reviews.", roles: HOLD_DECIDERS, person: false },
+    Route { id: RouteId::CloseReview, method: "POST", path: "/v1/reviews/{review}/decision", summary: "Say whether a release in an emergency was right; somebody else than who released it.", roles: HOLD_DECIDERS, person: true },
+    Route { id: RouteId::Deliveries, method: "GET", path: "/v1/deliveries", summary: "List deliveries of the caller's records that failed, or whose fate is not known.", roles: SENDERS, person: false },
+    Route { id: RouteId::Resend, method: "POST", path: "/v1/deliveries/{delivery}/resend", summary: "Send a delivery again that failed, or whose fate is not known.", roles: SENDERS, person: true },
     Route { id: RouteId::Checkpoint, method: "GET", path: "/v1/audit/checkpoint", summary: "The newest signed checkpoint of the audit log.", roles: EVERYONE, person: false },
     Route { id: RouteId::Entries, method: "GET", path: "/v1/audit/entries", summary: "Entries of the audit log as JSON lines, for verification.", roles: EVERYONE, person: false },
     Route { id: RouteId::Inclusion, method: "GET", path: "/v1/audit/entries/{seq}/proof", summary: "The proof that an entry is in the log.", roles: EVERYONE, person: false },
@@ -131,6 +160,8 @@ pub const ROUTES: [Route; 25] = [
 pub(crate) struct Caller {
     pub(crate) peer: Peer,
     pub(crate) actor: Actor,
+    /// The person who acts, as the pseudonym they have in every organisation.
+    pub(crate) who: Option<String>,
 }
 
 impl Caller {
@@ -150,7 +181,7 @@ impl Caller {
 /// The router of the partner API, to be served behind mutual TLS only.
 pub fn router(app: &Arc<App>) -> Router {
     let mut router = Router::new();
-    for route in &ROUTES {
+    for route in ROUTES {
         let guard = middleware::from_fn_with_state((Arc::clone(app), Some(route)), entry);
         router = router.route(route.path, handler(route.id).route_layer(guard));
     }
@@ -177,10 +208,23 @@ fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
         RouteId::AppendDocument => routing::post(documents::append),
         RouteId::ShowDocument => routing::get(documents::show),
         RouteId::Board => routing::get(board::board),
+        RouteId::Clocks => routing::get(clocks::list),
+        RouteId::SayOfClock => routing::post(clocks::say),
+        RouteId::Performance => routing::get(clocks::performance),
+        RouteId::Evidence => routing::get(clocks::evidence),
         RouteId::RecordConsent => routing::post(consents::record),
         RouteId::FindConsents => routing::post(consents::find),
         RouteId::Holds => routing::get(holds::list),
+        RouteId::ShowHold => routing::get(holds::show),
         RouteId::DecideHold => routing::post(holds::decide),
+        RouteId::AskAboutHold => routing::post(holds::ask),
+        RouteId::BreakGlass => routing::post(holds::break_glass),
+        RouteId::Questions => routing::get(holds::questions),
+        RouteId::AnswerQuestion => routing::post(holds::answer),
+        RouteId::Reviews => routing::get(holds::reviews),
+        RouteId::CloseReview => routing::post(holds::close_review),
+        RouteId::Deliveries => routing::get(deliveries::list),
+        RouteId::Resend => routing::post(deliveries::resend),
         RouteId::Checkpoint => routing::get(audit::checkpoint),
         RouteId::Entries => routing::get(audit::entries),
         RouteId::Inclusion => routing::get(audit::inclusion),
@@ -339,14 +383,16 @@ fn identify(app: &App, peer: Option<Peer>, headers: &HeaderMap) -> Result<Caller
         value.map(str::trim).filter(|text| !text.is_empty() && text.len() <= HEADER_CHARS_MAX)
     };
     let names = app.vault.pseudonyms();
-    let person = text("ehc-acting-user").map(|user| names.person(peer.organisation(), user));
+    let user = text("ehc-acting-user");
+    let person = user.map(|user| names.person(peer.organisation(), user));
+    let who = user.map(|user| names.anywhere(user));
     // A closed list: whatever else stands there may be a name, and the log is for ever.
     let role = text("ehc-acting-role").map(|role| {
         let role = role.to_ascii_lowercase().replace(' ', "-");
         ACTING_ROLES.into_iter().find(|known| *known == role).unwrap_or("other")
     });
     let actor = Actor { person, role: role.map(str::to_owned), ..peer.actor() };
-    Ok(Caller { peer, actor })
+    Ok(Caller { peer, actor, who })
 }
 
 /// The roles of people that the log knows by name.

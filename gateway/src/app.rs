@@ -55,7 +55,7 @@ pub struct App {
     /// Who may call.
     pub peers: Arc<Peers>,
     /// The statutory periods.
-    pub rules: &'static Rules,
+    pub rules: Arc<Rules>,
     /// What signs receipts.
     pub receipts: ReceiptSigner,
     /// What verifies the log's checkpoints.
@@ -165,6 +165,11 @@ impl App {
         let own = self.partner(sender).and_then(|partner| partner.mapping.clone());
         let name = name.map(str::to_owned).or(own)?;
         self.mappings.get(&name).cloned()
+    }
+
+    /// The names of every mapping.
+    pub fn mapping_names(&self) -> impl Iterator<Item = &String> {
+        self.mappings.keys()
     }
 
     /// Pushes a parcel to the partner it was opened for, by the trust files in force now.

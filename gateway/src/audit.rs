@@ -84,9 +84,42 @@ pub enum EventKind {
     /// The clocks of a case began, were met, ended or were excused.
     #[serde(rename = "clock.changed")]
     ClockChanged,
+    /// A service was reminded of advice that it owes.
+    #[serde(rename = "leg.reminded")]
+    LegReminded,
+    /// An evidence pack was made of a leg.
+    #[serde(rename = "evidence.made")]
+    EvidenceMade,
     /// Agreement to share was recorded, refused or withdrawn.
     #[serde(rename = "consent.recorded")]
     ConsentRecorded,
+    /// It was recorded who somebody is: a match, a merge, a death.
+    #[serde(rename = "identity.recorded")]
+    IdentityRecorded,
+    /// A person asked about a held delivery.
+    #[serde(rename = "hold.asked")]
+    HoldAsked,
+    /// A question about a held delivery was answered.
+    #[serde(rename = "hold.answered")]
+    HoldAnswered,
+    /// Somebody looked at what is held or under review.
+    #[serde(rename = "hold.viewed")]
+    HoldViewed,
+    /// One person released a held delivery in an emergency; a review must follow.
+    #[serde(rename = "hold.broken")]
+    HoldBroken,
+    /// The review of a release in an emergency was closed.
+    #[serde(rename = "review.closed")]
+    ReviewClosed,
+    /// A person had a delivery sent again that failed or whose fate was not known.
+    #[serde(rename = "delivery.resent")]
+    DeliveryResent,
+    /// Somebody looked at why something is in quarantine.
+    #[serde(rename = "quarantine.viewed")]
+    QuarantineViewed,
+    /// A quarantined item went through the pipeline again.
+    #[serde(rename = "quarantine.replayed")]
+    QuarantineReplayed,
     /// Somebody read what is recorded of agreement to share.
     #[serde(rename = "consent.viewed")]
     ConsentViewed,

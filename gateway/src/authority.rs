@@ -117,6 +117,15 @@ pub struct Override {
     pub at: Timestamp,
 }
 
+/// One named person's release of a held delivery in an emergency; somebody else must review it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BreakGlass {
+    /// On what ground: vital interests or safeguarding, nothing else counts.
+    pub basis: Basis,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// What the question is decided on, gathered in the same breath.
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
@@ -124,6 +133,8 @@ pub struct Evidence {
     pub consents: Vec<ConsentEntry>,
     /// Votes to release this delivery although it was held.
     pub overrides: Vec<Override>,
+    /// The emergency in which one person released this delivery, if anybody did.
+    pub emergency: Option<BreakGlass>,
 }
 
 /// The answer, with what it costs: a token only when the answer is yes.
@@ -291,7 +302,8 @@ pub fn admit(
         let admission = admission.then(|| proof(BTreeSet::from([facts.sender.clone()])));
         return Admitted { admission, per_question: Vec::new(), keeping: Some(keeping) };
     }
-    let evidence = Evidence { consents: evidence.consents.clone(), overrides: Vec::new() };
+    let evidence =
+        Evidence { consents: evidence.consents.clone(), overrides: Vec::new(), emergency: None };
     let decide_one = |question: &Question| {
         if facts.is_asked_by(question) {
             decide(question, &evidence, rules, now, today)

@@ -78,6 +78,13 @@ impl Clock for FrozenClock {
     }
 }
 
+/// The instant at which a civil day is over in London.
+pub fn london_day_ends(day: Date) -> Timestamp {
+    let london = TimeZone::get("Europe/London").unwrap_or(TimeZone::UTC);
+    let next = day.tomorrow().unwrap_or(day);
+    next.to_zoned_datetime(london).map_or(Timestamp::MAX, |midnight| midnight.timestamp())
+}
+
 /// The civil date in Europe/London at an instant (Interpretation Act 1978, section 9: legal time
 /// is Greenwich mean time or British summer time).
 pub fn london_date(at: Timestamp) -> Date {

@@ -6,9 +6,11 @@
 mod audit_verify;
 mod authority;
 mod bench;
+mod clocks;
 mod demo;
 mod documents;
 mod extract;
+mod holds;
 mod import;
 mod mapping;
 mod pki;
@@ -48,9 +50,26 @@ enum Command {
     Import(import::ImportArgs),
     /// Who owes what to whom by when.
     Board(show::BoardArgs),
+    /// Statutory clocks: the rules in force, a date, and who owes what in which case.
+    #[command(subcommand)]
+    Clocks(clocks::ClocksCommand),
+    /// How each service kept the six weeks in a month, as it stood on any day.
+    Performance(clocks::PerformanceArgs),
+    /// Everything there is to show about one leg, in one file that proves itself.
+    #[command(subcommand)]
+    Evidence(clocks::EvidenceCommand),
     /// About one record.
     #[command(subcommand)]
     Record(show::RecordCommand),
+    /// About what waits for a person's decision.
+    #[command(subcommand)]
+    Holds(holds::HoldsCommand),
+    /// About deliveries that did not arrive.
+    #[command(subcommand)]
+    Deliveries(holds::DeliveriesCommand),
+    /// About what was not accepted.
+    #[command(subcommand)]
+    Quarantine(holds::QuarantineCommand),
     /// About documents that are kept apart from their messages.
     #[command(subcommand)]
     Documents(documents::DocumentsCommand),
@@ -137,7 +156,13 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Keys(command) => pki::keys(&command, json),
         Command::Import(args) => import::import(&args, json).await,
         Command::Board(args) => show::board(&args, json).await,
+        Command::Clocks(command) => clocks::clocks(&command, json).await,
+        Command::Performance(args) => clocks::performance(&args, json).await,
+        Command::Evidence(command) => clocks::evidence(&command, json).await,
         Command::Record(command) => show::record(&command, json).await,
+        Command::Holds(command) => holds::holds(&command, json).await,
+        Command::Deliveries(command) => holds::deliveries(&command, json).await,
+        Command::Quarantine(command) => holds::quarantine(&command, json).await,
         Command::Documents(command) => documents::documents(&command, json).await,
         Command::Authority(command) => Box::pin(authority::authority(&command, json)).await,
         Command::Audit(command) => audit_verify::audit(&command, json).await,

@@ -160,6 +160,12 @@ pub struct FilesSection {
     /// A folder of mapping files, looked at before those shipped.
     #[serde(default)]
     pub mappings: Option<PathBuf>,
+    /// Statutory clocks, in place of those shipped.
+    #[serde(default)]
+    pub clocks: Option<PathBuf>,
+    /// The table of bank holidays, in place of the one shipped.
+    #[serde(default)]
+    pub bank_holidays: Option<PathBuf>,
 }
 
 /// `[delivery]`: how deliveries are attempted.
@@ -283,6 +289,8 @@ impl Config {
             ("rules", &self.files.rules),
             ("routing", &self.files.routing),
             ("mappings", &self.files.mappings),
+            ("clocks", &self.files.clocks),
+            ("bank_holidays", &self.files.bank_holidays),
         ];
         for (setting, path) in optional {
             named.extend(path.iter().map(|path| ("files", setting, path.as_path(), false)));
@@ -397,8 +405,14 @@ impl Config {
             &mut self.keys.pseudonym,
             &mut files.partners,
         ];
-        let optional =
-            [&mut files.agreements, &mut files.rules, &mut files.routing, &mut files.mappings];
+        let optional = [
+            &mut files.agreements,
+            &mut files.rules,
+            &mut files.routing,
+            &mut files.mappings,
+            &mut files.clocks,
+            &mut files.bank_holidays,
+        ];
         required
             .into_iter()
             .chain(self.tls.revocation_lists.iter_mut())

@@ -91,7 +91,7 @@ pub async fn of_record(
 }
 
 /// Whether an entry is a recipient's own to see: what it did, and what went to it.
-fn is_own(entry: &Entry, who: &OrganisationCode) -> bool {
+pub(crate) fn is_own(entry: &Entry, who: &OrganisationCode) -> bool {
     let event = &entry.event;
     let to_them = event.counterparty.as_ref() == Some(who);
     let sent = matches!(
@@ -208,6 +208,11 @@ pub async fn decide_hold(
     let today = app.clock.today();
     let ruling = authority::release(&question, id, &evidence, app.rule_book(), now, today);
     let change = Change::because(event).write(Write::Override(id, vote));
+    let died = match question.subject {
+        Some(subject) => app.store.death_of(subject).await?,
+        None => None,
+    };
+    let ruling = pipeline::after_death(ruling, (question.kind, died), &evidence.overrides);
     if !matches!(ruling, Ruling::Granted(..)) {
         return Ok((DeliveryState::Held, change));
     }
@@ -217,7 +222,7 @@ pub async fn decide_hold(
 
 /// A resumed request's clock: it begins now when the service could never have had it before
 /// (ADR 0012), and goes on with its first date when it was withheld later.
-async fn resumed_leg(
+pub(crate) async fn resumed_leg(
     app: &App,
     delivery: &Delivery,
     change: Change,

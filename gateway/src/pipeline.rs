@@ -16,6 +16,8 @@ mod arriving;
 mod clocks;
 mod consent;
 mod documents;
+mod guard;
+mod identity;
 mod issuing;
 mod outcome;
 mod sending;
@@ -36,7 +38,10 @@ use admission::Mode;
 
 pub use arriving::NOT_SCANNED;
 pub use documents::{Apart, CollectedDocument, Leaving, Stopped, collect_document};
+pub(crate) use identity::after_death;
+pub use identity::{PERSON_DIED, reminders_ended};
 pub use issuing::issue;
+pub(crate) use outcome::request_hash_of;
 pub use outcome::{Answer, Preview};
 pub use sending::{CollectError, Collected, collect, dispatch};
 
@@ -288,5 +293,13 @@ pub(crate) async fn evidence(
         Some(delivery) => app.store.overrides_for(delivery).await?,
         None => Vec::new(),
     };
-    Ok(authority::Evidence { consents, overrides })
+    let emergency = match delivery {
+        Some(delivery) => app.store.emergency_of(delivery).await?,
+        None => None,
+    };
+    let emergency = emergency.and_then(|review| {
+        let basis = crate::holds::ground_of(&review.basis)?;
+        Some(authority::BreakGlass { basis, at: review.at })
+    });
+    Ok(authority::Evidence { consents, overrides, emergency })
 }

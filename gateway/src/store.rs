@@ -16,6 +16,7 @@
 //! Not supported, and why: deleting and rewriting. Retention will be a change like any other. The
 //! one exception: a new hold takes the earlier votes off its delivery; the log keeps them.
 
+mod cases;
 mod clocks;
 mod commit;
 mod connection;
@@ -26,6 +27,8 @@ mod documents;
 mod duties;
 mod engine;
 mod error;
+mod holds;
+mod identities;
 mod legs;
 mod log;
 mod migration;
@@ -50,20 +53,23 @@ use engine::Engine;
 use signal::Signal;
 use subjects::SubjectLocks;
 
+pub use cases::{CaseClock, CaseClockLine, ClockFilter, NewCaseClock};
 pub use change::{
     Change, DocumentFound, NewConsent, NewDelivery, NewDocument, NewLeg, NewQuarantine, NewRecord,
     NewSubmission, Settlement, Write,
 };
-pub use clocks::{
-    AgreementRow, CaseClock, CaseClockLine, ClockFilter, ClockWrite, LegSnapshot, NewCaseClock,
-    SnapshotFilter,
-};
+pub use clocks::{AgreementRow, ClockWrite, LegSnapshot, ReminderRow, SnapshotFilter};
 pub use commit::{Committed, Traffic};
 pub use connection::{DatabaseUrl, StoreLocation};
 pub use counts::Counts;
 pub use deliveries::InboxPlace;
 pub use documents::{HeldMessage, StoredUpload};
 pub use error::{Fault, StoreError};
+pub use holds::{
+    Ageing, Finding, HoldFilter, HoldPlace, HoldWrite, NewQuestion, NewReview, StoredQuestion,
+    StoredReview,
+};
+pub use identities::{CaseKey, CasePerson, IdentityKind, IdentityWrite, NewIdentity};
 pub use legs::{BoardFilter, BoardLine, BoardPlace};
 pub use log::{AuditRow, Head, StoredCheckpoint};
 pub use plan::{Appended, LogError, LogKeeper};

@@ -3,9 +3,12 @@
 //! Logs are lines of JSON (or text on a terminal), one per request. Metrics are Prometheus text,
 //! labelled by route template, organisation and outcome; never by child, request or user.
 
+use std::collections::BTreeSet;
 use std::error::Error;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use metrics::{Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit};
 use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
@@ -13,12 +16,23 @@ use metrics_exporter_prometheus::{
 use schemas::OrganisationCode;
 
 use crate::intake::report::FileOutcome;
-use crate::store::Counts;
+use crate::store::{Ageing, Counts};
 
 /// The metrics of one gateway; not a global, so that tests can run several side by side.
 pub struct Metrics {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
+    /// The rules that ever had a gauge of their own.
+    rules: Mutex<BTreeSet<(Ages, String)>>,
+}
+
+/// What grows old while it waits for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ages {
+    /// Held deliveries.
+    Holds,
+    /// Reviews of releases in an emergency.
+    Reviews,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -38,7 +52,7 @@ impl Metrics {
             .unwrap_or_else(|_| PrometheusBuilder::new());
         let recorder = builder.build_recorder();
         let handle = recorder.handle();
-        let metrics = Self { recorder, handle };
+        let metrics = Self { recorder, handle, rules: Mutex::default() };
         metrics.describe();
         metrics
     }
@@ -125,6 +139,28 @@ impl Metrics {
         self.recorder.register_gauge(&overdue, &METADATA).set(gauge(counts.overdue));
     }
 
+    /// What waits for people, by rule, and how long the oldest has waited. Rules that hold nothing
+    /// any more fall to zero.
+    pub fn ageing(&self, what: Ages, ageing: &[Ageing], now: Timestamp) {
+        let (count, oldest) = match what {
+            Ages::Holds => ("ehc_holds", "ehc_holds_oldest_seconds"),
+            Ages::Reviews => ("ehc_reviews", "ehc_reviews_oldest_seconds"),
+        };
+        let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        rules.extend(ageing.iter().map(|one| (what, one.rule.clone())));
+        for (_, rule) in rules.iter().filter(|(of, _)| *of == what) {
+            let found = ageing.iter().find(|one| one.rule == *rule);
+            let waited = found.map_or(0, |one| now.duration_since(one.oldest).as_secs().max(0));
+            let labels = || vec![Label::new("rule", rule.clone())];
+            let key = Key::from_parts(count, labels());
+            let held = found.map_or(0, |one| one.count);
+            self.recorder.register_gauge(&key, &METADATA).set(gauge(held));
+            let key = Key::from_parts(oldest, labels());
+            let waited = u64::try_from(waited).unwrap_or(0);
+            self.recorder.register_gauge(&key, &METADATA).set(gauge(waited));
+        }
+    }
+
     /// The Prometheus text.
     pub fn render(&self) -> String {
         self.handle.render()
@@ -159,6 +195,14 @@ impl Metrics {
             about("Files that lie in a watched folder, complete or not."),
         );
         self.recorder.describe_gauge(text("ehc_deliveries"), None, about("Deliveries by state."));
+        for (name, words) in [
+            ("ehc_holds", "Deliveries that wait for a person, by the rule that holds them."),
+            ("ehc_holds_oldest_seconds", "How long the oldest of them has waited."),
+            ("ehc_reviews", "Releases in an emergency that nobody has reviewed."),
+            ("ehc_reviews_oldest_seconds", "How long the oldest of them has waited."),
+        ] {
+            self.recorder.describe_gauge(text(name), None, about(words));
+        }
         self.recorder.describe_gauge(
             text("ehc_legs_overdue"),
             None,

@@ -7,6 +7,7 @@
 mod bodies;
 mod documents;
 mod fields;
+mod kinds;
 mod particulars;
 
 use std::collections::BTreeSet;
@@ -20,7 +21,8 @@ use crate::identifiers::{
 use crate::issue::Issue;
 use crate::personal::PersonalText;
 use crate::record::{
-    Acting, Consent, ConsentStatus, Message, MessageType, Record, Restriction, Subject,
+    Acting, Body, Consent, ConsentStatus, DecisionMaker, Message, MessageType, Record, Restriction,
+    Subject,
 };
 
 /// A record and what the sender should still look at.
@@ -77,7 +79,11 @@ impl Check<'_> {
         let body = self.body(kind);
         self.envelope_for(kind);
         self.not_for(kind);
-        Some(Message {
+        self.documents_fit(kind);
+        if let Some(Body::Particulars(particulars)) = &body {
+            self.of_the_kind(kind, subject.as_ref(), particulars);
+        }
+        let message = Message {
             kind,
             version: version?,
             id: id?,
@@ -90,7 +96,9 @@ impl Check<'_> {
             subject,
             consent,
             body: body?,
-        })
+        };
+        self.references(&message);
+        Some(message)
     }
 
     fn kind(&mut self) -> Option<MessageType> {
@@ -295,6 +303,20 @@ impl Check<'_> {
         let assessed_on = self.date(Field::CONSENT_ASSESSED_ON);
         self.not_in_future(Field::CONSENT_ASSESSED_ON, assessed_on);
         let assessed_by = self.text(Field::CONSENT_ASSESSED_BY, NAME_CHARS_MAX);
+        let rests = matches!(
+            given_by,
+            Some(DecisionMaker::CompetentChild | DecisionMaker::AlternativePerson)
+        );
+        if rests && assessed_on.is_none() {
+            let place = self.place(Field::CONSENT_ASSESSED_ON);
+            self.warn(
+                Field::CONSENT_ASSESSED_ON,
+                &place,
+                "capacity-not-assessed",
+                "is missing, though who decides rests on an assessment of competence or capacity",
+                "give the date of the assessment, and who made it",
+            );
+        }
         Some(Consent {
             status: status?,
             kind,

@@ -253,13 +253,15 @@ impl Rules {
     #[expect(clippy::expect_used, reason = "the files are compiled in and a test parses them")]
     pub fn built_in() -> &'static Self {
         static BUILT_IN: OnceLock<Rules> = OnceLock::new();
-        BUILT_IN.get_or_init(|| {
-            Self::parse(
-                include_str!("../rules/clocks-1.toml"),
-                include_str!("../rules/bank-holidays-england-wales.toml"),
-            )
-            .expect("the built-in rules parse")
-        })
+        BUILT_IN.get_or_init(|| Self::of_files(None, None).expect("the built-in rules parse"))
+    }
+
+    /// The rules shipped with the binary, with the texts of other files in place of those given.
+    pub fn of_files(clocks: Option<&str>, bank_holidays: Option<&str>) -> Result<Self, RulesError> {
+        Self::parse(
+            clocks.unwrap_or(include_str!("../rules/clocks-1.toml")),
+            bank_holidays.unwrap_or(include_str!("../rules/bank-holidays-england-wales.toml")),
+        )
     }
 
     /// Reads a file of clocks and a table of bank holidays.

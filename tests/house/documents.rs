@@ -12,6 +12,7 @@ const PAGES: &[&str] = &[
     "LICENSE",
     "certs-example/README.md",
     "gateway/docs/architecture.md",
+    "gateway/docs/catalogue.md",
     "gateway/docs/clocks.md",
     "gateway/docs/feeds.md",
     "gateway/docs/threat-model.md",
@@ -297,4 +298,15 @@ fn a_doubled_or_incomplete_problem_type_would_be_noticed() {
     assert_found(&problem_findings(text), "twice");
     assert_found(&problem_findings(text), "does not say: What to do");
     assert!(!has_version_or_unreleased("# Changelog\n### 1.0\n"));
+}
+
+#[test]
+fn the_page_of_the_catalogue_is_made_from_the_catalogue() {
+    const PAGE: &str = "gateway/docs/catalogue.md";
+    let page = tree::file(PAGE).expect("the page of the catalogue");
+    let made = schemas::catalogue::Catalogue::built_in().page();
+    assert!(
+        page.text == made,
+        "{PAGE} differs: `cargo run -p schemas --example write-catalogue > {PAGE}`"
+    );
 }

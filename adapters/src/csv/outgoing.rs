@@ -7,7 +7,7 @@
 
 use schemas::Record;
 
-use crate::import_row::{self, Cell, HEADER};
+use crate::import_row::{self, Cell, header};
 use crate::table::needs_guard;
 use crate::{Outbound, WriteError};
 
@@ -22,7 +22,7 @@ pub fn write(record: &Record, outbound: &Outbound) -> Result<Vec<u8>, WriteError
     let mut writer = ::csv::WriterBuilder::new()
         .terminator(::csv::Terminator::CRLF)
         .from_writer(b"\xef\xbb\xbf".to_vec());
-    let written = writer.write_record(HEADER).and_then(|()| writer.write_record(cells));
+    let written = writer.write_record(header()).and_then(|()| writer.write_record(cells));
     written.or(Err(WriteError::Failed))?;
     writer.into_inner().or(Err(WriteError::Failed))
 }

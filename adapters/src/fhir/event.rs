@@ -4,6 +4,7 @@
 //! and what a response is, its Task's status says. A header with a `response` and nothing else to
 //! say is an acknowledgement. Everything else is refused, never guessed.
 
+use schemas::record::Form;
 use schemas::{Draft, Field, MessageType};
 
 use super::bundle::Bundle;
@@ -52,7 +53,7 @@ pub(super) fn read(
 /// acknowledgements and errors say so themselves.
 fn is_answered(code: &Element<'_>) -> bool {
     let kind = code.text().and_then(MessageType::parse);
-    kind.is_some_and(|kind| !matches!(kind, MessageType::Acknowledgement | MessageType::Error))
+    kind.is_some_and(|kind| kind.form() != Form::Notice)
 }
 
 /// What a response is by the status of its Task (the NHS England workflow states).
@@ -89,5 +90,12 @@ fn set(draft: &mut Draft, kind: MessageType, element: &Element<'_>) -> MessageTy
 }
 
 /// Resources that say something of their own: a message with one is more than an acknowledgement.
-const CONTENT: [&str; 6] =
-    ["Task", "ServiceRequest", "DocumentReference", "Composition", "Consent", "CarePlan"];
+const CONTENT: [&str; 7] = [
+    "Task",
+    "ServiceRequest",
+    "DocumentReference",
+    "Composition",
+    "Consent",
+    "CarePlan",
+    "Communication",
+];

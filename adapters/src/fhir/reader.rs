@@ -1,10 +1,11 @@
 //! From a Bundle to a `Draft`: the envelope, the person, and the resources of each event.
 
+use schemas::record::Form;
 use schemas::{Draft, Field, MessageType};
 
 use super::bundle::Bundle;
 use super::element::{self, Element, Notes};
-use super::{author, document, event, patient, systems, task};
+use super::{author, consent, document, event, particulars, patient, systems, task};
 use crate::json::strict::Node;
 use crate::read_error::ReadError;
 
@@ -33,15 +34,20 @@ fn message(bundle: &Bundle<'_>, draft: &mut Draft) {
     case(bundle, draft);
     subject(bundle, draft);
     let Some(kind) = kind else { return };
-    consent(bundle, kind, draft);
+    consent::read(bundle, kind, draft);
     document::attachments(bundle, "data", draft);
+    task::leg(bundle, draft);
     if kind == MessageType::AdviceRequest || kind.answers_a_leg() {
         task::read(bundle, kind, draft);
+    } else if kind.form() == Form::Particulars {
+        particulars::read(bundle, draft);
     }
     match kind {
         MessageType::AdviceResponse => document::advice(bundle, draft),
         MessageType::TransitionHealthPlan => plan(bundle, draft),
-        MessageType::Acknowledgement | MessageType::Error => notice(bundle, kind, draft),
+        MessageType::TransportReceipt | MessageType::Acknowledgement | MessageType::Error => {
+            notice(bundle, kind, draft);
+        }
         _ => {}
     }
 }
@@ -52,6 +58,9 @@ fn header(bundle: &Bundle<'_>, draft: &mut Draft) -> Option<MessageType> {
     let kind = event::read(bundle, &header, draft);
     let own = bundle.root.get("identifier").and_then(|identifier| identifier.get("value"));
     element::set(draft, Field::ID, own.or_else(|| header.get("id")));
+    let earlier = header.extension(systems::EXTENSION_SUPERSEDES);
+    let earlier = earlier.and_then(|extension| extension.get("valueIdentifier"));
+    element::set(draft, Field::SUPERSEDES, earlier.and_then(|identifier| identifier.get("value")));
     let sender = header.get("sender").and_then(|s| author::organisation(bundle, &header, &s));
     if let Some(sender) = sender {
         sender.set(draft, Field::SENDER);
@@ -91,11 +100,9 @@ fn case(bundle: &Bundle<'_>, draft: &mut Draft) {
     let groups = bundle.all("Task").filter_map(|task| task.resource.get("groupIdentifier"));
     let group = groups.filter(|id| id.is("system", systems::CASE)).find_map(|id| id.get("value"));
     let elsewhere = || {
-        ["ServiceRequest", "DocumentReference", "Consent", "CarePlan"].into_iter().find_map(
-            |kind| {
-                bundle.all(kind).find_map(|e| e.resource.identifier_in("identifier", systems::CASE))
-            },
-        )
+        WITH_A_CASE.into_iter().find_map(|kind| {
+            bundle.all(kind).find_map(|e| e.resource.identifier_in("identifier", systems::CASE))
+        })
     };
     element::set(draft, Field::CASE, group.or_else(elsewhere));
 }
@@ -126,104 +133,6 @@ fn subject(bundle: &Bundle<'_>, draft: &mut Draft) {
     let patient = chosen.or_else(|| bundle.only("Patient").map(|entry| entry.resource.clone()));
     if let Some(patient) = patient {
         patient::read(&patient, bundle.made_on().as_deref(), draft);
-    }
-}
-
-fn consent(bundle: &Bundle<'_>, kind: MessageType, draft: &mut Draft) {
-    let Some(entry) = bundle.only("Consent") else { return };
-    let consent = &entry.resource;
-    if let Some(status) = consent.get("status") {
-        let said = match status.text() {
-            Some("active") => "given",
-            Some("rejected") => "refused",
-            Some("inactive") => "withdrawn",
-            Some("draft" | "proposed") => "not-recorded",
-            _ => "",
-        };
-        let contradicts = (kind == MessageType::ConsentGrant && said != "given")
-            || (kind == MessageType::ConsentWithdraw && said != "withdrawn");
-        if said.is_empty() || contradicts {
-            status.error(
-                "fhir-status-contradicts",
-                "the status is not one that is read, or does not agree with the message's event",
-                "send active with consent.grant and inactive with consent.withdraw",
-            );
-        }
-        draft.set(Field::CONSENT_STATUS, said, status.place());
-    }
-    let kinds = consent.list("category");
-    let decided = kinds.iter().find_map(|category| category.code_in(systems::CONSENT_KIND));
-    element::set(draft, Field::CONSENT_KIND, decided);
-    let given_by = consent.extension(systems::EXTENSION_GIVEN_BY);
-    match given_by.and_then(|e| e.get("valueCode")) {
-        Some(said) => said.set(draft, Field::CONSENT_GIVEN_BY),
-        None => performer(bundle, consent, draft),
-    }
-    element::set_date(draft, Field::CONSENT_DATE, consent.get("dateTime"));
-    let reference = consent.identifier_in("identifier", systems::CONSENT_REFERENCE);
-    element::set(draft, Field::CONSENT_REFERENCE, reference);
-    if let Some(provision) = consent.get("provision") {
-        limits_of(&provision, draft);
-    }
-}
-
-/// Who decided, where only `performer` says it: the person, or a parent among the related people.
-fn performer<'a>(bundle: &Bundle<'a>, consent: &Element<'a>, draft: &mut Draft) {
-    for reference in consent.list("performer") {
-        let target = reference.node.member("reference").and(bundle.resolve(consent, &reference));
-        let Some(target) = target else { continue };
-        let concepts = target.resource.list("relationship");
-        let role = concepts.iter().find_map(|concept| concept.code_in(systems::ROLE));
-        let parent = role.is_some_and(|role| role.text().is_some_and(|r| PARENTS.contains(&r)));
-        let said = match target.kind {
-            "Patient" => "young-person",
-            "RelatedPerson" if parent => "parent",
-            _ => continue,
-        };
-        draft.set(Field::CONSENT_GIVEN_BY, said, reference.place());
-        return;
-    }
-}
-
-/// Until when, for what and to whom not.
-fn limits_of(provision: &Element<'_>, draft: &mut Draft) {
-    let period = provision.get("period");
-    element::set_date(draft, Field::CONSENT_EXPIRES, period.and_then(|period| period.get("end")));
-    for purpose in provision.list("purpose") {
-        element::set(draft, Field::CONSENT_PURPOSES, purpose.get("code"));
-    }
-    let limits = ["id", "extension", "type", "period", "purpose", "provision"];
-    if provision.node.members().iter().any(|member| !limits.contains(&member.name.as_str())) {
-        provision.error(
-            "fhir-consent-provision",
-            "holds a limit on sharing that cannot be carried",
-            "send the agreement without it, or ask the authority to record it",
-        );
-    }
-    if provision.is("type", "deny") {
-        provision.error(
-            "fhir-consent-deny",
-            "a provision that denies everything is not an agreement",
-            "send status rejected or inactive, or deny single organisations inside the provision",
-        );
-    }
-    for inner in provision.list("provision") {
-        let actors = inner.list("actor");
-        let excluded: Vec<Element<'_>> = actors
-            .iter()
-            .filter_map(|actor| author::logical_organisation(&actor.get("reference")?))
-            .collect();
-        if !inner.is("type", "deny") || excluded.is_empty() || excluded.len() != actors.len() {
-            // A limit on sharing that is not understood must not be passed over.
-            inner.error(
-                "fhir-consent-provision",
-                "is not a denial to organisations by their codes, and cannot be carried",
-                "send type deny with actors by ODS code, or ask the authority to record it",
-            );
-        }
-        for organisation in excluded {
-            organisation.set(draft, Field::CONSENT_EXCLUSIONS);
-        }
     }
 }
 
@@ -269,15 +178,16 @@ fn notice(bundle: &Bundle<'_>, kind: MessageType, draft: &mut Draft) {
     element::set(draft, Field::NOTICE_DETAIL, words);
 }
 
-/// Relationships that are a parent's in every case; a guardian or carer may be one, and is not
-/// taken for one.
-const PARENTS: [&str; 5] = ["PRN", "MTH", "FTH", "NMTH", "NFTH"];
 /// Where each resource says whom it is about.
-const SUBJECTS: [(&str, &str); 6] = [
+const SUBJECTS: [(&str, &str); 7] = [
     ("Task", "for"),
     ("ServiceRequest", "subject"),
     ("DocumentReference", "subject"),
     ("Composition", "subject"),
     ("Consent", "patient"),
     ("CarePlan", "subject"),
+    ("Communication", "subject"),
 ];
+/// What bears the case among its identifiers, besides Task.
+const WITH_A_CASE: [&str; 5] =
+    ["ServiceRequest", "DocumentReference", "Consent", "CarePlan", "Communication"];

@@ -27,7 +27,7 @@ const SILENT: [&str; 7] =
     ["resourceType", "id", "meta", "language", "text", "extension", "contained"];
 
 /// Every resource that is read. `status` of each is read where it decides the meaning.
-const ALL: [Resource; 15] = [
+const ALL: [Resource; 16] = [
     Resource { name: "Bundle", elements: &["identifier", "type", "timestamp", "entry"] },
     Resource {
         name: "MessageHeader",
@@ -206,6 +206,24 @@ const ALL: [Resource; 15] = [
             "author",
             "activity",
             "note",
+        ],
+    },
+    Resource {
+        name: "Communication",
+        elements: &[
+            "identifier",
+            "basedOn",
+            "status",
+            "category",
+            "priority",
+            "medium",
+            "subject",
+            "topic",
+            "sent",
+            "received",
+            "recipient",
+            "sender",
+            "payload",
         ],
     },
     Resource { name: "OperationOutcome", elements: &["issue"] },

@@ -27,15 +27,28 @@ pub(super) const USER: &str = "urn:ehc-gateway:user";
 pub(super) const REGISTRATION: &str = "urn:ehc-gateway:registration";
 pub(super) const CONSENT_REFERENCE: &str = "urn:ehc-gateway:consent-reference";
 pub(super) const CONSENT_KIND: &str = "urn:ehc-gateway:consent-kind";
+/// The category of a Consent that begins or lifts a restriction.
+pub(super) const RESTRICTION: &str = "urn:ehc-gateway:restriction";
+/// The classes of data that a Consent covers.
+pub(super) const DATA_CLASS: &str = "urn:ehc-gateway:data-class";
 pub(super) const PURPOSE: &str = "urn:ehc-gateway:purpose";
 pub(super) const NIL_REASON: &str = "urn:ehc-gateway:nil-reason";
 pub(super) const EXCEPTION_LIMB: &str = "urn:ehc-gateway:exception-limb";
 pub(super) const REJECTION_REASON: &str = "urn:ehc-gateway:rejection-reason";
-/// The type of a Task's input or output, and the code of a Composition's section.
+/// The type of a Task's input or output, the code of a Composition's section, and (in an extension)
+/// what a Communication's payload is.
 pub(super) const DETAIL: &str = "urn:ehc-gateway:detail";
 
 pub(super) const EXTENSION_SCHOOL: &str = "urn:ehc-gateway:extension:school";
 pub(super) const EXTENSION_GIVEN_BY: &str = "urn:ehc-gateway:extension:given-by";
+/// The exact status of a decision, which FHIR's own status only approximates.
+pub(super) const EXTENSION_CONSENT_STATUS: &str = "urn:ehc-gateway:extension:consent-status";
+/// When and by whom competence or capacity was assessed: the parts `on` and `by`.
+pub(super) const EXTENSION_ASSESSED: &str = "urn:ehc-gateway:extension:capacity-assessed";
+/// Which name of the catalogue a payload says.
+pub(super) const EXTENSION_DETAIL: &str = "urn:ehc-gateway:extension:detail";
+/// The sender's reference of an earlier message that this one takes the place of.
+pub(super) const EXTENSION_SUPERSEDES: &str = "urn:ehc-gateway:extension:supersedes";
 pub(super) const EXTENSION_ABOUT: &str = "urn:ehc-gateway:extension:about";
 /// SHA-256 of a document, in hexadecimal: R4's own `hash` is SHA-1.
 pub(super) const EXTENSION_SHA256: &str = "urn:ehc-gateway:extension:sha256";

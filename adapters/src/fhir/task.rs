@@ -1,5 +1,6 @@
 //! `Task` and `ServiceRequest`: what is asked, which leg is answered, and how.
 
+use schemas::record::Form;
 use schemas::{Draft, Field, MessageType};
 
 use super::author;
@@ -10,7 +11,6 @@ use super::systems;
 /// Reads the Task of a request or an answer.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the others have nothing of the kind")]
 pub(super) fn read(bundle: &Bundle<'_>, kind: MessageType, draft: &mut Draft) {
-    leg(bundle, draft);
     if kind == MessageType::AdviceRequest {
         request(bundle, draft);
     }
@@ -44,13 +44,16 @@ pub(super) fn read(bundle: &Bundle<'_>, kind: MessageType, draft: &mut Draft) {
     }
 }
 
-/// The leg, wherever an answer may name it. All that name one must name the same.
-fn leg(bundle: &Bundle<'_>, draft: &mut Draft) {
+/// The leg, wherever a message may name it. All that name one must name the same.
+pub(super) fn leg(bundle: &Bundle<'_>, draft: &mut Draft) {
     let mut found: Vec<Element<'_>> = Vec::new();
     for task in bundle.all("Task").map(|entry| &entry.resource) {
         found.extend(task.identifier_in("identifier", systems::LEG));
         found.extend(task.list("basedOn").iter().filter_map(named_leg));
         found.extend(task.get("focus").as_ref().and_then(named_leg));
+    }
+    for communication in bundle.all("Communication").map(|entry| &entry.resource) {
+        found.extend(communication.list("basedOn").iter().filter_map(named_leg));
     }
     for document in bundle.all("DocumentReference").map(|entry| &entry.resource) {
         found.extend(document.identifier_in("identifier", systems::LEG));
@@ -103,6 +106,7 @@ fn details(task: &Element<'_>, kind: MessageType, draft: &mut Draft) {
         MessageType::AdviceAccepted
         | MessageType::AdviceRejected
         | MessageType::AdviceRedirected => ("output", "triage"),
+        _ if kind.form() == Form::Particulars => ("output", "particulars"),
         _ => return,
     };
     for detail in task.list(name) {
@@ -143,7 +147,8 @@ fn status(task: &Element<'_>, kind: MessageType) {
         MessageType::AdviceRequest => &["requested"],
         MessageType::AdviceAccepted => &["accepted", "received", "in-progress"],
         MessageType::AdviceRejected | MessageType::AdviceRedirected => &["rejected"],
-        MessageType::AdviceResponse => &["completed"],
+        MessageType::AdviceResponse | MessageType::AdviceExistingSufficient => &["completed"],
+        MessageType::AdviceLateForecast => &["in-progress"],
         MessageType::AdviceNil => &["failed", "completed"],
         MessageType::AdviceException => &["on-hold"],
         _ => return,

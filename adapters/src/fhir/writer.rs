@@ -11,7 +11,9 @@ use super::systems;
 use crate::Outbound;
 
 mod answer;
+mod consent;
 mod decision;
+mod particulars;
 mod people;
 
 /// The Bundle for one recipient.
@@ -28,10 +30,13 @@ pub(super) fn bundle(record: &Record, outbound: &Outbound) -> Value {
         Body::Transition(plan) => Some(decision::plan(&mut parts, plan)),
         Body::Notice(notice) => decision::outcome(&mut parts, notice).map(|_| Part::Outcome),
         Body::Decision(_) => Some(Part::Consent),
-        Body::Particulars(_) => None,
+        Body::Particulars(said) if message.kind.answers_a_leg() => {
+            Some(particulars::answer(&mut parts, said))
+        }
+        Body::Particulars(said) => Some(particulars::communication(&mut parts, said)),
     };
     if let Some(consent) = &message.consent {
-        decision::consent(&mut parts, consent);
+        consent::write(&mut parts, consent);
     }
     answer::documents(&mut parts);
     let header = header(&parts, focus);
@@ -70,6 +75,7 @@ enum Part {
     Consent,
     CarePlan,
     Outcome,
+    Communication,
     Document(u8),
 }
 
@@ -88,6 +94,7 @@ impl Parts<'_> {
             Part::Consent => 9,
             Part::CarePlan => 10,
             Part::Outcome => 11,
+            Part::Communication => 12,
             Part::Document(index) => 32_u8.wrapping_add(index),
         };
         let mut bytes = self.outbound.delivery.into_bytes();
@@ -162,6 +169,11 @@ fn header(parts: &Parts<'_>, focus: Option<Part>) -> Value {
     let (message, outbound) = (parts.record.message(), parts.outbound);
     let address = |code: &str| format!("{}:{code}", systems::ORGANISATION);
     let mut members = resource("MessageHeader");
+    if let Some(earlier) = &message.supersedes {
+        let earlier = identifier(systems::MESSAGE_ID, earlier.expose());
+        let extension = json!([{"url": systems::EXTENSION_SUPERSEDES, "valueIdentifier": earlier}]);
+        put(&mut members, "extension", extension);
+    }
     let event = json!({"system": systems::EVENT, "code": message.kind.as_str()});
     put(&mut members, "eventCoding", event);
     let destination = json!([{
@@ -202,6 +214,7 @@ fn task_status(kind: MessageType) -> &'static str {
         MessageType::AdviceRejected | MessageType::AdviceRedirected => "rejected",
         MessageType::AdviceNil => "failed",
         MessageType::AdviceException => "on-hold",
+        MessageType::AdviceLateForecast => "in-progress",
         _ => "completed",
     }
 }

@@ -184,7 +184,7 @@ fn message(parts: &Parts<'_>, kind: Kind, draft: &mut Draft) {
         Kind::Document(event) => (document(parts, event, draft), opening(event)),
         Kind::Report => (report(parts, draft), None),
     };
-    if becomes == MessageType::TransitionHealthPlan {
+    if becomes.needs_a_recipient() {
         // It answers no request that would say whom it is for.
         let to = header.field(6).component(1);
         draft.set(Canonical::RECIPIENT, to.text().unwrap_or_default(), to.place());
@@ -260,7 +260,13 @@ fn document_number(txa: &Segment<'_>, event: Event, parts: &Parts<'_>, draft: &m
         draft.set(Canonical::ID, "", number.place());
         return;
     };
-    let own = number.raw() != txa.field(13).first().raw();
+    let parent = txa.field(13).first();
+    let own = number.raw() != parent.raw();
+    if event == Event::Correction
+        && let Some(earlier) = entity(&parent)
+    {
+        draft.set(Canonical::SUPERSEDES, earlier, parent.place());
+    }
     if event == Event::Correction && (parts.header.field(9).component(2).is("T08") || !own) {
         let edited = txa.field(8).repeats().last().filter(|field| !field.is_empty());
         let mark = edited.unwrap_or_else(|| parts.header.field(10)).component(1).text();

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::date;
-use schemas::{Draft, Field, LegId, OrganisationCode, Place, Record, ServiceCode};
+use schemas::{Draft, Field, LegId, MessageType, OrganisationCode, Place, Record, ServiceCode};
 use uuid::Uuid;
 
 use crate::Outbound;
@@ -50,8 +50,26 @@ pub(crate) fn record(draft: Draft) -> Record {
     draft.check(date(2026, 11, 24)).unwrap_or_else(|issues| panic!("{issues:?}")).record
 }
 
-/// One draft of every type that is carried.
+/// One draft of every type: some written here, the others those of `schemas/record/examples`.
 pub(crate) fn every_type() -> Vec<Draft> {
+    let mut drafts = written_here();
+    let types = |drafts: &[Draft]| -> Vec<String> {
+        let types = drafts.iter().filter_map(|draft| draft.first(Field::TYPE));
+        types.map(|kind| kind.text.expose().to_owned()).collect()
+    };
+    let written = types(&drafts);
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../schemas/record/examples");
+    for kind in MessageType::ALL {
+        if !written.contains(&kind.to_string()) {
+            let bytes = std::fs::read(format!("{root}/{kind}.json")).unwrap();
+            drafts.push(crate::json::read(&bytes).unwrap().items.remove(0).draft);
+        }
+    }
+    assert_eq!(types(&drafts).len(), MessageType::ALL.len());
+    drafts
+}
+
+fn written_here() -> Vec<Draft> {
     vec![
         draft(
             "advice.request",

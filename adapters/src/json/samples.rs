@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::civil::{Date, date};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use schemas::catalogue::{Catalogue, ValueKind};
 use schemas::record::Form;
 use schemas::{
@@ -52,9 +53,11 @@ fn one_of(codes: &'static [&'static str]) -> BoxedStrategy<String> {
 fn value(field: Field) -> BoxedStrategy<String> {
     match field {
         Field::NHS_NUMBER => prop::sample::select(&NHS_NUMBERS[..]).prop_map(str::to_owned).boxed(),
-        Field::LA_PERSON_ID | Field::CASE | Field::CONSENT_REFERENCE | Field::NOTICE_ABOUT => {
-            "[A-Za-z0-9_.:/-]{1,20}".boxed()
-        }
+        Field::SUPERSEDES
+        | Field::LA_PERSON_ID
+        | Field::CASE
+        | Field::CONSENT_REFERENCE
+        | Field::NOTICE_ABOUT => "[A-Za-z0-9_.:/-]{1,20}".boxed(),
         Field::UPN => "[A-H][0-9]{12}".boxed(),
         Field::SEX => one_of(&["female", "male", "other", "unknown"]),
         Field::CONSENT_PURPOSES => one_of(&["ehc-needs-assessment", "transition-to-adulthood"]),
@@ -62,9 +65,13 @@ fn value(field: Field) -> BoxedStrategy<String> {
         Field::SERVICES => one_of(&["SALT", "OT", "PAEDIATRICS"]),
         Field::YEAR_9_OR_ABOVE | Field::ASKED_BY_FAMILY => one_of(&["true", "false"]),
         Field::REPLACES_LEG => Just(LEG.to_owned()).boxed(),
-        Field::CONSENT_STATUS => one_of(&["given", "refused", "withdrawn", "not-recorded"]),
+        Field::CONSENT_STATUS => {
+            one_of(&["given", "refused", "withdrawn", "not-recorded", "expired", "stale"])
+        }
         Field::CONSENT_KIND => one_of(&["sharing", "plan"]),
-        Field::CONSENT_GIVEN_BY => one_of(&["parent", "young-person", "local-authority"]),
+        Field::CONSENT_GIVEN_BY => {
+            one_of(&["parent", "young-person", "local-authority", "competent-child"])
+        }
         Field::CONSENT_EXCLUSIONS | Field::TRIAGE_REDIRECT_TO => one_of(&["RXT", "QHL", "334"]),
         Field::ADVICE_BASIS => one_of(&["assessment", "records-review", "existing-report"]),
         Field::NIL_REASON => one_of(&["not-known", "discharged"]),
@@ -73,8 +80,11 @@ fn value(field: Field) -> BoxedStrategy<String> {
         Field::EXCEPTION_EXPECTED => Just("2026-09-01".to_owned()).boxed(),
         Field::TRIAGE_REASON | Field::NOTICE_CODE => one_of(&["NOT_MY_PATIENT", "SCHEMA"]),
         Field::NOTICE_OUTCOME => one_of(&["accepted", "rejected"]),
-        Field::DATE_OF_BIRTH
-        | Field::REQUESTED_ON
+        // Old enough for every duty, and no adult on the day of the check.
+        Field::DATE_OF_BIRTH => (2009_i16..2013, 1_i8..13, 1_i8..29)
+            .prop_map(|(y, m, d)| date(y, m, d).to_string())
+            .boxed(),
+        Field::REQUESTED_ON
         | Field::ASSESSMENT_REQUESTED_ON
         | Field::CONSENT_DATE
         | Field::ADVICE_DATE
@@ -82,12 +92,13 @@ fn value(field: Field) -> BoxedStrategy<String> {
         | Field::NIL_LAST_SEEN
         | Field::EXCEPTION_FROM
         | Field::PLAN_DATE
+        | Field::CONSENT_ASSESSED_ON
+        | Field::REMAINDER_ON
         | Field::TRANSFER_ON => day().boxed(),
         Field::CONSENT_RECIPIENTS => one_of(&["RXT", "QHL"]),
-        Field::CONSENT_CLASSES => one_of(&["identity", "health"]),
+        Field::CONSENT_CLASSES => one_of(&["identity", "health", "social-care"]),
         Field::CONSENT_RESTRICTION => one_of(&["sealed", "court-limits"]),
         Field::EXCEPTION_UNTIL => Just("2026-08-31".to_owned()).boxed(),
-        Field::CONSENT_ASSESSED_ON | Field::REMAINDER_ON => day().boxed(),
         _ => of_content(field),
     }
 }
@@ -98,8 +109,24 @@ fn of_content(field: Field) -> BoxedStrategy<String> {
     let Some(definition) = name.and_then(|name| Catalogue::built_in().field(name)) else {
         return words().boxed();
     };
+    // The rules between dates and between bodies hold: what is due lies ahead, what happened is one
+    // day.
+    let fixed = match definition.name.as_str() {
+        "views_by" | "appeal_by" | "respond_by" => Some("2026-05-06"),
+        "old_body" => Some("QHL"),
+        "new_body" => Some("QUA"),
+        "old_nhs_number" => Some("9990000018"),
+        "new_nhs_number" => Some("9990000026"),
+        "old_person_id" => Some("P-1"),
+        "new_person_id" => Some("P-2"),
+        _ if definition.kind == ValueKind::Date => Some("2025-06-02"),
+        _ => None,
+    };
+    if let Some(fixed) = fixed {
+        return Just(fixed.to_owned()).boxed();
+    }
     match definition.kind {
-        ValueKind::Date => day().boxed(),
+        ValueKind::Date => unreachable!("dates are fixed"),
         ValueKind::Flag => one_of(&["true", "false"]),
         ValueKind::Number => one_of(&["-14", "7"]),
         ValueKind::Organisation => one_of(&["RXT", "QHL", "334"]),
@@ -123,35 +150,6 @@ fn fields_of(kind: MessageType) -> (Vec<Field>, Vec<Field>) {
         Form::Notice => &["notice."],
         Form::Particulars => &["subject."],
     };
-    let required = [
-        Field::NHS_NUMBER,
-        Field::FAMILY_NAME,
-        Field::GIVEN_NAMES,
-        Field::DATE_OF_BIRTH,
-        Field::CASE,
-        Field::REQUESTED_ON,
-        Field::SERVICES,
-        Field::AUTHOR_NAME,
-        Field::AUTHOR_PROFESSION,
-        Field::ADVICE_DATE,
-        Field::SUMMARY,
-        Field::NIL_REASON,
-        Field::EXCEPTION_LIMB,
-        Field::EXCEPTION_EVIDENCE,
-        Field::EXCEPTION_FROM,
-        Field::EXCEPTION_UNTIL,
-        Field::EXCEPTION_EXPECTED,
-        Field::TRIAGE_REASON,
-        Field::TRIAGE_REDIRECT_TO,
-        Field::CONSENT_STATUS,
-        Field::CONSENT_GIVEN_BY,
-        Field::CONSENT_DATE,
-        Field::NAMED_WORKER,
-        Field::PLAN_DATE,
-        Field::ACTIONS,
-        Field::NOTICE_ABOUT,
-        Field::NOTICE_CODE,
-    ];
     let of_kind = Field::ALL.into_iter().filter(|field| {
         let case = *field == Field::CASE && kind.form() != Form::Notice;
         case || groups.iter().any(|g| field.path().starts_with(g))
@@ -171,17 +169,31 @@ fn fields_of(kind: MessageType) -> (Vec<Field>, Vec<Field>) {
     let needs = content.map_or(&[][..], |content| &content.needs);
     let may = content.map_or(&[][..], |content| &content.may);
     let is_needed = |field: &Field| {
-        required.contains(field) || (restricts && *field == Field::CONSENT_RESTRICTION)
+        REQUIRED.contains(field) || (restricts && *field == Field::CONSENT_RESTRICTION)
     };
     let (mut needed, mut free): (Vec<Field>, Vec<Field>) = of_kind.partition(is_needed);
     needed.extend(named(needs).map(Field::of_content));
     free.extend(named(may).map(Field::of_content));
+    // A match or merge names one identifier used before and one to use, at the least.
+    if matches!(kind, MessageType::PersonMatch | MessageType::PersonMerge) {
+        needed.append(
+            &mut free.extract_if(.., |field| field.path().ends_with("_person_id")).collect(),
+        );
+    }
     free.push(Field::ACTING_USER);
+    if kind != MessageType::AdviceAmend {
+        free.push(Field::SUPERSEDES);
+    }
     (needed, free)
 }
 
 /// Checked records of one type, with and without documents.
 pub(crate) fn records(kind: MessageType) -> impl Strategy<Value = Record> {
+    drafts(kind).prop_map(|draft| draft.check(TODAY).expect("the sample is right").record)
+}
+
+/// Drafts of one type that are right, with and without documents.
+pub(crate) fn drafts(kind: MessageType) -> impl Strategy<Value = Draft> {
     let (needed, free) = fields_of(kind);
     let needed: Vec<_> = needed
         .into_iter()
@@ -198,17 +210,120 @@ pub(crate) fn records(kind: MessageType) -> impl Strategy<Value = Record> {
         let mut draft = envelope(kind);
         for (field, values) in needed.into_iter().chain(free) {
             for value in values {
+                let of_a_young_child = kind == MessageType::S23Notification;
+                let value = if field == Field::DATE_OF_BIRTH && of_a_young_child {
+                    "2023-05-04".to_owned()
+                } else {
+                    value
+                };
                 draft.set(field, value.trim(), Place::Whole);
             }
         }
-        if kind.form() != Form::Notice {
+        if kind.form() != Form::Notice && kind != MessageType::SafeguardingAlertLink {
             for n in 0..documents {
                 draft.attachments.push(document(n));
             }
         }
-        draft.check(TODAY).expect("the sample is right").record
+        draft
     })
 }
+
+/// A checked record that says everything its type can say, once, with two documents where it may
+/// have any. Texts that the sender is free to choose are the field's own [`canary`].
+pub(crate) fn with_everything(kind: MessageType) -> Record {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut draft = envelope(kind);
+    let (needed, free) = fields_of(kind);
+    for field in needed.into_iter().chain(free) {
+        let young = kind == MessageType::S23Notification && field == Field::DATE_OF_BIRTH;
+        let text = if young {
+            "2023-05-04".to_owned()
+        } else if is_words(field) {
+            canary(field)
+        } else {
+            value(field).new_tree(&mut runner).expect("a value").current()
+        };
+        draft.set(field, text, Place::Whole);
+    }
+    if kind.form() != Form::Notice && kind != MessageType::SafeguardingAlertLink {
+        draft.attachments.extend([document(0), document(1)]);
+    }
+    draft.check(TODAY).unwrap_or_else(|issues| panic!("{kind}: {issues:?}")).record
+}
+
+/// A text that stands in no other field, of letters alone, so that no format escapes it.
+pub(crate) fn canary(field: Field) -> String {
+    let letters: String = field.path().chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("Zq{letters}qZ")
+}
+
+/// Whether a sender may write any words in a field.
+fn is_words(field: Field) -> bool {
+    let name = field.path().strip_prefix("particulars.");
+    let definition = name.and_then(|name| Catalogue::built_in().field(name));
+    let free = [ValueKind::Line, ValueKind::Text, ValueKind::Texts];
+    definition.map_or_else(|| WORDS.contains(&field), |said| free.contains(&said.kind))
+}
+
+/// The fields that some type must have.
+const REQUIRED: [Field; 27] = [
+    Field::NHS_NUMBER,
+    Field::FAMILY_NAME,
+    Field::GIVEN_NAMES,
+    Field::DATE_OF_BIRTH,
+    Field::CASE,
+    Field::REQUESTED_ON,
+    Field::SERVICES,
+    Field::AUTHOR_NAME,
+    Field::AUTHOR_PROFESSION,
+    Field::ADVICE_DATE,
+    Field::SUMMARY,
+    Field::NIL_REASON,
+    Field::EXCEPTION_LIMB,
+    Field::EXCEPTION_EVIDENCE,
+    Field::EXCEPTION_FROM,
+    Field::EXCEPTION_UNTIL,
+    Field::EXCEPTION_EXPECTED,
+    Field::TRIAGE_REASON,
+    Field::TRIAGE_REDIRECT_TO,
+    Field::CONSENT_STATUS,
+    Field::CONSENT_GIVEN_BY,
+    Field::CONSENT_DATE,
+    Field::NAMED_WORKER,
+    Field::PLAN_DATE,
+    Field::ACTIONS,
+    Field::NOTICE_ABOUT,
+    Field::NOTICE_CODE,
+];
+
+const WORDS: [Field; 26] = [
+    Field::ACTING_USER,
+    Field::FAMILY_NAME,
+    Field::GIVEN_NAMES,
+    Field::ADDRESS,
+    Field::SCHOOL,
+    Field::QUESTIONS,
+    Field::REPLY_TO,
+    Field::EXISTING_REPORTS,
+    Field::CONSENT_ASSESSED_BY,
+    Field::AUTHOR_NAME,
+    Field::AUTHOR_PROFESSION,
+    Field::AUTHOR_REGISTRATION,
+    Field::SUMMARY,
+    Field::HEALTH_NEEDS,
+    Field::EDUCATIONAL_NEEDS,
+    Field::OUTCOMES,
+    Field::HEALTH_PROVISION,
+    Field::EDUCATIONAL_PROVISION,
+    Field::NIL_ALTERNATIVE,
+    Field::EXCEPTION_EVIDENCE,
+    Field::TRIAGE_NOTE,
+    Field::NAMED_WORKER,
+    Field::ACTIONS,
+    Field::VIEWS,
+    Field::NOTICE_DETAIL,
+    Field::CONSENT_REFERENCE,
+];
 
 fn envelope(kind: MessageType) -> Draft {
     let mut draft = Draft::default();

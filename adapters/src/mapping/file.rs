@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use schemas::Field;
+use schemas::catalogue::{Catalogue, ValueKind};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -414,9 +415,9 @@ impl Source<'_> {
             Some("holds one value; `split` is for fields that repeat")
         } else if column.split.as_ref().is_some_and(String::is_empty) {
             Some("has an empty `split`")
-        } else if DATE_FIELDS.contains(&field) && !column.date {
+        } else if is_date(field) && !column.date {
             Some("is a date; say `date = true`")
-        } else if column.date && !DATE_FIELDS.contains(&field) {
+        } else if column.date && !is_date(field) {
             Some("is not a date; remove `date = true`")
         } else {
             None
@@ -509,8 +510,15 @@ const HEADER_WITHIN_MAX: usize = 50;
 /// The most rows at the end that are no records; more asked for is more than this many.
 const TRAILER_ROWS_MAX: usize = 50;
 
-/// The fields of the canonical message that are dates.
-pub(super) const DATE_FIELDS: [Field; 13] = [
+/// Whether a field of the canonical message is a date.
+pub(super) fn is_date(field: Field) -> bool {
+    let name = field.path().strip_prefix("particulars.");
+    let definition = name.and_then(|name| Catalogue::built_in().field(name));
+    definition.map_or_else(|| DATE_FIELDS.contains(&field), |said| said.kind == ValueKind::Date)
+}
+
+/// The fields that are dates and are not the catalogue's.
+const DATE_FIELDS: [Field; 15] = [
     Field::DATE_OF_BIRTH,
     Field::REQUESTED_ON,
     Field::ASSESSMENT_REQUESTED_ON,
@@ -524,4 +532,6 @@ pub(super) const DATE_FIELDS: [Field; 13] = [
     Field::EXCEPTION_EXPECTED,
     Field::PLAN_DATE,
     Field::TRANSFER_ON,
+    Field::CONSENT_ASSESSED_ON,
+    Field::REMAINDER_ON,
 ];

@@ -10,7 +10,7 @@ use std::fmt::Write;
 use encoding_rs::WINDOWS_1252;
 use schemas::{Field, Place};
 
-use super::file::{DATE_FIELDS, parse};
+use super::file::{is_date, parse};
 use super::{BUILT_IN, Column, Mapping, fold};
 use crate::table::{TableRow, trimmed};
 use crate::{Format, ReadError, ReadErrorKind, csv, xlsx};
@@ -106,7 +106,7 @@ fn known_columns() -> Vec<Column> {
     let mut columns: Vec<Column> = parts.flat_map(|mapping| mapping.columns).collect();
     for field in Field::ALL {
         let from = vec![field.path().to_owned()];
-        let date = DATE_FIELDS.contains(&field);
+        let date = is_date(field);
         columns.push(Column {
             field,
             from,

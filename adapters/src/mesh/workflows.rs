@@ -31,8 +31,10 @@ impl Workflows {
             (Key::Type(MessageType::AdviceRejected), answer),
             (Key::Type(MessageType::AdviceRedirected), answer),
             (Key::Type(MessageType::AdviceResponse), answer),
+            (Key::Type(MessageType::AdviceExistingSufficient), answer),
             (Key::Type(MessageType::AdviceNil), answer),
             (Key::Type(MessageType::AdviceException), answer),
+            (Key::Type(MessageType::AdviceLateForecast), answer),
             (Key::Other, "EHC_MESSAGE"),
         ];
         let ids = named.into_iter().filter_map(|(key, id)| Some((key, WorkflowId::parse(id)?)));

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use schemas::catalogue::{Catalogue, ValueKind};
 use schemas::{Draft, Field, Issue, Place};
 
 use super::{CellKind, RowPlace, TableCell};
@@ -108,7 +109,7 @@ impl RowReader<'_> {
             );
             return self.draft.set(column.field, text, place.clone());
         }
-        if IDENTIFIERS.contains(&column.field) {
+        if is_identifier(column.field) {
             self.once(
                 "number-cell",
                 column.field,
@@ -186,7 +187,7 @@ impl RowReader<'_> {
                 "correct it, or add the code to the mapping's code map",
             );
         }
-        if IDENTIFIERS.contains(&field) && is_scientific(text) {
+        if is_identifier(field) && is_scientific(text) {
             self.digits_lost(field, place);
         }
         self.draft.set(field, value.map_or(text, String::as_str), place.clone());
@@ -345,9 +346,18 @@ const FORMULA_CACHED: &str =
 /// The most values in one cell: more are a wrong separator, or an attack on what reads them next.
 const VALUES_MAX: usize = 100;
 
-/// Fields whose every digit counts.
-const IDENTIFIERS: [Field; 13] = [
+/// Whether every digit of a field counts.
+fn is_identifier(field: Field) -> bool {
+    let name = field.path().strip_prefix("particulars.");
+    let said = name.and_then(|name| Catalogue::built_in().field(name));
+    let kinds = [ValueKind::Organisation, ValueKind::Reference, ValueKind::NhsNumber];
+    said.map_or_else(|| IDENTIFIERS.contains(&field), |said| kinds.contains(&said.kind))
+}
+
+/// The fields whose every digit counts and that are not the catalogue's.
+const IDENTIFIERS: [Field; 14] = [
     Field::ID,
+    Field::SUPERSEDES,
     Field::SENDER,
     Field::RECIPIENT,
     Field::CASE,

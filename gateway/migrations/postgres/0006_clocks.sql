@@ -75,6 +75,22 @@ create table leg_agreements (
     primary key (leg_id, party)
 );
 
+create table leg_reminders (
+    -- immutable: the leg that was reminded of
+    leg_id bytea not null references legs (id),
+    -- immutable: the date that counted
+    due_on text collate "C" not null check (length(due_on) = 10),
+    -- immutable: days from it; negative is before
+    offset_days bigint not null,
+    -- immutable: the message to the service
+    record_id bytea not null references records (id),
+    -- immutable: the copy to the authority
+    copy_id bytea not null references records (id),
+    -- immutable
+    at_us bigint not null,
+    primary key (leg_id, due_on, offset_days)
+);
+
 create table case_clocks (
     -- immutable
     id bytea primary key check (length(id) = 16),

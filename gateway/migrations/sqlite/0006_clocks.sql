@@ -99,6 +99,22 @@ create table leg_agreements (
     primary key (leg_id, party)
 ) strict;
 
+create table leg_reminders (
+    -- immutable: the leg that was reminded of
+    leg_id blob not null references legs (id),
+    -- immutable: the date that counted
+    due_on text not null check (length(due_on) = 10),
+    -- immutable: days from it; negative is before
+    offset_days integer not null,
+    -- immutable: the message to the service
+    record_id blob not null references records (id),
+    -- immutable: the copy to the authority
+    copy_id blob not null references records (id),
+    -- immutable
+    at_us integer not null,
+    primary key (leg_id, due_on, offset_days)
+) strict;
+
 create table case_clocks (
     -- immutable
     id blob primary key check (length(id) = 16),

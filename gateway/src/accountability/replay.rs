@@ -18,8 +18,9 @@ use schemas::{OrganisationCode, RecordId};
 use crate::app::App;
 use crate::audit::{DecisionNote, Entry, Event, EventKind, SubjectKey};
 use crate::authority::rehearsal::Case;
-use crate::authority::{Basis, ConsentEntry, Evidence, Override, Question};
+use crate::authority::{Basis, BreakGlass, ConsentEntry, Evidence, Override, Question};
 use crate::clock::london_date;
+use crate::holds;
 use crate::queue::DeliveryId;
 use crate::store::{StoreError, StoredRecord};
 
@@ -42,6 +43,7 @@ pub struct Replay<'a> {
     /// How many entries of a person's ledger the log has recorded so far.
     recorded: BTreeMap<SubjectKey, u32>,
     votes: BTreeMap<DeliveryId, Vec<Override>>,
+    emergencies: BTreeMap<DeliveryId, BreakGlass>,
     /// Decisions that were not about a question.
     unasked: u64,
 }
@@ -50,7 +52,7 @@ impl<'a> Replay<'a> {
     /// From the beginning of the log.
     pub fn new(app: &'a App) -> Self {
         let (recorded, votes) = (BTreeMap::new(), BTreeMap::new());
-        Self { app, next: 0, recorded, votes, unasked: 0 }
+        Self { app, next: 0, recorded, votes, emergencies: BTreeMap::new(), unasked: 0 }
     }
 
     /// The place in the log that is read next.
@@ -89,10 +91,22 @@ impl<'a> Replay<'a> {
             *count = count.saturating_add(1);
         }
         let Some(delivery) = event.delivery else { return };
+        let said = |name: &str| event.detail.get(name).map(String::as_str);
         if event.kind == EventKind::DeliveryHeld {
             self.votes.remove(&delivery);
+            self.emergencies.remove(&delivery);
         } else if event.kind == EventKind::HoldDecided {
             self.votes.entry(delivery).or_default().extend(vote(entry));
+        } else if event.kind == EventKind::HoldBroken {
+            let basis = said("basis").and_then(holds::ground_of);
+            let at = Timestamp::from_microsecond(entry.at_us).ok();
+            if let (Some(basis), Some(at)) = (basis, at) {
+                self.emergencies.insert(delivery, BreakGlass { basis, at });
+            }
+        } else if event.kind == EventKind::ReviewClosed
+            && said("outcome").is_some_and(|outcome| outcome != "upheld")
+        {
+            self.emergencies.remove(&delivery);
         }
     }
 
@@ -118,6 +132,7 @@ impl<'a> Replay<'a> {
         let evidence = Evidence {
             consents: self.ledger_at(&entry.event, question.subject, page).await?,
             overrides: self.votes_at(&entry.event),
+            emergency: entry.event.delivery.and_then(|id| self.emergencies.get(&id).copied()),
         };
         let case = Case { question, evidence, now, today: london_date(now) };
         Ok(Some(Past { entry: entry.seq, note, case }))

@@ -219,6 +219,7 @@ fn code_of(kind: Kind) -> ReplyCode {
         | Kind::IdempotencyKeyMissing
         | Kind::IdempotencyKeyReused
         | Kind::NotPermitted
+        | Kind::NotYoursToDecide
         | Kind::NotFound
         | Kind::NoLongerAvailable
         | Kind::UnknownMapping
@@ -257,7 +258,7 @@ fn fault(kind: Kind, words: String) -> Fault {
         | Kind::RequestInProgress
         | Kind::UploadOffset
         | Kind::AlreadyDecided => Cause::Conflict,
-        Kind::NotPermitted => Cause::Forbidden,
+        Kind::NotPermitted | Kind::NotYoursToDecide => Cause::Forbidden,
         Kind::NotFound | Kind::NoLongerAvailable => Cause::NotFound,
         Kind::TemporarilyUnavailable => Cause::Unavailable,
         Kind::Internal => Cause::ServerError,

@@ -10,6 +10,7 @@ use axum::routing::get;
 
 use super::Caller;
 use crate::app::App;
+use crate::telemetry::Ages;
 
 /// The router of the operator's own listener: `/livez`, `/readyz`, `/metrics`.
 pub fn admin_router(app: &Arc<App>) -> Router {
@@ -37,6 +38,13 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
 async fn metrics(State(app): State<Arc<App>>) -> Response {
     if let Ok(counts) = app.store.counts(app.clock.today()).await {
         app.metrics.queue(&counts);
+    }
+    let now = app.clock.now();
+    if let Ok(holds) = app.store.holds_by_rule(None).await {
+        app.metrics.ageing(Ages::Holds, &holds, now);
+    }
+    if let Ok(reviews) = app.store.reviews_open(None).await {
+        app.metrics.ageing(Ages::Reviews, reviews.as_slice(), now);
     }
     let text = app.metrics.render();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()

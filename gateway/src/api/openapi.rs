@@ -17,7 +17,7 @@ pub(super) async fn describe() -> Response {
 /// The whole description.
 pub fn document() -> Value {
     let mut paths: Map<String, Value> = Map::new();
-    for route in &ROUTES {
+    for route in ROUTES {
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         if let Some(path) = path.as_object_mut() {
             path.insert(route.method.to_lowercase(), operation(route));
@@ -153,7 +153,21 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
     match id {
         RouteId::Submit => &["dry-run"],
         RouteId::Inbox => &["cursor", "limit", "all"],
-        RouteId::Board => &["open", "cursor", "limit"],
+        RouteId::Board => &[
+            "open",
+            "overdue",
+            "organisation",
+            "service",
+            "state",
+            "due_from",
+            "due_until",
+            "cursor",
+            "limit",
+        ],
+        RouteId::Clocks => &["open", "period", "owner", "cursor", "limit"],
+        RouteId::Performance => &["month", "as_of", "by", "organisation"],
+        RouteId::Holds => &["rule", "from", "to", "older-than", "cursor", "limit"],
+        RouteId::Deliveries => &["state", "limit"],
         RouteId::Entries => &["from", "limit"],
         RouteId::Inclusion => &["size"],
         RouteId::Consistency => &["from", "to"],
@@ -166,10 +180,19 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::BeginDocument
         | RouteId::AppendDocument
         | RouteId::ShowDocument
+        | RouteId::SayOfClock
+        | RouteId::Evidence
         | RouteId::RecordConsent
         | RouteId::FindConsents
-        | RouteId::Holds
+        | RouteId::ShowHold
         | RouteId::DecideHold
+        | RouteId::AskAboutHold
+        | RouteId::BreakGlass
+        | RouteId::Questions
+        | RouteId::AnswerQuestion
+        | RouteId::Reviews
+        | RouteId::CloseReview
+        | RouteId::Resend
         | RouteId::Checkpoint
         | RouteId::Keys
         | RouteId::WhoAmI
@@ -211,11 +234,33 @@ fn request_body(id: RouteId) -> Option<Value> {
                 "reason": { "enum": crate::journey::HOLD_REASONS },
             },
         } } }),
+        RouteId::AskAboutHold => {
+            codes(&[("of", &["sender", "recipient"]), ("question", &crate::holds::QUESTIONS)])
+        }
+        RouteId::BreakGlass => codes(&[
+            ("basis", &crate::holds::BREAK_GLASS_BASES),
+            ("reason", &crate::holds::BREAK_GLASS_REASONS),
+        ]),
+        RouteId::AnswerQuestion => codes(&[("answer", &crate::holds::ANSWERS)]),
+        RouteId::CloseReview => {
+            codes(&[("outcome", &["upheld", "not-upheld"]), ("finding", &crate::holds::FINDINGS)])
+        }
+        RouteId::Resend => codes(&[("reason", &crate::repair::RESEND_REASONS)]),
         RouteId::BeginDocument => json!({ "application/json": { "schema": {
             "type": "object", "required": ["size"],
             "properties": {
                 "size": { "type": "integer", "minimum": 1, "maximum": crate::documents::DOCUMENT_BYTES_MAX },
                 "sha256": { "type": "string", "pattern": "^[0-9a-fA-F]{64}$" },
+            },
+        } } }),
+        RouteId::SayOfClock => json!({ "application/json": { "schema": {
+            "type": "object",
+            "properties": {
+                "met_on": { "type": "string", "format": "date" },
+                "exception": { "type": "string" },
+                "from": { "type": "string", "format": "date" },
+                "until": { "type": "string", "format": "date" },
+                "asked_on": { "type": "string", "format": "date" },
             },
         } } }),
         RouteId::AppendDocument => json!({ "application/octet-stream": {} }),
@@ -226,7 +271,14 @@ fn request_body(id: RouteId) -> Option<Value> {
         | RouteId::Document
         | RouteId::ShowDocument
         | RouteId::Board
+        | RouteId::Clocks
+        | RouteId::Performance
+        | RouteId::Evidence
         | RouteId::Holds
+        | RouteId::ShowHold
+        | RouteId::Questions
+        | RouteId::Reviews
+        | RouteId::Deliveries
         | RouteId::Checkpoint
         | RouteId::Entries
         | RouteId::Inclusion
@@ -237,6 +289,18 @@ fn request_body(id: RouteId) -> Option<Value> {
         | RouteId::Capability => return None,
     };
     Some(json!({ "required": true, "content": content }))
+}
+
+/// A body whose members are all codes of closed lists, and all required.
+fn codes(members: &[(&str, &[&str])]) -> Value {
+    let names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
+    let properties: Map<String, Value> = members
+        .iter()
+        .map(|(name, codes)| ((*name).to_owned(), json!({ "enum": codes })))
+        .collect();
+    json!({ "application/json": { "schema": {
+        "type": "object", "required": names, "properties": properties,
+    } } })
 }
 
 /// References to `#/$defs/X` become references to `#/components/schemas/X`.

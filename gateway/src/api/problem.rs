@@ -57,6 +57,8 @@ pub enum Kind {
     InvalidParameter,
     /// It was decided before.
     AlreadyDecided,
+    /// Somebody else must decide it.
+    NotYoursToDecide,
     /// An upload goes on elsewhere than these bytes begin.
     UploadOffset,
     /// There is nothing at the range asked for.
@@ -69,7 +71,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, for the documents' test and the API description.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::MalformedMessage,
         Self::MessageRefused,
         Self::TooLarge,
@@ -84,6 +86,7 @@ impl Kind {
         Self::UnknownMapping,
         Self::InvalidParameter,
         Self::AlreadyDecided,
+        Self::NotYoursToDecide,
         Self::UploadOffset,
         Self::RangeNotSatisfiable,
         Self::TemporarilyUnavailable,
@@ -132,6 +135,9 @@ impl Kind {
             }
             Self::AlreadyDecided => {
                 ("already-decided", 409, "It was decided before", Blame::Sender)
+            }
+            Self::NotYoursToDecide => {
+                ("not-yours-to-decide", 403, "Somebody else must decide this", Blame::Sender)
             }
             Self::UploadOffset => {
                 ("upload-offset", 409, "The upload goes on elsewhere", Blame::Sender)

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use adapters::mapping::{self, Mapping};
 use jiff::Timestamp;
 use schemas::catalogue::Catalogue;
-use schemas::deadlines::Rules as DeadlineRules;
+use schemas::deadlines::{Rules as DeadlineRules, RulesError};
 
 use super::{App, AppError};
 use crate::audit::checkpoint::LogSigner;
@@ -78,7 +78,7 @@ impl App {
             store,
             vault,
             peers: Arc::new(Peers::new(partners)),
-            rules: DeadlineRules::built_in(),
+            rules: Arc::new(clocks(&config)?),
             receipts: ReceiptSigner::new(signer.key()),
             log_vkey: signer.vkey(),
             origin,
@@ -148,6 +148,7 @@ pub fn check_files(config: &Config) -> Vec<String> {
     };
     note(rule_book(config).map(drop));
     note(routing(config).map(drop));
+    note(clocks(config).map(drop));
     note(partners_and_mappings(config));
     note(KeyFile::load(&config.keys.wrapping).map(drop).map_err(AppError::from));
     note(Pseudonyms::load(&config.keys.pseudonym).map(drop).map_err(AppError::from));
@@ -263,6 +264,18 @@ fn rule_book(config: &Config) -> Result<RuleBook, AppError> {
 fn routing(config: &Config) -> Result<Routing, AppError> {
     let (name, text) = data_file(config.files.routing.as_deref(), "routing", ROUTING)?;
     Routing::parse(&text).map_err(|error| in_file(&name, &error))
+}
+
+/// The statutory clocks, and the table of bank holidays.
+fn clocks(config: &Config) -> Result<DeadlineRules, AppError> {
+    let text = |path: Option<&Path>| path.map(read).transpose();
+    let clocks = text(config.files.clocks.as_deref())?;
+    let holidays = text(config.files.bank_holidays.as_deref())?;
+    DeadlineRules::of_files(clocks.as_deref(), holidays.as_deref()).map_err(|error| {
+        let of_holidays = matches!(error, RulesError::BankHolidays { .. });
+        let file = if of_holidays { &config.files.bank_holidays } else { &config.files.clocks };
+        in_file(&file.as_deref().map_or_else(|| "the clocks shipped".to_owned(), show), &error)
+    })
 }
 
 /// The mappings shipped, and those of the configured folder, which win.

@@ -143,6 +143,7 @@ pub(super) fn decided(
         rules: &book.rules,
         rule,
         votes: &evidence.overrides,
+        emergency: evidence.emergency,
         now,
         pass_on: question.decisions_pass_on,
     };
@@ -235,6 +236,9 @@ fn say_what_people_claim(counted: &Counted, trace: &mut Trace) {
         Counted::NotEnough(basis) => {
             format!("Two people claim {}, which does not overcome this.", basis.as_str())
         }
+        Counted::Emergency(basis) => {
+            format!("One person released it in an emergency, claiming {}.", basis.as_str())
+        }
         Counted::Overcome(basis) => {
             format!("Two different people claim {}, which overcomes this.", basis.as_str())
         }
@@ -248,6 +252,7 @@ fn after_votes<'a>(verdict: Verdict<'a>, counted: &Counted, book: &RuleBook) -> 
         Counted::None => return Claimed { verdict, claim: None },
         Counted::OnePerson(_) => ONE_VOTE,
         Counted::NotEnough(_) => CLAIM_TOO_NARROW,
+        Counted::Emergency(basis) => return in_an_emergency(verdict, *basis, book),
         Counted::Overcome(basis) => {
             let row = book.rules.override_of(*basis);
             let reference = row.map_or("", |row| row.reference.as_str());
@@ -267,6 +272,19 @@ fn after_votes<'a>(verdict: Verdict<'a>, counted: &Counted, book: &RuleBook) -> 
     };
     let reason = format!("{}{note}", verdict.reason);
     Claimed { verdict: Verdict { reason, ..verdict }, claim: None }
+}
+
+/// One person's release in an emergency, which must be reviewed.
+fn in_an_emergency<'a>(verdict: Verdict<'a>, basis: Basis, book: &RuleBook) -> Claimed<'a> {
+    let reference = book.rules.override_of(basis).map_or("", |row| row.reference.as_str());
+    let reason = format!(
+        "One named person released it in an emergency ({}), on the ground of {} ({reference}). Somebody else must review that.",
+        verdict.rule,
+        basis.as_str(),
+    );
+    let verdict =
+        Verdict { outcome: Outcome::Release, rule: "break-glass".to_owned(), reason, ..verdict };
+    Claimed { verdict, claim: Some((basis, reference.to_owned())) }
 }
 
 /// A verdict, with the ground on which people approved it.

@@ -126,5 +126,5 @@ pub(super) fn both_claim(basis: Basis) -> [Override; 2] {
 }
 
 pub(super) fn evidence(consents: &[ConsentEntry], overrides: &[Override]) -> Evidence {
-    Evidence { consents: consents.to_vec(), overrides: overrides.to_vec() }
+    Evidence { consents: consents.to_vec(), overrides: overrides.to_vec(), emergency: None }
 }

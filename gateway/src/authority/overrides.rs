@@ -4,6 +4,10 @@
 //! record, so that an old approval never outlives a new withdrawal) and what a claim overcomes,
 //! which is rule data. Nothing releases a refusal.
 //!
+//! In an emergency one named person may do the same on two grounds, but not against what protects
+//! somebody from just that: an adoption, a sealed record, limits set by a court, a protected
+//! address (ADR 0025).
+//!
 //! Must never know how people vote or sign in.
 //!
 //! Limits: people are told apart by the pseudonym that their system vouches for. A claim is a
@@ -14,10 +18,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::Override;
 use super::decision::Outcome;
 use super::rules::{Basis, Obstacle, OverrideRule, Rule, Rules};
 use super::weighing::Verdict;
+use super::{BreakGlass, Override};
 use crate::clock::london_date;
 
 /// What votes are counted against.
@@ -25,6 +29,7 @@ pub(super) struct Count<'a> {
     pub(super) rules: &'a Rules,
     pub(super) rule: &'a Rule,
     pub(super) votes: &'a [Override],
+    pub(super) emergency: Option<BreakGlass>,
     pub(super) now: Timestamp,
     /// The day from which the young person decides, where it has come.
     pub(super) pass_on: Option<Date>,
@@ -41,6 +46,8 @@ pub(super) enum Counted {
     NotEnough(Basis),
     /// Two have, and it does.
     Overcome(Basis),
+    /// One person released it in an emergency.
+    Emergency(Basis),
 }
 
 impl Basis {
@@ -74,6 +81,9 @@ impl Count<'_> {
         if verdict.outcome != Outcome::Hold {
             return Counted::None;
         }
+        if let Some(basis) = self.emergency(verdict) {
+            return Counted::Emergency(basis);
+        }
         let mut best = Counted::None;
         for basis in Basis::CLAIMS {
             let counted = match (self.people(basis, verdict), self.rules.override_of(basis)) {
@@ -87,6 +97,17 @@ impl Count<'_> {
             }
         }
         best
+    }
+
+    /// The ground of an emergency that releases this: declared with the matter on record, and
+    /// against nothing that one person cannot set aside.
+    fn emergency(&self, verdict: &Verdict<'_>) -> Option<Basis> {
+        let BreakGlass { basis, at } = self.emergency?;
+        let row = self.rules.override_of(basis)?;
+        let ground = matches!(basis, Basis::VitalInterests | Basis::SafeguardingOverride);
+        let in_time = at <= self.now && verdict.since.is_none_or(|since| since <= at);
+        let alone = verdict.obstacles.iter().all(|one| !BEYOND_ONE_PERSON.contains(one));
+        (ground && in_time && alone && self.overcomes(row, verdict)).then_some(basis)
     }
 
     /// How many different people made this claim with the matter on record.
@@ -120,3 +141,7 @@ impl Count<'_> {
         duty && lawful && verdict.obstacles.is_subset(&row.lifts)
     }
 }
+
+/// What one person alone never sets aside, whatever the emergency.
+const BEYOND_ONE_PERSON: [Obstacle; 4] =
+    [Obstacle::Adoption, Obstacle::Sealed, Obstacle::CourtLimits, Obstacle::ProtectedAddress];

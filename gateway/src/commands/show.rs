@@ -2,13 +2,15 @@
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use schemas::{OrganisationCode, RecordId};
+use jiff::civil::Date;
+use schemas::{OrganisationCode, RecordId, ServiceCode};
 use uuid::Uuid;
 
 use super::{Configured, Outcome, eprintln_line, print_line, table};
 use crate::audit::Actor;
 use crate::board::{Labels, Line};
 use crate::config::Config;
+use crate::queue::LegState;
 use crate::store::BoardFilter;
 use crate::telemetry::name_of;
 
@@ -26,6 +28,18 @@ pub(super) struct BoardArgs {
     /// Only what this organisation owes.
     #[arg(long, value_name = "CODE")]
     organisation: Option<String>,
+    /// Only of this service.
+    #[arg(long, value_name = "CODE")]
+    service: Option<String>,
+    /// Only in this state, for example waiting, exception, answered or nil.
+    #[arg(long, value_parser = state)]
+    state: Option<LegState>,
+    /// Only due by law on this day or later.
+    #[arg(long, value_name = "DATE")]
+    due_from: Option<Date>,
+    /// Only due by law on this day or earlier.
+    #[arg(long, value_name = "DATE")]
+    due_until: Option<Date>,
     /// At most this many lines.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=5000))]
     limit: u32,
@@ -61,8 +75,11 @@ pub(super) async fn board(args: &BoardArgs, json: bool) -> anyhow::Result<Outcom
         sender: parse(&args.authority)?,
         recipient: parse(&args.organisation)?,
         open_only: args.open,
-        out_only: false,
-        state: None,
+        service: args.service.as_deref().map(ServiceCode::parse).transpose()?,
+        state: args.state,
+        due_from: args.due_from,
+        due_until: args.due_until,
+        ..BoardFilter::default()
     };
     let app = super::serve::open_existing(&args.configured).await?;
     let lines =
@@ -80,6 +97,12 @@ pub(super) async fn board(args: &BoardArgs, json: bool) -> anyhow::Result<Outcom
         eprintln_line(&format!("{} legs, {overdue} overdue.", lines.len()));
     }
     Ok(if overdue > 0 { Outcome::Found } else { Outcome::Done })
+}
+
+/// A state by its name.
+fn state(name: &str) -> Result<LegState, String> {
+    serde_json::from_value(serde_json::Value::String(name.to_owned()))
+        .or(Err("not a state of a leg; look at the board for their names".to_owned()))
 }
 
 /// The board for reading: words first, dates as people write them.
@@ -100,16 +123,21 @@ pub(super) fn board_table(lines: &[Line]) -> String {
             line.service.to_string(),
             format!("{} ({})", line.organisation_name, line.organisation),
             written(line.received_on),
-            written(due),
+            line.alternative_due.filter(|_| line.expected_on.is_none()).map_or_else(
+                || written(due),
+                |other| format!("{} (or {})", written(due), written(other)),
+            ),
             name_of(line.state),
+            name_of(line.standing),
             left,
         ]
     });
-    table(&["case", "service", "asked of", "received", "due", "state", "when"], rows)
+    let header = ["case", "service", "asked of", "received", "due", "state", "standing", "when"];
+    table(&header, rows)
 }
 
 /// A date as people write it: 5 March 2026.
-fn written(date: jiff::civil::Date) -> String {
+fn written(date: Date) -> String {
     date.strftime("%-d %B %Y").to_string()
 }
 

@@ -14,15 +14,17 @@ use schemas::{
 };
 
 use super::answer::{self, Attachment};
-use super::arriving;
 use super::{ReceiveError, Sender};
+use super::{arriving, guard, identity};
 use crate::app::App;
 use crate::audit::{DecisionNote, Event, EventKind, SubjectKey};
 use crate::authority::{self, ConsentEntry, Question, RecordFacts};
+use crate::peer::Role;
 use crate::queue::{CarrierKind, Delivery, DeliveryId, DeliveryState, LegState, SubmissionId};
 use crate::receipt::{LegOutcome, RowOutcome, RowResult};
 use crate::store::{
-    Change, ClockWrite, Hold, NewDelivery, NewLeg, NewQuarantine, NewRecord, SubjectGuards, Write,
+    CaseKey, CasePerson, Change, ClockWrite, Hold, IdentityWrite, NewDelivery, NewLeg,
+    NewQuarantine, NewRecord, SubjectGuards, Write,
 };
 use crate::vault::BlobKind;
 
@@ -44,6 +46,12 @@ pub(super) struct Batch<'a> {
     /// Where earlier rows of this batch have brought legs.
     pub(super) legs: answer::Moved,
     pub(super) seen: BTreeMap<[u8; 32], (RecordId, [u8; 32])>,
+    /// About whom earlier rows of this batch say that cases are.
+    pub(super) cases: BTreeMap<CaseKey, CasePerson>,
+    /// Pseudonyms that this batch says mean one person.
+    pub(super) same: Vec<BTreeSet<SubjectKey>>,
+    /// People of whom this batch says that they died.
+    pub(super) died: BTreeSet<SubjectKey>,
     pub(super) mode: Mode,
 }
 
@@ -96,6 +104,9 @@ impl<'a> Batch<'a> {
             queued: Vec::new(),
             legs: answer::Moved::default(),
             seen: BTreeMap::new(),
+            cases: BTreeMap::new(),
+            same: Vec::new(),
+            died: BTreeSet::new(),
             mode,
         }
     }
@@ -130,9 +141,14 @@ impl<'a> Batch<'a> {
         let restricted = std::mem::take(&mut self.restricted);
         // Exclusive: waits for every send about these people that has begun.
         let guards = app.store.subject_guards(&restricted, Hold::Exclusive).await?;
+        let mut decided = BTreeSet::new();
         for subject in restricted {
-            let stops = self.decide_queued_again(subject).await?;
-            self.changes.extend(stops);
+            // What is queued about one person under several pseudonyms is decided once.
+            if !decided.contains(&subject) {
+                decided.extend(app.store.pseudonyms_of(subject).await?);
+                let stops = self.decide_queued_again(subject).await?;
+                self.changes.extend(stops);
+            }
         }
         Ok((self.changes, self.rows, guards))
     }
@@ -143,13 +159,18 @@ impl<'a> Batch<'a> {
         place: &Place,
         services: &[Place],
     ) -> Result<Result<RowOutcome, Issues>, ReceiveError> {
-        let Checked { record, warnings } = checked;
+        let Checked { record, mut warnings } = checked;
         if let Some(issue) = self.may_send(&record, place) {
             return Ok(Err(vec![issue]));
         }
         if let Some(issue) = arriving::not_accepted(self.app, &record, place) {
             return Ok(Err(vec![issue]));
         }
+        let others = guard::numbers_of_others(&record, place);
+        if others.iter().any(Issue::is_error) {
+            return Ok(Err(others));
+        }
+        warnings.extend(others);
         let facts = self.facts(&record)?;
         match self.seen_before(&facts, place).await? {
             Ok(Some(known)) => {
@@ -168,12 +189,58 @@ impl<'a> Batch<'a> {
             Ok(destinations) => destinations,
             Err(issues) => return Ok(Err(issues)),
         };
+        let whose = self.whose_case(attachment.as_ref(), &destinations);
+        let case = match self.correlate(&record, &facts, whose, place).await? {
+            Ok(case) => case,
+            Err(issue) => return Ok(Err(vec![issue])),
+        };
+        let reminds = facts.kind == MessageType::AdviceChaser;
+        if reminds && self.death_of(facts.subject).await?.is_some() {
+            return Ok(Err(vec![identity::no_reminder(place)]));
+        }
+        let people = case.into_iter().chain(self.acted_for(&record, &facts)).collect();
+        let identifies = guard::identifying(&record).cloned();
         let entry = self.consent_entry(facts.id, record.message().consent.as_ref());
         let said = self.acknowledged(&record).await?;
         let row = self.decide(record, &facts, attachment, destinations, entry, (place, warnings));
-        let row = row.await?;
-        self.changes.extend(said.filter(|_| row.is_ok()));
-        Ok(row)
+        let mut row = match row.await? {
+            Ok(row) => row,
+            Err(issues) => return Ok(Err(issues)),
+        };
+        self.add_to_accepted(people);
+        self.changes.extend(said);
+        if let Some(particulars) = identifies {
+            row.issues.extend(self.identify(&particulars, &facts, place).await?);
+        }
+        Ok(Ok(row))
+    }
+
+    /// Whose case reference a message carries: an authority's own, or that of the authority it is
+    /// sent to.
+    fn whose_case(
+        &self,
+        attachment: Option<&Attachment>,
+        destinations: &[Destination],
+    ) -> Option<OrganisationCode> {
+        if self.sender.roles.contains(&Role::LaCaseSystem) {
+            return Some(self.sender.organisation.clone());
+        }
+        let asked_by = attachment.map(|attachment| attachment.leg.sender.clone());
+        asked_by.or_else(|| destinations.first().map(|to| to.recipient.clone()))
+    }
+
+    /// The write that remembers who acted for the sender: they do not approve their own message.
+    fn acted_for(&self, record: &Record, facts: &Facts) -> Option<Write> {
+        let acting = record.message().acting.as_ref()?;
+        let who = self.app.vault.pseudonyms().anywhere(acting.user.expose());
+        Some(Write::Identity(IdentityWrite::ActedFor(facts.id, who)))
+    }
+
+    /// Adds writes to the change of the record that was just accepted.
+    fn add_to_accepted(&mut self, writes: Vec<Write>) {
+        if let Some(change) = self.changes.pop() {
+            self.changes.push(writes.into_iter().fold(change, Change::write));
+        }
     }
 
     /// Authorises, seals and writes down one record.
@@ -203,8 +270,13 @@ impl<'a> Batch<'a> {
             destinations.clear();
             admitted = authority::admit(&asked, &[], &evidence, rules, now, today);
         }
-        let decisions: Vec<DecisionNote> =
+        let mut decisions: Vec<DecisionNote> =
             admitted.per_question.iter().map(authority::Decision::note).collect();
+        let died = self.death_of(facts.subject).await?;
+        for note in decisions.iter_mut().filter(|note| note.outcome.starts_with("release")) {
+            let stopped = identity::stopped_by_death((facts.kind, died), &[], note);
+            *note = stopped.unwrap_or_else(|| note.clone());
+        }
         let Some(admission) = admitted.admission else {
             let keeping = admitted.keeping.iter().map(authority::Decision::note);
             let issues = decisions.into_iter().chain(keeping);

@@ -12,11 +12,12 @@ use schemas::deadlines::{Claim, NotShown};
 use schemas::record::{Exception, ExceptionLimb};
 use schemas::{Body, Field, Issue, LegId, MessageType, Place, Record};
 
+use super::guard::Known;
 use super::{ReceiveError, Sender};
 use crate::app::App;
 use crate::audit::SubjectKey;
 use crate::queue::{Leg, LegState};
-use crate::store::StoredRecord;
+use crate::store::{StoreError, StoredRecord};
 
 pub(super) use effect::{Effect, effect};
 
@@ -61,10 +62,10 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    fn agree_with(&self, request: &StoredRecord) -> bool {
-        request.subject.is_some()
-            && request.subject == self.subject
-            && request.demographics == self.demographics
+    /// Whether a message is about the person whom a request is about.
+    async fn agree_with(&self, app: &App, request: &StoredRecord) -> Result<bool, StoreError> {
+        let known = Known::of(app, request.subject, request.demographics).await?;
+        Ok(known.agrees(self))
     }
 }
 
@@ -115,7 +116,11 @@ pub(super) async fn attach(
         return Ok(Err(unknown));
     }
     let request = app.store.find_record(leg.record).await?;
-    if !request.is_some_and(|request| keys.agree_with(&request)) {
+    let same = match &request {
+        Some(request) => keys.agree_with(app, request).await?,
+        None => false,
+    };
+    if !same {
         return Ok(Err(Unplaced(
             "identity-mismatch",
             Field::NHS_NUMBER,
@@ -299,7 +304,10 @@ pub(super) async fn replaced(
         leg.filter(|leg| leg.sender == sender.organisation && leg.state == LegState::Redirected);
     let Some(leg) = leg else { return Ok(Err(unknown)) };
     let request = app.store.find_record(leg.record).await?;
-    let same = request.is_some_and(|request| keys.agree_with(&request));
+    let same = match &request {
+        Some(request) => keys.agree_with(app, request).await?,
+        None => false,
+    };
     if !same {
         return Ok(Err(unknown));
     }

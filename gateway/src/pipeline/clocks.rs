@@ -168,7 +168,7 @@ impl Context<'_> {
         from: Date,
         not_before: Option<Date>,
     ) -> Option<(Due, Option<Date>)> {
-        let rules = self.app().rules;
+        let rules = &self.app().rules;
         let due = match not_before {
             Some(day) => rules.due_not_before(&period.id, from, day),
             None => rules.due(&period.id, from),

@@ -3,6 +3,8 @@
 //! Rows see the consent that earlier rows of the same batch recorded. A restriction is decided
 //! again for everything about the person that has not gone yet, before it is acknowledged.
 
+use std::collections::BTreeSet;
+
 use schemas::record::{Consent, ConsentKind, ConsentStatus};
 use schemas::{Field, Issue, Place, Record, RecordId};
 
@@ -60,13 +62,38 @@ impl Batch<'_> {
             Mode::Commit => evidence(self.app, question, delivery).await?,
             Mode::Rehearse => Evidence::default(),
         };
-        let recorded = question.subject.and_then(|subject| self.recorded.get(&subject));
+        let tied = question.subject.map(|subject| self.tied_to(subject)).unwrap_or_default();
+        if tied.len() > 1 && self.mode == Mode::Commit {
+            evidence.consents = self.ledger_of(&tied).await?;
+        }
+        let recorded = tied.iter().filter_map(|subject| self.recorded.get(subject)).flatten();
         let mut version = evidence.consents.iter().map(|entry| entry.version).max().unwrap_or(0);
-        for entry in recorded.into_iter().flatten().chain(entry) {
+        for entry in recorded.chain(entry) {
             version = version.saturating_add(1);
             evidence.consents.push(ConsentEntry { version, ..entry.clone() });
         }
         Ok(evidence)
+    }
+
+    /// The ledger of a person whose pseudonyms this batch ties together.
+    async fn ledger_of(
+        &self,
+        tied: &BTreeSet<SubjectKey>,
+    ) -> Result<Vec<ConsentEntry>, ReceiveError> {
+        let mut ledger: Vec<ConsentEntry> = Vec::new();
+        let mut asked = BTreeSet::new();
+        for subject in tied {
+            if asked.contains(subject) {
+                continue;
+            }
+            asked.extend(self.app.store.pseudonyms_of(*subject).await?);
+            ledger.extend(self.app.store.consents_for(*subject).await?);
+        }
+        ledger.sort_by_key(|entry| (entry.recorded_at, entry.version));
+        for (version, entry) in (1u32..).zip(&mut ledger) {
+            entry.version = version;
+        }
+        Ok(ledger)
     }
 
     pub(super) fn consent_entry(
@@ -140,10 +167,12 @@ impl Batch<'_> {
         on_its_way.extend(own.cloned());
         let (now, today) = (self.app.clock.now(), self.app.clock.today());
         let rules = self.app.rule_book();
+        let died = self.death_of(Some(subject)).await?;
         let mut changes = Vec::new();
         for (delivery, question) in on_its_way {
             let evidence = self.evidence(&question, Some(delivery.id), None).await?;
             let ruling = authority::release(&question, delivery.id, &evidence, rules, now, today);
+            let ruling = super::after_death(ruling, (question.kind, died), &evidence.overrides);
             let (note, state) = match ruling {
                 Ruling::Granted(..) => continue,
                 Ruling::Hold(note) => (note, DeliveryState::Held),

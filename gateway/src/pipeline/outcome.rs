@@ -71,6 +71,16 @@ impl Answer {
         })
     }
 
+    /// The one record that a message became, from the rows or, on a replay, from the body.
+    pub fn record(&self) -> Option<schemas::RecordId> {
+        if let [row] = self.rows.as_slice() {
+            return row.record;
+        }
+        let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
+        let record = body.get("rows")?.get(0)?.get("record")?;
+        serde_json::from_value(record.clone()).ok()
+    }
+
     /// The first checkpoint that covers the answer's entry in the log.
     pub async fn with_checkpoint(self, app: &App) -> Result<Self, StoreError> {
         let (None, Some(entry)) = (&self.checkpoint, self.entry) else { return Ok(self) };
@@ -117,8 +127,16 @@ impl Preview {
 
 /// The hash that tells a retry from a clash: format, mapping and bytes.
 pub(super) fn request_hash(raw: &RawMessage) -> [u8; 32] {
-    let mut input = format!("{:?}\n{:?}\n", raw.format, raw.mapping).into_bytes();
-    input.extend_from_slice(raw.bytes.expose());
+    request_hash_of((raw.format, raw.mapping.as_ref()), &raw.bytes)
+}
+
+/// The same, of a request's parts.
+pub(crate) fn request_hash_of(
+    (format, mapping): (adapters::Format, Option<&String>),
+    bytes: &schemas::PersonalBytes,
+) -> [u8; 32] {
+    let mut input = format!("{format:?}\n{mapping:?}\n").into_bytes();
+    input.extend_from_slice(bytes.expose());
     let hash = crate::entropy::sha256(&input);
     zeroize::Zeroize::zeroize(&mut input);
     hash

@@ -273,7 +273,12 @@ async fn decide(
     let question = question(delivery, stored);
     let evidence = evidence(app, &question, Some(delivery.id)).await?;
     let (now, today) = (app.clock.now(), app.clock.today());
-    Ok(authority::release(&question, delivery.id, &evidence, app.rule_book(), now, today))
+    let ruling = authority::release(&question, delivery.id, &evidence, app.rule_book(), now, today);
+    let died = match question.subject {
+        Some(subject) => app.store.death_of(subject).await?,
+        None => None,
+    };
+    Ok(super::after_death(ruling, (question.kind, died), &evidence.overrides))
 }
 
 async fn stop(

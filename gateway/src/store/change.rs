@@ -6,6 +6,8 @@ use schemas::{LegId, OrganisationCode, RecordId, ServiceCode};
 use uuid::Uuid;
 
 use super::clocks::ClockWrite;
+use super::holds::HoldWrite;
+use super::identities::IdentityWrite;
 use crate::audit::{Event, SubjectKey};
 use crate::authority::ConsentEntry;
 use crate::documents::DocumentState;
@@ -43,6 +45,16 @@ impl Change {
     pub fn write(mut self, write: Write) -> Self {
         if let Some((_, writes)) = self.steps.last_mut() {
             writes.push(write);
+        }
+        self
+    }
+
+    /// Adds a write before all others, explained by the first event: for a condition that those
+    /// others end.
+    #[must_use]
+    pub fn write_first(mut self, write: Write) -> Self {
+        if let Some((_, writes)) = self.steps.first_mut() {
+            writes.insert(0, write);
         }
         self
     }
@@ -148,6 +160,10 @@ pub enum Write {
     MessageHeld(Uuid, String),
     /// A message that waited for the scanner is taken up again. Fails when it was before.
     MessageTaken(Uuid),
+    /// About what waits for people.
+    Hold(HoldWrite),
+    /// About who people are.
+    Identity(IdentityWrite),
 }
 
 /// The upload of a document as it begins.

@@ -12,10 +12,26 @@ use crate::authority::{ConsentEntry, Override};
 use crate::queue::DeliveryId;
 
 impl Store {
-    /// A person's consent ledger, oldest first.
+    /// A person's consent ledger, oldest first, under every pseudonym that means them. Where
+    /// entries were recorded under several, their versions are those of the ledger as one.
     pub async fn consents_for(&self, subject: SubjectKey) -> Result<Vec<ConsentEntry>, StoreError> {
-        let rows = self.engine.rows(&CONSENTS_FOR, values![subject.0]).await?;
-        rows.iter().map(consent).collect()
+        let mut ledgers = Vec::new();
+        for one in self.pseudonyms_of(subject).await? {
+            let rows = self.engine.rows(&CONSENTS_FOR, values![one.0]).await?;
+            let entries: Vec<ConsentEntry> = rows.iter().map(consent).collect::<Result<_, _>>()?;
+            if !entries.is_empty() {
+                ledgers.push(entries);
+            }
+        }
+        if ledgers.len() <= 1 {
+            return Ok(ledgers.into_iter().flatten().collect());
+        }
+        let mut ledger: Vec<ConsentEntry> = ledgers.into_iter().flatten().collect();
+        ledger.sort_by_key(|entry| (entry.recorded_at, entry.version));
+        for (version, entry) in (1u32..).zip(&mut ledger) {
+            entry.version = version;
+        }
+        Ok(ledger)
     }
 
     /// Votes to release a held delivery, oldest first.

@@ -62,13 +62,18 @@ impl Store {
     }
 
     /// What is still on its way about a person: queued or held. Ask under that person's exclusive
-    /// guard, or the answer may be old before it arrives.
+    /// guard, or the answer may be old before it arrives. All pseudonyms of the person count.
     pub async fn queued_for_subject(
         &self,
         subject: SubjectKey,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let rows = self.engine.rows(&QUEUED_FOR_SUBJECT, values![subject.0]).await?;
-        rows.iter().map(delivery).collect()
+        let mut queued = Vec::new();
+        for one in self.pseudonyms_of(subject).await? {
+            for row in self.engine.rows(&QUEUED_FOR_SUBJECT, values![one.0]).await? {
+                queued.push(delivery(&row)?);
+            }
+        }
+        Ok(queued)
     }
 
     /// What waits for a person's decision, oldest first; of one sender's records, or of all. Pass
@@ -143,7 +148,7 @@ async fn in_flight(
     rows.iter().map(|row| Ok((row.organisation("recipient")?, row.count("flying")?))).collect()
 }
 
-fn delivery(row: &Row) -> Result<Delivery, StoreError> {
+pub(super) fn delivery(row: &Row) -> Result<Delivery, StoreError> {
     let service = row
         .maybe_text("service")?
         .map(|code| ServiceCode::parse(&code).or(Err(row.contradiction("service"))));

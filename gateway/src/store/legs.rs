@@ -21,6 +21,14 @@ pub struct BoardFilter {
     pub recipient: Option<OrganisationCode>,
     /// In this state.
     pub state: Option<LegState>,
+    /// Of this service.
+    pub service: Option<ServiceCode>,
+    /// Due by law on this day or later.
+    pub due_from: Option<Date>,
+    /// Due by law on this day or earlier.
+    pub due_until: Option<Date>,
+    /// Only those that owe an answer whose date has passed before this day.
+    pub overdue_on: Option<Date>,
     /// Only those whose clock runs.
     pub open_only: bool,
     /// Only those whose request may go out, for a recipient: not what is held or withdrawn.
@@ -58,15 +66,20 @@ impl Store {
         rows.iter().map(leg).collect()
     }
 
-    /// All legs put to an organisation about one person, by the person's pseudonym.
+    /// All legs put to an organisation about one person, by any pseudonym that means them.
     pub async fn legs_about(
         &self,
         subject: SubjectKey,
         recipient: &OrganisationCode,
     ) -> Result<Vec<Leg>, StoreError> {
-        let values = values![subject.0.to_vec(), recipient.as_str()];
-        let rows = self.engine.rows(&LEGS_ABOUT, values).await?;
-        rows.iter().map(leg).collect()
+        let mut legs = Vec::new();
+        for one in self.pseudonyms_of(subject).await? {
+            let values = values![one.0.to_vec(), recipient.as_str()];
+            for row in self.engine.rows(&LEGS_ABOUT, values).await? {
+                legs.push(leg(&row)?);
+            }
+        }
+        Ok(legs)
     }
 
     /// The board, what is due first first.
@@ -85,6 +98,10 @@ impl Store {
             after.map(|place| place.id.0.as_bytes().to_vec()).unwrap_or_default(),
             limit,
             i64::from(filter.out_only),
+            filter.service.as_ref().map(ServiceCode::as_str),
+            filter.due_from,
+            filter.due_until,
+            filter.overdue_on,
         ];
         let rows = self.engine.rows(&BOARD, values).await?;
         let line = |row: &Row| {
@@ -153,6 +170,13 @@ statements! {
             and (cast($3 as text) is null or state = $3)
             and (cast($4 as bigint) = 0 or state in ('waiting', 'accepted', 'exception', 'partial'))
             and (cast($8 as bigint) = 0 or delivery_state not in ('held', 'withdrawn'))
+            and (cast($9 as text) is null or service = $9)
+            and (cast($10 as text) is null or statutory_due >= $10)
+            and (cast($11 as text) is null or statutory_due <= $11)
+            and (cast($12 as text) is null
+                or (state in ('waiting', 'accepted', 'exception', 'partial')
+                    and case when expected_on is not null and expected_on > statutory_due
+                        then expected_on else statutory_due end < $12))
             and (statutory_due, id) > ($5, $6)
         order by statutory_due, id limit $7";
 }

@@ -86,6 +86,12 @@ const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../../migrations/postgres/0004_duties.sql"),
     },
     Migration {
+        number: 5,
+        name: "holds",
+        sqlite: include_str!("../../migrations/sqlite/0005_holds.sql"),
+        postgres: include_str!("../../migrations/postgres/0005_holds.sql"),
+    },
+    Migration {
         number: 6,
         name: "clocks",
         sqlite: include_str!("../../migrations/sqlite/0006_clocks.sql"),

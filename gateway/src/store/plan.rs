@@ -18,6 +18,7 @@ use schemas::{OrganisationCode, ServiceCode};
 use super::change::{Change, NewDelivery, NewLeg, NewQuarantine, NewRecord, NewSubmission, Write};
 use super::commit::Committed;
 use super::error::StoreError;
+use super::holds::HoldWrite;
 use super::log::Head;
 use super::value::{Value, name_of, values};
 use crate::audit::Entry;
@@ -168,7 +169,7 @@ impl Plan {
             }
             Write::Leg(new) => self.rows.legs.push(leg(new)),
             Write::Quarantine(new) => self.rows.quarantine.push(quarantine(new)),
-            Write::Resume(..) => self.work = true,
+            Write::Resume(..) | Write::Hold(HoldWrite::Resent(..)) => self.work = true,
             Write::Consent(_)
             | Write::Settle { .. }
             | Write::Collected(..)
@@ -185,7 +186,9 @@ impl Plan {
             | Write::DocumentBegun(_)
             | Write::DocumentMoved { .. }
             | Write::MessageHeld(..)
-            | Write::MessageTaken(_) => {}
+            | Write::MessageTaken(_)
+            | Write::Hold(_)
+            | Write::Identity(_) => {}
         }
         Ok(())
     }
@@ -243,6 +246,7 @@ fn delivery(new: &NewDelivery, seq: u64) -> Result<Vec<Value>, StoreError> {
         name_of(new.state),
         new.reason.clone(),
         new.available_at,
+        (new.state == Held).then_some(new.available_at),
     ])
 }
 

@@ -75,6 +75,10 @@ pub struct StoredQuarantine {
     pub issues: String,
     /// When.
     pub at: Timestamp,
+    /// How often it went through the pipeline again.
+    pub replays: u64,
+    /// The submission that a replay became, when one was accepted.
+    pub resolved_as: Option<SubmissionId>,
 }
 
 impl Store {
@@ -112,14 +116,19 @@ impl Store {
         row.map(|row| Ok((RecordId(row.id("id")?), row.hash("fingerprint")?))).transpose()
     }
 
-    /// Whether a sender has ever sent a record about a person that was accepted.
+    /// Whether a sender has ever sent a record about a person that was accepted, under any
+    /// pseudonym that means them.
     pub async fn has_record_about(
         &self,
         sender: &OrganisationCode,
         subject: SubjectKey,
     ) -> Result<bool, StoreError> {
-        let row = self.engine.row(&HAS_RECORD_ABOUT, values![sender, subject.0]).await?;
-        Ok(row.is_some())
+        for one in self.pseudonyms_of(subject).await? {
+            if self.engine.row(&HAS_RECORD_ABOUT, values![sender, one.0]).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The records that answer a leg, oldest first.
@@ -152,6 +161,12 @@ impl Store {
         let sender = sender.map(OrganisationCode::as_str);
         let rows = self.engine.rows(&QUARANTINED, values![sender, after, limit]).await?;
         rows.iter().map(quarantine).collect()
+    }
+
+    /// The quarantined item with an id.
+    pub async fn find_quarantined(&self, id: Uuid) -> Result<Option<StoredQuarantine>, StoreError> {
+        let row = self.engine.row(&FIND_QUARANTINED, values![id]).await?;
+        row.as_ref().map(quarantine).transpose()
     }
 }
 
@@ -197,6 +212,8 @@ fn quarantine(row: &Row) -> Result<StoredQuarantine, StoreError> {
         sealed: SealedBlob { envelope: row.bytes("sealed")? },
         issues: row.text("issues")?,
         at: row.time("at_us")?,
+        replays: row.count("replays")?,
+        resolved_as: row.maybe_id("resolved_as")?.map(SubmissionId),
     })
 }
 
@@ -222,8 +239,11 @@ statements! {
     SEALED_ENVELOPES = "records::sealed_envelopes" on "records":
         "select id, envelope from records where id > $1 order by id limit $2";
     QUARANTINED = "records::quarantined" on "quarantine":
-        "select id, submission_id, sender, sealed, issues, at_us
+        "select id, submission_id, sender, sealed, issues, at_us, replays, resolved_as
         from quarantine
         where (cast($1 as text) is null or sender = $1) and id > $2
         order by id limit $3";
+    FIND_QUARANTINED = "records::find_quarantined" on "quarantine":
+        "select id, submission_id, sender, sealed, issues, at_us, replays, resolved_as
+        from quarantine where id = $1";
 }

@@ -71,7 +71,25 @@ impl Store {
     ///
     /// Sets that overlap do not wait for each other for ever, because each takes its guards in the
     /// same order. For the same reason whoever holds guards must not ask for more of them.
+    ///
+    /// A guard holds for every pseudonym that means the person. Those are looked up before the
+    /// guards are taken and again after, because an event about identities takes the same guards:
+    /// whoever has them knows all of them.
     pub async fn subject_guards(
+        &self,
+        subjects: &BTreeSet<SubjectKey>,
+        hold: Hold,
+    ) -> Result<SubjectGuards, StoreError> {
+        loop {
+            let people = self.pseudonyms_of_all(subjects).await?;
+            let guards = self.guards_on(&people, hold).await?;
+            if self.pseudonyms_of_all(subjects).await? == people {
+                return Ok(guards);
+            }
+        }
+    }
+
+    async fn guards_on(
         &self,
         subjects: &BTreeSet<SubjectKey>,
         hold: Hold,

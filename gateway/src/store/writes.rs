@@ -14,6 +14,7 @@ use super::error::StoreError;
 use super::log::Head;
 use super::plan::Plan;
 use super::value::{Value, name_of, values};
+use super::{holds, identities};
 use crate::queue::{DeliveryId, DeliveryState};
 
 /// Reads the head of the log and keeps it locked until the transaction ends.
@@ -73,7 +74,7 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
             let rule = "only what is queued, delivered or acknowledged is collected";
             one(tx, &COLLECTED, values![id.0, *at], rule).await
         }
-        Write::Stop(id, state, reason) => stop(tx, *id, *state, reason).await,
+        Write::Stop(id, state, reason) => stop(tx, (*id, *state, reason), now).await,
         Write::Acknowledged(id, state, reason, at) => {
             let states = [DeliveryState::Accepted, DeliveryState::Rejected];
             let state = one_of(*state, &states, "it is acknowledged as accepted or rejected")?;
@@ -84,6 +85,38 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
             let rule = "only what was handed over, and not acknowledged, comes back";
             one(tx, &UNDELIVERED, values![id.0, reason.as_str()], rule).await
         }
+        Write::LegChanged { .. } | Write::LegWithheld(_) | Write::LegRestarted(_) => {
+            leg(tx, write, now).await
+        }
+        Write::Override(id, vote) => {
+            let basis = vote.basis.as_str();
+            let values = values![id.0, vote.person.as_str(), &vote.organisation, basis, vote.at];
+            one(tx, &OVERRIDE, values, "only what is held is voted on").await
+        }
+        Write::Resume(id, at) => {
+            let rule = "only what is held, failed or of unknown fate is resumed";
+            one(tx, &RESUME, values![id.0, *at], rule).await
+        }
+        Write::TrustInForce(fingerprint) => {
+            tx.execute(&TRUST_IN_FORCE, values![fingerprint.as_str()]).await.map(drop)
+        }
+        Write::DutyDone(name, period) => {
+            let values = values![*name, period.as_str(), now];
+            one(tx, &DUTY_DONE, values, "a duty is done once, by the gateway that took it on").await
+        }
+        Write::DocumentBegun(_)
+        | Write::DocumentMoved { .. }
+        | Write::MessageHeld(..)
+        | Write::MessageTaken(_) => documents::update(tx, write, now).await,
+        Write::Hold(write) => holds::update(tx, write, now).await,
+        Write::Identity(write) => identities::update(tx, write).await,
+    }
+}
+
+/// What changes a leg; each change is remembered with its time.
+#[expect(clippy::wildcard_enum_match_arm, reason = "called for changes of legs alone")]
+async fn leg(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(), StoreError> {
+    match write {
         Write::LegChanged { leg, from, state, answered_on, expected_on } => {
             let values =
                 values![leg.0, name_of(*state), *answered_on, *expected_on, name_of(*from)];
@@ -107,39 +140,19 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
             one(tx, &LEG_RESTARTED, values, "only a withheld leg begins again").await?;
             clocks::remember(tx, new.id, now).await
         }
-        Write::Override(id, vote) => {
-            let basis = vote.basis.as_str();
-            let values = values![id.0, vote.person.as_str(), &vote.organisation, basis, vote.at];
-            one(tx, &OVERRIDE, values, "only what is held is voted on").await
-        }
-        Write::Resume(id, at) => {
-            let rule = "only what is held, failed or of unknown fate is resumed";
-            one(tx, &RESUME, values![id.0, *at], rule).await
-        }
-        Write::TrustInForce(fingerprint) => {
-            tx.execute(&TRUST_IN_FORCE, values![fingerprint.as_str()]).await.map(drop)
-        }
-        Write::DutyDone(name, period) => {
-            let values = values![*name, period.as_str(), now];
-            one(tx, &DUTY_DONE, values, "a duty is done once, by the gateway that took it on").await
-        }
-        Write::DocumentBegun(_)
-        | Write::DocumentMoved { .. }
-        | Write::MessageHeld(..)
-        | Write::MessageTaken(_) => documents::update(tx, write, now).await,
+        _ => Ok(()),
     }
 }
 
 async fn stop(
     tx: &mut Transaction,
-    id: DeliveryId,
-    state: DeliveryState,
-    reason: &str,
+    (id, state, reason): (DeliveryId, DeliveryState, &str),
+    now: Timestamp,
 ) -> Result<(), StoreError> {
     let states = [DeliveryState::Held, DeliveryState::Withdrawn];
     let name = one_of(state, &states, "a delivery is stopped to held or withdrawn")?;
     let rule = "only what is queued or held is stopped";
-    one(tx, &STOP, values![id.0, name, reason], rule).await?;
+    one(tx, &STOP, values![id.0, name, reason, now], rule).await?;
     new_votes(tx, id, state == DeliveryState::Held).await
 }
 
@@ -151,6 +164,7 @@ fn held_by(settlement: &Settlement) -> bool {
 async fn new_votes(tx: &mut Transaction, id: DeliveryId, held: bool) -> Result<(), StoreError> {
     if held {
         tx.execute(&NEW_VOTES, values![id.0]).await?;
+        tx.execute(&NEW_VOTERS, values![id.0]).await?;
     }
     Ok(())
 }
@@ -168,7 +182,7 @@ fn settling(
         Settlement::Stopped(state, reason) => {
             let states = [Held, Withdrawn, Failed, Unknown];
             let rule = "an attempt ends held, withdrawn, failed or unknown";
-            (&STOPPED, values![one_of(*state, &states, rule)?, reason.as_str()])
+            (&STOPPED, values![one_of(*state, &states, rule)?, reason.as_str(), now])
         }
     })
 }
@@ -251,7 +265,7 @@ statements! {
         where id = $1 and lease_token = $2 and state = 'queued'";
     STOPPED = "writes::settling" on "deliveries":
         "update deliveries set state = $3, reason = $4, lease_token = null,
-            lease_expires_at = null
+            lease_expires_at = null, held_at = case when $3 = 'held' then $5 else held_at end
         where id = $1 and lease_token = $2 and state = 'queued'";
     COLLECTED = "writes::update" on "deliveries":
         "update deliveries set state = case when state = 'queued' then 'delivered' else state end,
@@ -259,9 +273,12 @@ statements! {
         where id = $1 and state in ('queued', 'delivered', 'accepted', 'rejected')";
     NEW_VOTES = "writes::new_votes" on "overrides":
         "delete from overrides where delivery_id = $1";
+    NEW_VOTERS = "writes::new_votes" on "voters":
+        "delete from voters where delivery_id = $1";
     STOP = "writes::stop" on "deliveries":
         "update deliveries set state = $2, reason = $3, lease_token = null,
-            lease_expires_at = null
+            lease_expires_at = null,
+            held_at = case when $2 = 'held' and state = 'queued' then $4 else held_at end
         where id = $1 and state in ('queued', 'held')";
     ACKNOWLEDGED = "writes::update" on "deliveries":
         "update deliveries set state = $2, reason = $3, acknowledged_at = $4, lease_token = null,
@@ -350,6 +367,7 @@ const DELIVERIES: Insert = Insert {
         ("state", "?"),
         ("reason", "?"),
         ("available_at", "?"),
+        ("held_at", "?"),
     ],
 };
 

@@ -74,7 +74,8 @@ impl Pseudonyms {
         let key = if let Some(number) = &subject.nhs_number {
             return self.key_of_nhs_number(number);
         } else if let Some(id) = &subject.la_person_id {
-            keyed(&self.subjects, &[b"sender-person", sender, id.expose().as_bytes()])
+            let id = id.expose().as_bytes();
+            keyed(&self.subjects, &[b"sender-person", sender, id])
         } else {
             let given = fold(subject.given_names.expose());
             let demographics = self.demographics(subject);
@@ -86,6 +87,12 @@ impl Pseudonyms {
     /// The pseudonym of the person with an NHS number.
     pub fn key_of_nhs_number(&self, number: &schemas::NhsNumber) -> SubjectKey {
         SubjectKey(keyed(&self.subjects, &[b"nhs-number", number.expose().as_bytes()]))
+    }
+
+    /// The pseudonym of the person with an id of a sender's own.
+    pub fn key_of_person_id(&self, id: &str, sender: &OrganisationCode) -> SubjectKey {
+        let sender = sender.as_str().as_bytes();
+        SubjectKey(keyed(&self.subjects, &[b"sender-person", sender, id.as_bytes()]))
     }
 
     /// A keyed hash by which a message is recognised again: of its sender and reference
@@ -107,6 +114,14 @@ impl Pseudonyms {
         let user = user.trim().to_lowercase();
         let key = keyed(&self.people, &[organisation.as_str().as_bytes(), user.as_bytes()]);
         hex(&key).chars().take(16).collect()
+    }
+
+    /// The pseudonym of a user id whatever organisation it came from: a person who calls through
+    /// two organisations is one person. Two people with the same id are taken for one, which only
+    /// asks for a third.
+    pub fn anywhere(&self, user: &str) -> String {
+        let user = user.trim().to_lowercase();
+        hex(&keyed(&self.people, &[b"anywhere", b"", user.as_bytes()])).chars().take(16).collect()
     }
 }
 

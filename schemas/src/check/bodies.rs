@@ -34,7 +34,8 @@ impl Check<'_> {
                     MessageType::Error => Some(Field::NOTICE_CODE),
                     _ => None,
                 };
-                self.notice(needed).map(Body::Notice)
+                let notice = self.notice(needed)?;
+                Some(Body::Notice(self.without_outcome(kind, notice)))
             }
             Form::Decision => Some(Body::Decision(ConsentDecision::default())),
             Form::Particulars => Some(Body::Particulars(self.particulars(kind))),
@@ -195,6 +196,21 @@ impl Check<'_> {
         let detail = self.text(Field::NOTICE_DETAIL, LINE_CHARS_MAX);
         let detail = self.not_on_mismatch(code, Field::NOTICE_DETAIL, detail);
         Some(Notice { about: about?, outcome, code, detail })
+    }
+
+    /// That a message arrived says nothing of what its recipient makes of it.
+    fn without_outcome(&mut self, kind: MessageType, mut notice: Notice) -> Notice {
+        if kind == MessageType::TransportReceipt && notice.outcome.take().is_some() {
+            let place = self.place(Field::NOTICE_OUTCOME);
+            self.warn(
+                Field::NOTICE_OUTCOME,
+                &place,
+                "field-not-for-type",
+                "does not belong to this type of message and was left out",
+                "send ack.business to say whether the message was taken on",
+            );
+        }
+        notice
     }
 
     /// A refusal because details of a person disagree must not disclose the refuser's own

@@ -1,7 +1,8 @@
-//! A held delivery goes when two people say so, and not before.
+//! A held delivery goes when two people say so, and not before; what waits is not forgotten.
 
 use gateway::practice::people;
-use serde_json::json;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
 use tests::{TestGateway, each_engine};
 
 async fn held_leg(gateway: &TestGateway, number: u32) -> String {
@@ -45,13 +46,13 @@ fn two_different_people_release_what_was_held() {
         let leg = held_leg(&gateway, 1).await;
         let trust = gateway.mental();
         assert!(gateway.inbox(trust).await.is_empty());
-        assert_eq!(vote(&gateway, "officer-1", &leg, "release").await, (200, "held".to_owned()));
-        let retry = vote(&gateway, "officer-1", &leg, "release").await;
+        assert_eq!(vote(&gateway, "officer-2", &leg, "release").await, (200, "held".to_owned()));
+        let retry = vote(&gateway, "officer-2", &leg, "release").await;
         assert_eq!(retry, (200, "held".to_owned()), "a retry gets the first answer");
-        let (status, _) = vote_under("again", &gateway, "officer-1", &leg, "release").await;
+        let (status, _) = vote_under("again", &gateway, "officer-2", &leg, "release").await;
         assert_eq!(status, 409, "one person cannot vote twice");
         assert!(gateway.inbox(trust).await.is_empty());
-        assert_eq!(vote(&gateway, "manager-2", &leg, "release").await, (200, "queued".to_owned()));
+        assert_eq!(vote(&gateway, "manager-3", &leg, "release").await, (200, "queued".to_owned()));
         assert_eq!(gateway.inbox(trust).await, vec![leg.clone()]);
         let fetch = trust.get(&format!("/v1/inbox/{leg}"), None).await.expect("an answer");
         assert_eq!(fetch.status, 200, "{}", fetch.text());
@@ -64,11 +65,253 @@ fn two_different_people_release_what_was_held() {
 fn one_person_refuses_what_was_held() {
     each_engine("holds_refuse", |gateway| async move {
         let leg = held_leg(&gateway, 2).await;
-        assert_eq!(vote(&gateway, "officer-1", &leg, "refuse").await.0, 200);
-        let (status, _) = vote(&gateway, "manager-2", &leg, "release").await;
+        assert_eq!(vote(&gateway, "officer-2", &leg, "refuse").await.0, 200);
+        let (status, _) = vote(&gateway, "manager-3", &leg, "release").await;
         assert_eq!(status, 409, "what was refused stays refused");
         let fetch = gateway.mental().get(&format!("/v1/inbox/{leg}"), None).await;
         assert_eq!(fetch.expect("an answer").status, 410);
+        gateway.end().await;
+    });
+}
+
+/// Posts a body under a key of its own, for a named person.
+async fn act(
+    caller: &gateway::practice::client::Partner,
+    person: &str,
+    path: &str,
+    body: &Value,
+) -> (u16, Value) {
+    let key = format!(
+        "act-{person}-{}",
+        gateway::entropy::sha256_hex(format!("{path}{body}").as_bytes())
+    );
+    let reply = caller.post_as(person, path, "application/json", &key, body.to_string()).await;
+    let reply = reply.expect("an answer");
+    (reply.status, reply.json())
+}
+
+async fn held_lines(gateway: &TestGateway, query: &str) -> Vec<Value> {
+    let reply = gateway.la().get(&format!("/v1/holds{query}"), None).await.expect("an answer");
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    reply.json()["holds"].as_array().expect("holds").clone()
+}
+
+#[test]
+fn what_is_held_grows_old_in_the_queue_on_the_board_and_in_metrics() {
+    each_engine("holds_age", |gateway| async move {
+        let first = held_leg(&gateway, 11).await;
+        gateway.clock.advance(SignedDuration::from_hours(49));
+        let second = held_leg(&gateway, 12).await;
+        let lines = held_lines(&gateway, "").await;
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[0]["delivery"], json!(first), "the oldest first");
+        assert_eq!(lines[0]["age_days"], 2);
+        assert_eq!(lines[1]["delivery"], json!(second));
+        assert_eq!(lines[0]["from"], "334");
+        assert_eq!(lines[0]["to"], "RXT");
+        assert_eq!(lines[0]["rule"], "restriction-meets-statute");
+        assert!(lines[0]["reason"].as_str().expect("a reason").contains("refused"));
+        assert!(lines[0]["waits_for"].as_str().expect("words").contains("two people of 334"));
+        assert_eq!(held_lines(&gateway, "?older-than=1").await.len(), 1);
+        assert_eq!(held_lines(&gateway, "?rule=another-rule").await.len(), 0);
+        assert_eq!(held_lines(&gateway, "?to=RXT&limit=1").await.len(), 1);
+        let page = gateway.la().get("/v1/holds?limit=1", None).await.expect("an answer").json();
+        let next = page["next"].as_str().expect("there is more");
+        let rest = held_lines(&gateway, &format!("?limit=1&cursor={next}")).await;
+        assert_eq!(rest[0]["delivery"], json!(second));
+
+        let board = gateway.la().get("/v1/board", None).await.expect("an answer").json();
+        assert_eq!(board["holds"]["count"], 2);
+        assert_eq!(board["holds"]["oldest_days"], 2);
+        let asked = gateway.mental().get("/v1/board", None).await.expect("an answer").json();
+        assert!(asked["holds"].is_null(), "whoever is asked learns nothing of what is held");
+        let seen = gateway.mental().get("/v1/holds", None).await.expect("an answer").json();
+        assert_eq!(seen["holds"], json!([]), "nor in the queue");
+        let shown = gateway.mental().get(&format!("/v1/holds/{first}"), None).await;
+        assert_eq!(shown.expect("an answer").status, 404);
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn nobody_approves_what_they_sent_and_nobody_has_two_voices() {
+    each_engine("holds_voices", |gateway| async move {
+        let leg = held_leg(&gateway, 13).await;
+        // The case system's own user, and the person who acted by the message itself.
+        for own in ["officer-1", "worker-17", " Worker-17 "] {
+            let (status, _) = vote(&gateway, own, &leg, "release").await;
+            assert_eq!(status, 403, "{own} approves their own message");
+        }
+        assert_eq!(vote(&gateway, "officer-2", &leg, "release").await.0, 200);
+        let path = format!("/v1/holds/{leg}/decision");
+        let body = json!({ "decision": "release", "reason": "statutory-duty-confirmed" });
+        let (status, _) = act(gateway.auditor(), "officer-2", &path, &body).await;
+        assert_eq!(status, 409, "the same person through another organisation's header");
+        assert!(gateway.inbox(gateway.mental()).await.is_empty());
+        let (status, said) = act(gateway.auditor(), "auditor-9", &path, &body).await;
+        assert_eq!((status, said["state"].as_str()), (200, Some("queued")), "{said}");
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn a_question_is_put_and_answered_and_releases_nothing() {
+    each_engine("holds_questions", |gateway| async move {
+        let leg = held_leg(&gateway, 14).await;
+        let ask = format!("/v1/holds/{leg}/questions");
+        let free = json!({ "of": "recipient", "question": "Is Avery your patient?" });
+        assert_eq!(act(gateway.la(), "officer-2", &ask, &free).await.0, 400, "codes only");
+        let asked = json!({ "of": "recipient", "question": "is-this-the-right-service" });
+        assert_eq!(act(gateway.mental(), "clinician-4", &ask, &asked).await.0, 404);
+        let (status, said) = act(gateway.la(), "officer-2", &ask, &asked).await;
+        assert_eq!(status, 200, "{said}");
+        let question = said["question"]["id"].as_str().expect("an id").to_owned();
+        let line = held_lines(&gateway, "").await.remove(0);
+        assert_eq!(line["waits_for"], "an answer from RXT");
+
+        let told = gateway.mental().get("/v1/questions", None).await.expect("an answer");
+        assert_eq!(told.json()["questions"][0]["question"], "is-this-the-right-service");
+        assert_eq!(told.json()["questions"][0]["message_type"], "advice.request");
+        let child = people::child(14);
+        for secret in [&child.family_name, &child.nhs_number, &"H-14".to_owned()] {
+            assert!(!told.text().contains(secret.as_str()), "{}", told.text());
+        }
+        assert_eq!(
+            gateway.acute().get("/v1/questions", None).await.expect("an answer").json()["questions"],
+            json!([])
+        );
+        let answer = format!("/v1/questions/{question}/answer");
+        let yes = json!({ "answer": "yes" });
+        assert_eq!(act(gateway.acute(), "clinician-5", &answer, &yes).await.0, 404);
+        assert_eq!(act(gateway.mental(), "clinician-4", &answer, &yes).await.0, 200);
+        let no = json!({ "answer": "no" });
+        assert_eq!(act(gateway.mental(), "clinician-6", &answer, &no).await.0, 409);
+        let line = held_lines(&gateway, "").await.remove(0);
+        assert_eq!(line["questions"][0]["answer"], "yes");
+        assert!(gateway.inbox(gateway.mental()).await.is_empty(), "nothing goes by itself");
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn one_person_breaks_the_glass_and_another_must_review_it() {
+    each_engine("holds_emergency", |gateway| async move {
+        let leg = held_leg(&gateway, 15).await;
+        let path = format!("/v1/holds/{leg}/break-glass");
+        let wrong = json!({ "basis": "best-interests", "reason": "risk-to-life" });
+        assert_eq!(act(gateway.la(), "officer-2", &path, &wrong).await.0, 400);
+        let broken = json!({ "basis": "vital-interests", "reason": "risk-to-life" });
+        assert_eq!(act(gateway.la(), "worker-17", &path, &broken).await.0, 403);
+        assert_eq!(act(gateway.mental(), "clinician-4", &path, &broken).await.0, 404);
+        let (status, said) = act(gateway.la(), "officer-2", &path, &broken).await;
+        assert_eq!(status, 200, "{said}");
+        let review = said["review"].as_str().expect("a review").to_owned();
+        let fetch = gateway.mental().get(&format!("/v1/inbox/{leg}"), None).await;
+        assert_eq!(fetch.expect("an answer").status, 200, "it goes at once");
+
+        gateway.clock.advance(SignedDuration::from_hours(72));
+        for concerned in [gateway.la(), gateway.mental(), gateway.auditor()] {
+            let seen = concerned.get("/v1/reviews", None).await.expect("an answer").json();
+            assert_eq!(seen["reviews"][0]["id"], json!(review), "{}", concerned.code);
+            assert_eq!(seen["waiting"]["oldest_days"], 3);
+        }
+        let board = gateway.la().get("/v1/board", None).await.expect("an answer").json();
+        assert_eq!(board["reviews"]["count"], 1);
+        let close = format!("/v1/reviews/{review}/decision");
+        let upheld = json!({ "outcome": "upheld", "finding": "emergency-was-real" });
+        assert_eq!(act(gateway.la(), "officer-2", &close, &upheld).await.0, 403, "not by oneself");
+        assert_eq!(act(gateway.auditor(), "officer-2", &close, &upheld).await.0, 403);
+        assert_eq!(act(gateway.mental(), "clinician-4", &close, &upheld).await.0, 404);
+        assert_eq!(act(gateway.la(), "manager-3", &close, &upheld).await.0, 200);
+        let again = json!({ "outcome": "not-upheld", "finding": "no-emergency" });
+        assert_eq!(act(gateway.la(), "manager-4", &close, &again).await.0, 409);
+        let board = gateway.la().get("/v1/board", None).await.expect("an answer").json();
+        assert_eq!(board["reviews"]["count"], 0);
+
+        let line = gateway.board(gateway.la()).await.remove(0);
+        let record = line["record"].as_str().expect("a record");
+        let journey = gateway.la().get(&format!("/v1/records/{record}/journey"), None).await;
+        let journey = journey.expect("an answer").json();
+        let steps = journey["steps"].as_array().expect("steps");
+        let broken = steps.iter().find(|step| step["event"] == "hold.broken").expect("the entry");
+        assert_eq!(broken["decision"]["rule"], "break-glass");
+        assert!(steps.iter().any(|step| step["event"] == "review.closed"));
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn an_emergency_that_is_not_upheld_stops_what_has_not_gone() {
+    each_engine("holds_not_upheld", |gateway| async move {
+        let leg = held_leg(&gateway, 16).await;
+        let path = format!("/v1/holds/{leg}/break-glass");
+        let broken = json!({ "basis": "safeguarding-override", "reason": "child-missing" });
+        let (_, said) = act(gateway.la(), "officer-2", &path, &broken).await;
+        assert_eq!(gateway.inbox(gateway.mental()).await, vec![leg.clone()]);
+        let review = said["review"].as_str().expect("a review");
+        let close = format!("/v1/reviews/{review}/decision");
+        let not = json!({ "outcome": "not-upheld", "finding": "no-emergency" });
+        assert_eq!(act(gateway.auditor(), "auditor-9", &close, &not).await.0, 200);
+        assert!(gateway.inbox(gateway.mental()).await.is_empty());
+        let fetch = gateway.mental().get(&format!("/v1/inbox/{leg}"), None).await;
+        assert_eq!(fetch.expect("an answer").status, 410);
+        assert_eq!(held_lines(&gateway, "").await.len(), 1, "it waits again");
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn an_emergency_does_not_cross_a_seal_or_a_protected_address() {
+    each_engine("holds_beyond_one", |gateway| async move {
+        for (number, restriction) in [(17, "sealed"), (18, "adoption"), (19, "court-limits")] {
+            let la = gateway.la();
+            let leg = held_leg(&gateway, number).await;
+            let message = json!({
+                "type": "consent.restriction", "id": format!("R-{number}"), "sender": la.code,
+                "subject": people::subject(&people::child(number)),
+                "consent": {
+                    "status": "restricted", "restriction": restriction,
+                    "date": gateway.today().to_string(),
+                },
+            });
+            let reply = la.send(&format!("r-{number}"), &message).await.expect("an answer");
+            assert_eq!(reply.status, 201, "{}", reply.text());
+            let path = format!("/v1/holds/{leg}/break-glass");
+            let broken = json!({ "basis": "vital-interests", "reason": "risk-to-life" });
+            let (status, said) = act(la, "officer-2", &path, &broken).await;
+            assert_eq!(status, 403, "{restriction}: {said}");
+        }
+        assert!(gateway.inbox(gateway.mental()).await.is_empty());
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn what_failed_is_sent_again_by_a_named_person_with_a_reason() {
+    each_engine("resend", |gateway| async move {
+        use gateway::practice::Behaviour;
+        use std::time::Duration;
+        let endpoint = &gateway.cast.endpoint;
+        endpoint.behave(Behaviour::Refuse);
+        let leg = gateway.request(20, "SALT").await;
+        endpoint.wait_for_attempts(1, Duration::from_secs(20)).await;
+        gateway.cast.wait_until_idle(Duration::from_secs(20)).await;
+        let la = gateway.la();
+        let listed = la.get("/v1/deliveries?state=failed", None).await.expect("an answer").json();
+        assert_eq!(listed["deliveries"][0]["delivery"], json!(leg));
+        let other = gateway.acute().get("/v1/deliveries?state=failed", None).await;
+        assert_eq!(other.expect("an answer").json()["deliveries"], json!([]));
+        let path = format!("/v1/deliveries/{leg}/resend");
+        let why = json!({ "reason": "endpoint-repaired" });
+        assert_eq!(act(gateway.acute(), "clinician-5", &path, &why).await.0, 404);
+        assert_eq!(act(la, "officer-1", &path, &json!({ "reason": "because" })).await.0, 400);
+        endpoint.behave(Behaviour::Take);
+        assert_eq!(act(la, "officer-1", &path, &why).await.0, 200);
+        endpoint.wait_for(1, Duration::from_secs(20)).await;
+        gateway.cast.wait_until_idle(Duration::from_secs(20)).await;
+        assert_eq!(gateway.board(la).await[0]["delivery"], "delivered");
+        let again = json!({ "reason": "recipient-asked-for-it" });
+        assert_eq!(act(la, "officer-1", &path, &again).await.0, 409);
         gateway.end().await;
     });
 }

@@ -38,7 +38,7 @@ async fn ask_everything(gateway: &TestGateway) -> String {
         write!(table, "{name:<11}").expect("room");
     }
     table = format!("{}\n", table.trim_end());
-    for route in &ROUTES {
+    for route in ROUTES {
         let path = route
             .path
             .replace("{record}", "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff")

@@ -125,6 +125,9 @@ pub(super) fn advice(parts: &mut Parts<'_>, advice: &Advice) -> Part {
     if let Some(basis) = advice.basis {
         outputs.push(detail("basis", "valueCode", json!(basis)));
     }
+    if let Some(date) = advice.remainder_on {
+        outputs.push(detail("remainder_on", "valueDate", json!(date.to_string())));
+    }
     texts(&mut outputs, "health_needs", &advice.health_needs);
     texts(&mut outputs, "educational_needs", &advice.educational_needs);
     texts(&mut outputs, "outcomes", &advice.outcomes);
@@ -202,7 +205,8 @@ fn by_address(stored: &StoredDocument, path: &str) -> Value {
     json!({"attachment": attachment})
 }
 
-fn task(parts: &Parts<'_>, details: &str, values: Vec<Value>) -> Map<String, Value> {
+/// The Task of a request or of an answer to one.
+pub(super) fn task(parts: &Parts<'_>, details: &str, values: Vec<Value>) -> Map<String, Value> {
     let (message, outbound) = (parts.record.message(), parts.outbound);
     let mut members = resource("Task");
     if let Some(leg) = outbound.leg.or(message.leg) {
@@ -226,7 +230,8 @@ fn texts(details: &mut Vec<Value>, code: &str, texts: &[PersonalText]) {
     details.extend(texts.iter().map(|text| detail(code, "valueString", json!(text.expose()))));
 }
 
-fn detail(code: &str, kind: &str, value: Value) -> Value {
+/// One coded input or output.
+pub(super) fn detail(code: &str, kind: &str, value: Value) -> Value {
     let mut members = Map::new();
     put(&mut members, "type", concept(systems::DETAIL, code));
     put(&mut members, kind, value);

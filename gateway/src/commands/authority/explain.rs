@@ -222,7 +222,7 @@ fn made_up(
         })
     });
     let overrides = claimed.collect();
-    Ok((question, Evidence { consents, overrides }))
+    Ok((question, Evidence { consents, overrides, emergency: None }))
 }
 
 /// An entry of a made-up ledger, decided long ago.

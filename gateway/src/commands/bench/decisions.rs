@@ -143,7 +143,7 @@ fn asked() -> anyhow::Result<Vec<Asked>> {
         restriction: Some(Restriction::ProtectedAddress),
         ..one(ConsentStatus::Restricted)?
     };
-    let with = |consents: Vec<ConsentEntry>| Evidence { consents, overrides: Vec::new() };
+    let with = |consents: Vec<ConsentEntry>| Evidence { consents, ..Evidence::default() };
     Ok(vec![
         ("a duty, with an empty ledger", statute.clone(), Evidence::default()),
         ("agreement that holds", consent.clone(), with(vec![one(ConsentStatus::Given)?])),

@@ -149,11 +149,11 @@ pub(super) async fn by_two_people(cast: &Cast, tell: impl Fn(&str)) -> anyhow::R
     let vote = async |person: &str, key: &str| {
         la.post_as(person, &path, "application/json", key, body.clone()).await
     };
-    let first = vote("officer-1", "vote-1").await?;
+    let first = vote("officer-2", "vote-1").await?;
     ensure!(first.json()["state"] == "held", "one vote was enough: {}", first.text());
-    let again = vote("officer-1", "vote-2").await?;
+    let again = vote("officer-2", "vote-2").await?;
     ensure!(again.status == 409, "the same person voted twice: {}", again.text());
-    let second = vote("officer-2", "vote-3").await?;
+    let second = vote("officer-3", "vote-3").await?;
     ensure!(second.json()["state"] == "queued", "the second vote was answered {}", second.text());
     tell(
         "A final plan to a trust waits for people; the same person cannot vote twice; a second one lets it go.",
