@@ -162,7 +162,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Record(command) => show::record(&command, json).await,
         Command::Holds(command) => holds::holds(&command, json).await,
         Command::Deliveries(command) => holds::deliveries(&command, json).await,
-        Command::Quarantine(command) => holds::quarantine(&command, json).await,
+        Command::Quarantine(command) => Box::pin(holds::quarantine(&command, json)).await,
         Command::Documents(command) => documents::documents(&command, json).await,
         Command::Authority(command) => Box::pin(authority::authority(&command, json)).await,
         Command::Audit(command) => audit_verify::audit(&command, json).await,

@@ -7,6 +7,7 @@
 //!
 //! Use: one row of [`DUTIES`] and one file under `duties/` for each.
 
+mod forgotten;
 mod reminders;
 
 use std::future::Future;
@@ -47,11 +48,18 @@ struct Duty {
 }
 
 /// Everything the gateway does by itself.
-const DUTIES: &[Duty] = &[Duty {
-    name: "reminders",
-    period: |app| Some(app.clock.today().to_string()),
-    act: |app| Box::pin(reminders::remind(app)),
-}];
+const DUTIES: &[Duty] = &[
+    Duty {
+        name: "forgotten-holds",
+        period: |app| Some(app.clock.today().to_string()),
+        act: |app| Box::pin(forgotten::speak_of(app)),
+    },
+    Duty {
+        name: "reminders",
+        period: |app| Some(app.clock.today().to_string()),
+        act: |app| Box::pin(reminders::remind(app)),
+    },
+];
 
 /// Does what has fallen due and was not done yet. Gives how many duties were done. One that fails
 /// does not keep the others from being done; the first failure is given at the end.

@@ -20,6 +20,7 @@ mod guard;
 mod identity;
 mod issuing;
 mod outcome;
+mod refusing;
 mod sending;
 
 pub(crate) use sending::{delivery_event, question};

@@ -2,6 +2,7 @@
 
 mod advice;
 mod answers;
+mod authority;
 mod clock;
 mod consent;
 mod documents;
@@ -16,7 +17,9 @@ mod letters;
 mod mesh;
 mod mllp;
 mod mllp_peers;
+mod obligations;
 mod push;
+mod repair;
 mod scanner;
 mod tables;
 mod wrong_person;

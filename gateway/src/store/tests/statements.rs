@@ -4,13 +4,11 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
-use crate::store::{
-    bare, clocks, consents, counts, deliveries, documents, duties, holds, identities, legs, log,
-    migration, records, subjects, writes,
-};
+use crate::store::{bare, cases, clocks, consents, counts, deliveries, documents, duties, holds, identities, legs, log, migration, records, subjects, writes};
 
-const REGISTRY: [&[Statement]; 15] = [
+const REGISTRY: &[&[Statement]] = &[
     bare::ALL,
+    cases::ALL,
     clocks::ALL,
     consents::ALL,
     counts::ALL,
