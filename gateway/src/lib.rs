@@ -13,9 +13,11 @@
 //! - [`accountability`]: why a record may go, and what other rules would have made of the past.
 //! - [`board`], [`journey`], [`holds`], [`repair`]: what people look at, and what they decide about
 //!   what is held, did not arrive or was not accepted.
+//! - [`transition`]: the way to adulthood, case by case, and what is missing on it.
 //! - [`api`]: the partner API, from one table of routes.
 //! - [`tls`], [`peer`], [`pki`]: who is calling, and practice certificates.
 //! - [`config`], [`app`], [`serving`], [`telemetry`], [`commands`]: put together and run.
+//! - [`restore`]: nothing is released until the consent ledger has caught up after a restore.
 //! - [`mllp`]: how HL7 v2 messages are framed on a connection.
 //! - [`clock`], [`entropy`], [`secret_file`]: time, randomness and secrets, from outside.
 //! - [`whole_file`]: files that are there whole or not at all.
@@ -48,11 +50,13 @@ pub mod practice;
 pub mod queue;
 pub mod receipt;
 pub mod repair;
+pub mod restore;
 pub mod secret_file;
 pub mod serving;
 pub mod store;
 pub mod telemetry;
 pub mod tls;
+pub mod transition;
 pub mod vault;
 pub mod verification;
 pub mod whole_file;

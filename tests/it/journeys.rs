@@ -2,8 +2,11 @@
 
 mod advice;
 mod answers;
+mod authority;
 mod clock;
 mod consent;
+mod consent_ledger;
+mod decision_maker;
 mod documents;
 mod extract;
 mod fhir_forms;
@@ -16,9 +19,13 @@ mod letters;
 mod mesh;
 mod mllp;
 mod mllp_peers;
+mod obligations;
 mod push;
 mod repair;
+mod restore;
 mod scanner;
 mod tables;
+mod transition;
+mod withdrawal_races;
 mod wrong_person;
 mod xml_extract;

@@ -81,10 +81,15 @@ fn operation(route: &Route) -> Value {
     let once = route.method == "POST"
         && route.id != RouteId::Rehearse
         && route.id != RouteId::FindConsents
+        && route.id != RouteId::PreviewConsent
+        && route.id != RouteId::ShowCheckpoint
         && route.id != RouteId::ProcessMessage
         && route.id != RouteId::AppendDocument;
     if once {
         parameters.push(header_parameter("Idempotency-Key", true));
+    }
+    if route.id == RouteId::RecordConsent {
+        parameters.push(header_parameter("If-Match", false));
     }
     if route.id == RouteId::AppendDocument {
         parameters.push(header_parameter("Upload-Offset", true));
@@ -168,6 +173,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         RouteId::Performance => &["month", "as_of", "by", "organisation"],
         RouteId::Holds => &["rule", "from", "to", "older-than", "cursor", "limit"],
         RouteId::Deliveries => &["state", "limit"],
+        RouteId::Transitions => &["gaps", "all", "cursor", "limit"],
         RouteId::Entries => &["from", "limit"],
         RouteId::Inclusion => &["size"],
         RouteId::Consistency => &["from", "to"],
@@ -182,8 +188,10 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::ShowDocument
         | RouteId::SayOfClock
         | RouteId::Evidence
+        | RouteId::ShowTransition
         | RouteId::RecordConsent
         | RouteId::FindConsents
+        | RouteId::PreviewConsent
         | RouteId::ShowHold
         | RouteId::DecideHold
         | RouteId::AskAboutHold
@@ -194,6 +202,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::CloseReview
         | RouteId::Resend
         | RouteId::Checkpoint
+        | RouteId::ShowCheckpoint
         | RouteId::Keys
         | RouteId::WhoAmI
         | RouteId::Describe
@@ -210,6 +219,10 @@ fn request_body(id: RouteId) -> Option<Value> {
     let text = json!({ "schema": { "type": "string" } });
     let object = json!({ "schema": { "type": "object" } });
     let content = match id {
+        RouteId::PreviewConsent => json!({
+            "application/json": message, "application/fhir+json": object,
+        }),
+        RouteId::ShowCheckpoint => json!({ "text/plain": text }),
         RouteId::Submit | RouteId::Rehearse | RouteId::RecordConsent => json!({
             "application/json": message, "application/fhir+json": object, "text/csv": text,
             "application/zip": {},
@@ -258,6 +271,8 @@ fn request_body(id: RouteId) -> Option<Value> {
         | RouteId::Clocks
         | RouteId::Performance
         | RouteId::Evidence
+        | RouteId::Transitions
+        | RouteId::ShowTransition
         | RouteId::Holds
         | RouteId::ShowHold
         | RouteId::DecideHold

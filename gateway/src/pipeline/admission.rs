@@ -9,22 +9,21 @@ use adapters::Item;
 use jiff::civil::Date;
 use schemas::deadlines::end_of_compulsory_school_age;
 use schemas::{
-    Body, Checked, Field, Issue, MessageId, MessageType, OrganisationCode, Place, Record, RecordId,
-    ServiceCode,
+    Checked, Field, Issue, MessageId, MessageType, OrganisationCode, Place, Record, RecordId,
 };
 
 use super::answer::{self, Attachment};
+use super::destinations::Destination;
 use super::identity::no_reminder;
 use super::{ReceiveError, Sender};
 use super::{arriving, guard};
 use crate::app::App;
 use crate::audit::{DecisionNote, Event, EventKind, SubjectKey};
 use crate::authority::{self, ConsentEntry, Question, RecordFacts};
-use crate::queue::{CarrierKind, Delivery, DeliveryId, DeliveryState, LegState, SubmissionId};
+use crate::queue::{Delivery, DeliveryState, LegState, SubmissionId};
 use crate::receipt::{LegOutcome, RowOutcome, RowResult};
 use crate::store::{
-    CaseKey, CasePerson, Change, ClockWrite, Hold, NewDelivery, NewLeg, NewRecord, SubjectGuards,
-    Write,
+    CaseKey, CasePerson, Change, ClockWrite, NewDelivery, NewLeg, NewRecord, SubjectGuards, Write,
 };
 use crate::vault::BlobKind;
 
@@ -53,6 +52,26 @@ pub(super) struct Batch<'a> {
     /// People of whom this batch says that they died.
     pub(super) died: BTreeSet<SubjectKey>,
     pub(super) mode: Mode,
+    /// What the caller has seen of the person's ledger, when it must not have moved since.
+    pub(super) expected: Option<String>,
+    /// The version that was found to be what the caller has seen.
+    pub(super) expected_version: Option<u32>,
+    /// Who is told of withdrawals in this batch, by person.
+    pub(super) told: BTreeMap<SubjectKey, BTreeSet<OrganisationCode>>,
+    /// Withdrawals that came as part of another message, to be made known as messages of their own.
+    pub(super) notices: Vec<Item>,
+    /// Whether what is taken now is such a notice.
+    pub(super) noticing: bool,
+}
+
+/// A batch that is closed: what to write, what to tell, and whom it restricts.
+pub(super) struct Finished {
+    pub(super) changes: Vec<Change>,
+    pub(super) rows: Vec<RowOutcome>,
+    pub(super) restricted: BTreeSet<SubjectKey>,
+    /// To be held until the changes are durable; none when they could not be had in time. Then the
+    /// fence alone decides.
+    pub(super) guards: Option<SubjectGuards>,
 }
 
 /// Whether a batch will be committed, or only says what would happen.
@@ -62,14 +81,6 @@ pub(super) enum Mode {
     Commit,
     /// It only says what would happen.
     Rehearse,
-}
-
-/// A recipient of a record, and what was decided about it.
-pub(super) struct Destination {
-    delivery: DeliveryId,
-    pub(super) recipient: OrganisationCode,
-    service: Option<ServiceCode>,
-    carrier: CarrierKind,
 }
 
 /// What the gateway knows of a checked record before it is sealed.
@@ -108,6 +119,11 @@ impl<'a> Batch<'a> {
             same: Vec::new(),
             died: BTreeSet::new(),
             mode,
+            expected: None,
+            expected_version: None,
+            told: BTreeMap::new(),
+            notices: Vec::new(),
+            noticing: false,
         }
     }
 
@@ -134,23 +150,30 @@ impl<'a> Batch<'a> {
     }
 
     /// Closes the batch: what to write, what to tell, and the guards to hold until it is durable.
-    pub(super) async fn finish(
-        mut self,
-        app: &App,
-    ) -> Result<(Vec<Change>, Vec<RowOutcome>, SubjectGuards), ReceiveError> {
+    pub(super) async fn finish(mut self, app: &App) -> Result<Finished, ReceiveError> {
+        self.make_known().await?;
         let restricted = std::mem::take(&mut self.restricted);
+        let at_most = app.config.consent.wait();
         // Exclusive: waits for every send about these people that has begun.
-        let guards = app.store.subject_guards(&restricted, Hold::Exclusive).await?;
+        let guards = app.store.subject_guards_within(&restricted, at_most).await?;
+        if guards.is_none() {
+            super::hold_back(app, &restricted).await?;
+        }
+        // Whoever lost a guard may still be sending.
+        if !app.store.wait_until_left(&restricted, at_most).await? {
+            return Err(super::not_in_force(app, &restricted).await);
+        }
         let mut decided = BTreeSet::new();
-        for subject in restricted {
+        for subject in &restricted {
             // What is queued about one person under several pseudonyms is decided once.
-            if !decided.contains(&subject) {
-                decided.extend(app.store.pseudonyms_of(subject).await?);
-                let stops = self.decide_queued_again(subject).await?;
+            if !decided.contains(subject) {
+                decided.extend(app.store.pseudonyms_of(*subject).await?);
+                let stops = self.decide_queued_again(*subject).await?;
                 self.changes.extend(stops);
             }
+            self.list_disclosures(*subject).await?;
         }
-        Ok((self.changes, self.rows, guards))
+        Ok(Finished { changes: self.changes, rows: self.rows, restricted, guards })
     }
 
     async fn admit(
@@ -201,6 +224,10 @@ impl<'a> Batch<'a> {
         let people = case.into_iter().chain(self.acted_for(&record, &facts)).collect();
         let identifies = guard::identifying(&record).cloned();
         let entry = self.consent_entry(facts.id, record.message().consent.as_ref());
+        let entry = entry.filter(|_| !self.noticing);
+        let mut destinations = destinations;
+        destinations.extend(self.others_told(&record, &facts, &destinations).await?);
+        self.must_be_expected(&facts, entry.as_ref()).await?;
         let said = self.acknowledged(&record).await?;
         let row = self.decide(record, &facts, attachment, destinations, entry, (place, warnings));
         let mut row = match row.await? {
@@ -225,8 +252,7 @@ impl<'a> Batch<'a> {
         entry: Option<ConsentEntry>,
         (place, warnings): (&Place, Issues),
     ) -> Result<Result<RowOutcome, Issues>, ReceiveError> {
-        let questions: Vec<Question> =
-            destinations.iter().map(|to| self.question(facts, to)).collect();
+        let questions: Vec<_> = destinations.iter().map(|to| self.question(facts, to)).collect();
         let evidence = self.evidence(&self.holding_question(facts), None, entry.as_ref()).await?;
         let (now, today) = (self.app.clock.now(), self.app.clock.today());
         let asked = RecordFacts {
@@ -264,8 +290,10 @@ impl<'a> Batch<'a> {
         let recipients: Vec<&OrganisationCode> =
             destinations.iter().map(|to| &to.recipient).collect();
         let clocks = self.clocks(&record, facts, &recipients).await?;
+        let step = self.transition_step(&record, facts)?;
         let sealed = self.app.vault.seal(record, admission)?;
         let mut change = self.accepted(facts, sealed, label, attachment.as_ref());
+        change = step.into_iter().fold(change, Change::write);
         if let Some((leg, _)) = replaced {
             self.legs.replaced(leg);
             change = change.write(Write::Clock(ClockWrite::LegReplaced(leg, facts.id)));
@@ -282,15 +310,13 @@ impl<'a> Batch<'a> {
         if let Some(effect) = effect {
             change = change.join(effect.into_change(self.event(EventKind::LegChanged, facts)));
         }
-        if let Some(clocks) = clocks {
-            change = change.join(clocks);
-        }
+        change = clocks.into_iter().fold(change, Change::join);
         self.seen.insert(facts.identity, (facts.id, facts.fingerprint));
         self.changes.push(change);
         Ok(Ok(RowOutcome { legs, ..row(place, RowResult::Accepted, Some(facts.id), warnings) }))
     }
 
-    fn facts(&self, record: &Record) -> Result<Facts, ReceiveError> {
+    pub(super) fn facts(&self, record: &Record) -> Result<Facts, ReceiveError> {
         let message = record.message();
         let names = self.app.vault.pseudonyms();
         let subject = message.subject.as_ref();
@@ -307,7 +333,7 @@ impl<'a> Batch<'a> {
     }
 
     /// The sender must be who it says, and its role must send this type.
-    fn may_send(&self, record: &Record, place: &Place) -> Option<Issue> {
+    pub(super) fn may_send(&self, record: &Record, place: &Place) -> Option<Issue> {
         let message = record.message();
         if message.sender != self.sender.organisation {
             return Some(Issue::error(
@@ -352,71 +378,6 @@ impl<'a> Batch<'a> {
                 "give every new or corrected message a reference of its own",
             )),
         })
-    }
-
-    fn destinations(
-        &self,
-        record: &Record,
-        attachment: Option<&Attachment>,
-        services: &[Place],
-        place: &Place,
-    ) -> Result<Result<Vec<Destination>, Issues>, ReceiveError> {
-        let message = record.message();
-        if let Body::Request(request) = &message.body {
-            return self.routed(&request.services, services, place);
-        }
-        let own = &self.sender.organisation;
-        let other = attachment.map(|Attachment { leg, .. }| {
-            // What the authority says of a leg goes to the service that was asked.
-            if leg.sender == *own { leg.recipient.clone() } else { leg.sender.clone() }
-        });
-        let recipient = other.or(message.recipient.clone());
-        let Some(recipient) = recipient else { return Ok(Ok(Vec::new())) };
-        let Some(carrier) = self.app.carrier_of(&recipient) else {
-            if message.kind.is_about_consent() {
-                // A withdrawal is recorded even when there is nobody to tell.
-                return Ok(Ok(Vec::new()));
-            }
-            return Ok(Err(vec![Issue::error(
-                "recipient-unknown",
-                Some(Field::RECIPIENT),
-                place.clone(),
-                "is not an organisation this gateway delivers to",
-                "check the organisation code, or ask the operator to add the partner",
-            )]));
-        };
-        let delivery = DeliveryId(self.app.make_id()?);
-        Ok(Ok(vec![Destination { delivery, recipient, service: None, carrier }]))
-    }
-
-    /// One destination per service asked; the recipient comes from the routing table alone.
-    fn routed(
-        &self,
-        services: &[ServiceCode],
-        places: &[Place],
-        place: &Place,
-    ) -> Result<Result<Vec<Destination>, Issues>, ReceiveError> {
-        let mut destinations = Vec::new();
-        let mut issues = Vec::new();
-        for (index, service) in services.iter().enumerate() {
-            let route = self.app.route(service, self.app.clock.today());
-            let carrier = route.as_ref().and_then(|to| self.app.carrier_of(to));
-            let (Some(recipient), Some(carrier)) = (route, carrier) else {
-                let at = places.get(index).unwrap_or(place).clone();
-                issues.push(Issue::error(
-                    "service-unknown",
-                    Some(Field::SERVICES),
-                    at,
-                    "names a service that is not in the routing table today",
-                    "use a service code of the routing table, or map the source's code to one",
-                ));
-                continue;
-            };
-            let delivery = DeliveryId(self.app.make_id()?);
-            let service = Some(service.clone());
-            destinations.push(Destination { delivery, recipient, service, carrier });
-        }
-        Ok(if issues.is_empty() { Ok(destinations) } else { Err(issues) })
     }
 
     fn question(&self, facts: &Facts, to: &Destination) -> Question {
@@ -580,7 +541,14 @@ pub(super) fn row(
     record: Option<RecordId>,
     issues: Issues,
 ) -> RowOutcome {
-    RowOutcome { place: place.clone(), outcome, record, legs: Vec::new(), issues }
+    RowOutcome {
+        place: place.clone(),
+        outcome,
+        record,
+        legs: Vec::new(),
+        disclosures: Vec::new(),
+        issues,
+    }
 }
 
 fn refusal(note: &DecisionNote, place: &Place) -> Issue {
