@@ -8,7 +8,7 @@
 //! use adapters::mapping::Mapping;
 //!
 //! let mapping = Mapping::built_in("canonical-la-advice-request").expect("shipped with the binary");
-//! assert_eq!(mapping.version(), 1);
+//! assert_eq!(mapping.version(), 2);
 //! ```
 //!
 //! A file without a header is read by the places of its columns, and only with its declared width:

@@ -20,6 +20,7 @@ mod holds;
 mod inbox;
 mod openapi;
 mod records;
+mod transitions;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -78,6 +79,8 @@ pub enum RouteId {
     SayOfClock,
     Performance,
     Evidence,
+    Transitions,
+    ShowTransition,
     RecordConsent,
     FindConsents,
     PreviewConsent,
@@ -133,6 +136,8 @@ pub const ROUTES: &[Route] = &[
     Route { id: RouteId::SayOfClock, method: "POST", path: "/v1/clocks/{clock}", summary: "Say that what the caller owes was done, or which exception excuses it.", roles: PARTNERS, person: true },
     Route { id: RouteId::Performance, method: "GET", path: "/v1/performance", summary: "How each service kept the six weeks in a month, as it stood on any day (JSON or CSV).", roles: BOARD_READERS, person: false },
     Route { id: RouteId::Evidence, method: "GET", path: "/v1/legs/{leg}/evidence", summary: "Everything there is to show about one leg, in one file that proves itself.", roles: BOARD_READERS, person: false },
+    Route { id: RouteId::Transitions, method: "GET", path: "/v1/transitions", summary: "Young people on the way to adulthood: what is missing, most urgent first.", roles: PARTNERS, person: false },
+    Route { id: RouteId::ShowTransition, method: "GET", path: "/v1/transitions/{transition}", summary: "One young person's checklist on the way to adulthood, with its evidence and history.", roles: PARTNERS, person: true },
     Route { id: RouteId::RecordConsent, method: "POST", path: "/v1/consents", summary: "Record that agreement to share was given or withdrawn; effective when answered.", roles: CONSENT_RECORDERS, person: false },
     Route { id: RouteId::FindConsents, method: "POST", path: "/v1/consents/find", summary: "Read what is recorded of agreement to share about one person.", roles: CONSENT_READERS, person: true },
     Route { id: RouteId::PreviewConsent, method: "POST", path: "/v1/consents/preview", summary: "Say what recording a decision about sharing would stop, what goes on, and what has gone to whom; nothing is recorded.", roles: CONSENT_RECORDERS, person: true },
@@ -216,6 +221,8 @@ fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
         RouteId::SayOfClock => routing::post(clocks::say),
         RouteId::Performance => routing::get(clocks::performance),
         RouteId::Evidence => routing::get(clocks::evidence),
+        RouteId::Transitions => routing::get(transitions::list),
+        RouteId::ShowTransition => routing::get(transitions::show),
         RouteId::RecordConsent => routing::post(consents::record),
         RouteId::FindConsents => routing::post(consents::find),
         RouteId::PreviewConsent => routing::post(consents::preview),

@@ -154,6 +154,12 @@ pub enum EventKind {
     /// Somebody looked at the board.
     #[serde(rename = "board.viewed")]
     BoardViewed,
+    /// Somebody looked at cases on the way to adulthood.
+    #[serde(rename = "transitions.viewed")]
+    TransitionsViewed,
+    /// Every case on the way to adulthood was worked out for the day; numbers of nobody.
+    #[serde(rename = "transitions.worked-out")]
+    TransitionsWorkedOut,
     /// Somebody looked at a record's journey.
     #[serde(rename = "journey.viewed")]
     JourneyViewed,

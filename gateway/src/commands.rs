@@ -18,6 +18,7 @@ mod pki;
 mod restore;
 mod serve;
 mod show;
+mod transitions;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -60,6 +61,8 @@ enum Command {
     /// Everything there is to show about one leg, in one file that proves itself.
     #[command(subcommand)]
     Evidence(clocks::EvidenceCommand),
+    /// Young people on the way to adulthood: what is missing, and who owes it.
+    Transitions(transitions::TransitionsArgs),
     /// About one record.
     #[command(subcommand)]
     Record(show::RecordCommand),
@@ -167,10 +170,11 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Clocks(command) => clocks::clocks(&command, json).await,
         Command::Performance(args) => clocks::performance(&args, json).await,
         Command::Evidence(command) => clocks::evidence(&command, json).await,
+        Command::Transitions(args) => transitions::transitions(&args, json).await,
         Command::Record(command) => show::record(&command, json).await,
         Command::Holds(command) => holds::holds(&command, json).await,
         Command::Deliveries(command) => holds::deliveries(&command, json).await,
-        Command::Quarantine(command) => holds::quarantine(&command, json).await,
+        Command::Quarantine(command) => Box::pin(holds::quarantine(&command, json)).await,
         Command::Documents(command) => documents::documents(&command, json).await,
         Command::Authority(command) => Box::pin(authority::authority(&command, json)).await,
         Command::Consents(command) => consents::consents(&command, json).await,

@@ -8,7 +8,9 @@
 //! Use: one row of [`DUTIES`] and one file under `duties/` for each.
 
 mod consents;
+mod forgotten;
 mod reminders;
+mod transition;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -50,6 +52,11 @@ struct Duty {
 /// Everything the gateway does by itself.
 const DUTIES: &[Duty] = &[
     Duty {
+        name: "forgotten-holds",
+        period: |app| Some(app.clock.today().to_string()),
+        act: |app| Box::pin(forgotten::speak_of(app)),
+    },
+    Duty {
         name: "reminders",
         period: |app| Some(app.clock.today().to_string()),
         act: |app| Box::pin(reminders::remind(app)),
@@ -63,6 +70,11 @@ const DUTIES: &[Duty] = &[
         name: "consent-expiry",
         period: |app| Some(app.clock.today().to_string()),
         act: consents::expire,
+    },
+    Duty {
+        name: "transitions",
+        period: |app| Some(app.clock.today().to_string()),
+        act: transition::act,
     },
 ];
 

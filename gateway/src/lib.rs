@@ -13,6 +13,7 @@
 //! - [`accountability`]: why a record may go, and what other rules would have made of the past.
 //! - [`board`], [`journey`], [`holds`], [`repair`]: what people look at, and what they decide about
 //!   what is held, did not arrive or was not accepted.
+//! - [`transition`]: the way to adulthood, case by case, and what is missing on it.
 //! - [`api`]: the partner API, from one table of routes.
 //! - [`tls`], [`peer`], [`pki`]: who is calling, and practice certificates.
 //! - [`config`], [`app`], [`serving`], [`telemetry`], [`commands`]: put together and run.
@@ -55,6 +56,7 @@ pub mod serving;
 pub mod store;
 pub mod telemetry;
 pub mod tls;
+pub mod transition;
 pub mod vault;
 pub mod verification;
 pub mod whole_file;

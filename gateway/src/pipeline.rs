@@ -23,7 +23,9 @@ mod identity;
 mod issuing;
 mod outcome;
 mod preview;
+mod refusing;
 mod sending;
+mod transition;
 
 pub(crate) use sending::{delivery_event, question};
 

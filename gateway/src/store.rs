@@ -16,6 +16,7 @@
 //! Not supported, and why: deleting and rewriting. Retention will be a change like any other. The
 //! one exception: a new hold takes the earlier votes off its delivery; the log keeps them.
 
+mod cases;
 mod clocks;
 mod commit;
 mod connection;
@@ -38,6 +39,7 @@ mod row;
 mod sends;
 mod signal;
 mod subjects;
+mod transitions;
 mod value;
 mod writes;
 
@@ -54,14 +56,12 @@ use engine::Engine;
 use signal::Signal;
 use subjects::SubjectLocks;
 
+pub use cases::{CaseClock, CaseClockLine, ClockFilter, NewCaseClock};
 pub use change::{
     Change, DocumentFound, NewConsent, NewDelivery, NewDocument, NewLeg, NewQuarantine, NewRecord,
     NewSubmission, Settlement, Write,
 };
-pub use clocks::{
-    AgreementRow, CaseClock, CaseClockLine, ClockFilter, ClockWrite, LegSnapshot, NewCaseClock,
-    ReminderRow, SnapshotFilter,
-};
+pub use clocks::{AgreementRow, ClockWrite, LegSnapshot, ReminderRow, SnapshotFilter};
 pub use commit::{Committed, Traffic};
 pub use connection::{DatabaseUrl, StoreLocation};
 pub use counts::Counts;
@@ -80,6 +80,10 @@ pub use records::{StoredQuarantine, StoredRecord, StoredSubmission};
 pub use restores::{Restore, Shown};
 pub use sends::{CLOCKS_AGREE, NewSend};
 pub use subjects::{Hold, SubjectGuard, SubjectGuards};
+pub use transitions::{
+    NewTransitionStep, TransitionDay, TransitionDelivery, TransitionFilter, TransitionStep,
+    TransitionWrite,
+};
 
 /// Everything the gateway keeps. Cheap to clone; all clones are one store.
 #[derive(Debug, Clone)]

@@ -12,6 +12,7 @@
 //! ```
 
 mod content;
+mod page;
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;

@@ -12,12 +12,14 @@ const PAGES: &[&str] = &[
     "LICENSE",
     "certs-example/README.md",
     "gateway/docs/architecture.md",
+    "gateway/docs/catalogue.md",
     "gateway/docs/clocks.md",
     "gateway/docs/feeds.md",
     "gateway/docs/threat-model.md",
     "gateway/docs/logging.md",
     "gateway/docs/problems.md",
     "gateway/docs/operations.md",
+    "gateway/docs/transition.md",
     "gateway/docs/adr/README.md",
 ];
 
@@ -297,4 +299,15 @@ fn a_doubled_or_incomplete_problem_type_would_be_noticed() {
     assert_found(&problem_findings(text), "twice");
     assert_found(&problem_findings(text), "does not say: What to do");
     assert!(!has_version_or_unreleased("# Changelog\n### 1.0\n"));
+}
+
+#[test]
+fn the_page_of_the_catalogue_is_made_from_the_catalogue() {
+    const PAGE: &str = "gateway/docs/catalogue.md";
+    let page = tree::file(PAGE).expect("the page of the catalogue");
+    let made = schemas::catalogue::Catalogue::built_in().page();
+    assert!(
+        page.text == made,
+        "{PAGE} differs: `cargo run -p schemas --example write-catalogue > {PAGE}`"
+    );
 }

@@ -2,6 +2,7 @@
 
 mod advice;
 mod answers;
+mod authority;
 mod clock;
 mod consent;
 mod consent_ledger;
@@ -18,10 +19,13 @@ mod letters;
 mod mesh;
 mod mllp;
 mod mllp_peers;
+mod obligations;
 mod push;
+mod repair;
 mod restore;
 mod scanner;
 mod tables;
+mod transition;
 mod withdrawal_races;
 mod wrong_person;
 mod xml_extract;

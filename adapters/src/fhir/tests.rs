@@ -1,9 +1,10 @@
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
+use schemas::catalogue::DataClass;
 use schemas::record::{
-    Attachment, Body, ConsentStatus, ExceptionLimb, NoticeOutcome, RejectionReason,
+    Attachment, Body, ConsentStatus, ExceptionLimb, NoticeOutcome, RejectionReason, Restriction,
 };
-use schemas::{Message, MessageType};
+use schemas::{Field, Message, MessageType};
 use serde_json::Value;
 
 use super::*;
@@ -207,6 +208,95 @@ fn a_consent_gives_who_decided_until_when_and_who_is_left_out() {
     assert_eq!(consent.exclusions[0].as_str(), "RXT");
     let withdrawn = good("consent-withdraw.json").0.consent.expect("there is consent");
     assert_eq!(withdrawn.status, ConsentStatus::Withdrawn);
+}
+
+#[test]
+fn a_consent_gives_the_recipients_and_classes_it_is_for() {
+    let consent = good("consent-permit.json").0.consent.expect("there is consent");
+    let codes = |list: &[schemas::OrganisationCode]| {
+        list.iter().map(|code| code.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(codes(&consent.recipients), ["RXT"]);
+    assert_eq!(codes(&consent.exclusions), ["RYW"]);
+    assert_eq!(consent.classes, [DataClass::Health, DataClass::Documents]);
+    // The same at the root of the provision, where some systems write it.
+    let restricted = good("consent-restriction.json").0.consent.expect("there is consent");
+    assert_eq!(restricted.status, ConsentStatus::Restricted);
+    assert_eq!(restricted.restriction, Some(Restriction::ProtectedAddress));
+    assert_eq!(codes(&restricted.recipients), ["RXT"]);
+    assert_eq!(restricted.classes, [DataClass::Contact]);
+}
+
+#[test]
+fn refused_stale_and_lifted_are_told_by_the_event_and_fhirs_own_status() {
+    let status = |name| good(name).0.consent.expect("there is consent").status;
+    assert_eq!(status("consent-refuse.json"), ConsentStatus::Refused);
+    assert_eq!(status("consent-stale.json"), ConsentStatus::Stale);
+    assert_eq!(status("consent-lifted.json"), ConsentStatus::Lifted);
+    let refused = good("consent-refuse.json").0.consent.expect("there is consent");
+    assert_eq!(refused.assessed_on.expect("there is one").to_string(), "2026-02-02");
+    assert_eq!(refused.assessed_by.expect("there is one").expose(), "Sam Example");
+}
+
+#[test]
+fn every_decision_is_written_with_its_exact_name_and_a_status_of_fhir_that_goes_with_it() {
+    for (said, status) in consent::EXACT {
+        let restriction = matches!(said, "restricted" | "lifted");
+        let kind =
+            if restriction { MessageType::ConsentRestriction } else { MessageType::AdviceRequest };
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let mut draft = samples::drafts(kind).new_tree(&mut runner).expect("a sample").current();
+        draft.fields.retain(|(field, _)| *field != Field::CONSENT_STATUS);
+        draft.set(Field::CONSENT_STATUS, said, schemas::Place::Whole);
+        if said == "given" {
+            for (field, value) in
+                [(Field::CONSENT_GIVEN_BY, "parent"), (Field::CONSENT_DATE, "2026-01-05")]
+            {
+                draft.fields.retain(|(other, _)| *other != field);
+                draft.set(field, value, schemas::Place::Whole);
+            }
+        }
+        let record = draft.check(TODAY).expect("it is right").record;
+        let bytes = write(&record, &outbound(None)).expect("it is written");
+        let bundle: Value = serde_json::from_slice(&bytes).expect("it is JSON");
+        let entries = bundle["entry"].as_array().expect("there are entries");
+        let consent = entries.iter().find(|e| e["resource"]["resourceType"] == "Consent");
+        assert_eq!(consent.expect("a Consent")["resource"]["status"], status, "{said}");
+        let read = read_back(&bytes).0.consent.expect("there is consent").status;
+        assert_eq!(serde_json::to_value(read).expect("a name"), said);
+    }
+}
+
+#[test]
+fn what_the_catalogue_names_is_said_in_a_communication_about_the_person() {
+    let bundle = written(MessageType::PlanSectionGAgreement);
+    let entries = bundle["entry"].as_array().expect("there are entries");
+    let said = entries.iter().find(|e| e["resource"]["resourceType"] == "Communication");
+    let said = said.expect("a Communication");
+    assert_eq!(bundle["entry"][0]["resource"]["focus"][0]["reference"], said["fullUrl"]);
+    let said = &said["resource"];
+    assert_eq!(said["status"], "completed");
+    assert_eq!(said["category"][0]["coding"][0]["code"], "plan.section_g_agreement");
+    let payloads = said["payload"].as_array().expect("there are payloads");
+    let decision = payloads.iter().find(|payload| {
+        let concept = &payload["extension"][0]["valueCodeableConcept"];
+        concept["coding"][0]["code"] == "section_g_decision"
+    });
+    let decision = decision.expect("the decision")["contentString"].as_str().expect("a text");
+    assert!(["agreed", "declined", "agreed-in-part"].contains(&decision));
+}
+
+#[test]
+fn an_answer_to_a_leg_is_a_task_and_what_it_takes_the_place_of_stands_in_the_header() {
+    let bundle = written(MessageType::AdviceLateForecast);
+    let entries = bundle["entry"].as_array().expect("there are entries");
+    let task = entries.iter().find(|e| e["resource"]["resourceType"] == "Task").expect("a Task");
+    assert_eq!(task["resource"]["status"], "in-progress");
+    assert_eq!(task["resource"]["identifier"][0]["value"], samples::LEG);
+    let amended = written(MessageType::AdviceAmend);
+    let earlier = &amended["entry"][0]["resource"]["extension"][0];
+    assert_eq!(earlier["url"], systems::EXTENSION_SUPERSEDES);
+    assert_eq!(earlier["valueIdentifier"]["value"], "MSG-0000");
 }
 
 #[test]

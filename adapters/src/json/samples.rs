@@ -92,12 +92,13 @@ fn value(field: Field) -> BoxedStrategy<String> {
         | Field::NIL_LAST_SEEN
         | Field::EXCEPTION_FROM
         | Field::PLAN_DATE
+        | Field::CONSENT_ASSESSED_ON
+        | Field::REMAINDER_ON
         | Field::TRANSFER_ON => day().boxed(),
         Field::CONSENT_RECIPIENTS => one_of(&["RXT", "QHL"]),
         Field::CONSENT_CLASSES => one_of(&["identity", "health", "social-care"]),
         Field::CONSENT_RESTRICTION => one_of(&["sealed", "court-limits"]),
         Field::EXCEPTION_UNTIL => Just("2026-08-31".to_owned()).boxed(),
-        Field::CONSENT_ASSESSED_ON | Field::REMAINDER_ON => day().boxed(),
         _ => of_content(field),
     }
 }
@@ -149,35 +150,6 @@ fn fields_of(kind: MessageType) -> (Vec<Field>, Vec<Field>) {
         Form::Notice => &["notice."],
         Form::Particulars => &["subject."],
     };
-    let required = [
-        Field::NHS_NUMBER,
-        Field::FAMILY_NAME,
-        Field::GIVEN_NAMES,
-        Field::DATE_OF_BIRTH,
-        Field::CASE,
-        Field::REQUESTED_ON,
-        Field::SERVICES,
-        Field::AUTHOR_NAME,
-        Field::AUTHOR_PROFESSION,
-        Field::ADVICE_DATE,
-        Field::SUMMARY,
-        Field::NIL_REASON,
-        Field::EXCEPTION_LIMB,
-        Field::EXCEPTION_EVIDENCE,
-        Field::EXCEPTION_FROM,
-        Field::EXCEPTION_UNTIL,
-        Field::EXCEPTION_EXPECTED,
-        Field::TRIAGE_REASON,
-        Field::TRIAGE_REDIRECT_TO,
-        Field::CONSENT_STATUS,
-        Field::CONSENT_GIVEN_BY,
-        Field::CONSENT_DATE,
-        Field::NAMED_WORKER,
-        Field::PLAN_DATE,
-        Field::ACTIONS,
-        Field::NOTICE_ABOUT,
-        Field::NOTICE_CODE,
-    ];
     let of_kind = Field::ALL.into_iter().filter(|field| {
         let case = *field == Field::CASE && kind.form() != Form::Notice;
         case || groups.iter().any(|g| field.path().starts_with(g))
@@ -197,7 +169,7 @@ fn fields_of(kind: MessageType) -> (Vec<Field>, Vec<Field>) {
     let needs = content.map_or(&[][..], |content| &content.needs);
     let may = content.map_or(&[][..], |content| &content.may);
     let is_needed = |field: &Field| {
-        required.contains(field) || (restricts && *field == Field::CONSENT_RESTRICTION)
+        REQUIRED.contains(field) || (restricts && *field == Field::CONSENT_RESTRICTION)
     };
     let (mut needed, mut free): (Vec<Field>, Vec<Field>) = of_kind.partition(is_needed);
     needed.extend(named(needs).map(Field::of_content));
@@ -217,6 +189,11 @@ fn fields_of(kind: MessageType) -> (Vec<Field>, Vec<Field>) {
 
 /// Checked records of one type, with and without documents.
 pub(crate) fn records(kind: MessageType) -> impl Strategy<Value = Record> {
+    drafts(kind).prop_map(|draft| draft.check(TODAY).expect("the sample is right").record)
+}
+
+/// Drafts of one type that are right, with and without documents.
+pub(crate) fn drafts(kind: MessageType) -> impl Strategy<Value = Draft> {
     let (needed, free) = fields_of(kind);
     let needed: Vec<_> = needed
         .into_iter()
@@ -247,7 +224,7 @@ pub(crate) fn records(kind: MessageType) -> impl Strategy<Value = Record> {
                 draft.attachments.push(document(n));
             }
         }
-        draft.check(TODAY).expect("the sample is right").record
+        draft
     })
 }
 
@@ -287,6 +264,37 @@ fn is_words(field: Field) -> bool {
     let free = [ValueKind::Line, ValueKind::Text, ValueKind::Texts];
     definition.map_or_else(|| WORDS.contains(&field), |said| free.contains(&said.kind))
 }
+
+/// The fields that some type must have.
+const REQUIRED: [Field; 27] = [
+    Field::NHS_NUMBER,
+    Field::FAMILY_NAME,
+    Field::GIVEN_NAMES,
+    Field::DATE_OF_BIRTH,
+    Field::CASE,
+    Field::REQUESTED_ON,
+    Field::SERVICES,
+    Field::AUTHOR_NAME,
+    Field::AUTHOR_PROFESSION,
+    Field::ADVICE_DATE,
+    Field::SUMMARY,
+    Field::NIL_REASON,
+    Field::EXCEPTION_LIMB,
+    Field::EXCEPTION_EVIDENCE,
+    Field::EXCEPTION_FROM,
+    Field::EXCEPTION_UNTIL,
+    Field::EXCEPTION_EXPECTED,
+    Field::TRIAGE_REASON,
+    Field::TRIAGE_REDIRECT_TO,
+    Field::CONSENT_STATUS,
+    Field::CONSENT_GIVEN_BY,
+    Field::CONSENT_DATE,
+    Field::NAMED_WORKER,
+    Field::PLAN_DATE,
+    Field::ACTIONS,
+    Field::NOTICE_ABOUT,
+    Field::NOTICE_CODE,
+];
 
 const WORDS: [Field; 26] = [
     Field::ACTING_USER,

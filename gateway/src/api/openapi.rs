@@ -173,6 +173,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         RouteId::Performance => &["month", "as_of", "by", "organisation"],
         RouteId::Holds => &["rule", "from", "to", "older-than", "cursor", "limit"],
         RouteId::Deliveries => &["state", "limit"],
+        RouteId::Transitions => &["gaps", "all", "cursor", "limit"],
         RouteId::Entries => &["from", "limit"],
         RouteId::Inclusion => &["size"],
         RouteId::Consistency => &["from", "to"],
@@ -187,6 +188,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::ShowDocument
         | RouteId::SayOfClock
         | RouteId::Evidence
+        | RouteId::ShowTransition
         | RouteId::RecordConsent
         | RouteId::FindConsents
         | RouteId::PreviewConsent
@@ -210,6 +212,9 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
 }
 
 fn request_body(id: RouteId) -> Option<Value> {
+    if let Some((_, members)) = CODED.iter().find(|(coded, _)| *coded == id) {
+        return Some(json!({ "required": true, "content": codes(members) }));
+    }
     let message = json!({ "schema": { "$ref": "#/components/schemas/Message" } });
     let text = json!({ "schema": { "type": "string" } });
     let object = json!({ "schema": { "type": "object" } });
@@ -238,25 +243,6 @@ fn request_body(id: RouteId) -> Option<Value> {
             "type": "object", "required": ["nhs_number"],
             "properties": { "nhs_number": { "type": "string" } },
         } } }),
-        RouteId::DecideHold => json!({ "application/json": { "schema": {
-            "type": "object", "required": ["decision", "reason"],
-            "properties": {
-                "decision": { "enum": ["release", "refuse"] },
-                "reason": { "enum": crate::journey::HOLD_REASONS },
-            },
-        } } }),
-        RouteId::AskAboutHold => {
-            codes(&[("of", &["sender", "recipient"]), ("question", &crate::holds::QUESTIONS)])
-        }
-        RouteId::BreakGlass => codes(&[
-            ("basis", &crate::holds::BREAK_GLASS_BASES),
-            ("reason", &crate::holds::BREAK_GLASS_REASONS),
-        ]),
-        RouteId::AnswerQuestion => codes(&[("answer", &crate::holds::ANSWERS)]),
-        RouteId::CloseReview => {
-            codes(&[("outcome", &["upheld", "not-upheld"]), ("finding", &crate::holds::FINDINGS)])
-        }
-        RouteId::Resend => codes(&[("reason", &crate::repair::RESEND_REASONS)]),
         RouteId::BeginDocument => json!({ "application/json": { "schema": {
             "type": "object", "required": ["size"],
             "properties": {
@@ -285,11 +271,19 @@ fn request_body(id: RouteId) -> Option<Value> {
         | RouteId::Clocks
         | RouteId::Performance
         | RouteId::Evidence
+        | RouteId::Transitions
+        | RouteId::ShowTransition
         | RouteId::Holds
         | RouteId::ShowHold
+        | RouteId::DecideHold
+        | RouteId::AskAboutHold
+        | RouteId::BreakGlass
         | RouteId::Questions
+        | RouteId::AnswerQuestion
         | RouteId::Reviews
+        | RouteId::CloseReview
         | RouteId::Deliveries
+        | RouteId::Resend
         | RouteId::Checkpoint
         | RouteId::Entries
         | RouteId::Inclusion
@@ -301,6 +295,31 @@ fn request_body(id: RouteId) -> Option<Value> {
     };
     Some(json!({ "required": true, "content": content }))
 }
+
+/// Bodies whose members are all codes of closed lists, by route.
+const CODED: [(RouteId, &[(&str, &[&str])]); 6] = [
+    (
+        RouteId::DecideHold,
+        &[("decision", &["release", "refuse"]), ("reason", &crate::journey::HOLD_REASONS)],
+    ),
+    (
+        RouteId::AskAboutHold,
+        &[("of", &["sender", "recipient"]), ("question", &crate::holds::QUESTIONS)],
+    ),
+    (
+        RouteId::BreakGlass,
+        &[
+            ("basis", &crate::holds::BREAK_GLASS_BASES),
+            ("reason", &crate::holds::BREAK_GLASS_REASONS),
+        ],
+    ),
+    (RouteId::AnswerQuestion, &[("answer", &crate::holds::ANSWERS)]),
+    (
+        RouteId::CloseReview,
+        &[("outcome", &["upheld", "not-upheld"]), ("finding", &crate::holds::FINDINGS)],
+    ),
+    (RouteId::Resend, &[("reason", &crate::repair::RESEND_REASONS)]),
+];
 
 /// A body whose members are all codes of closed lists, and all required.
 fn codes(members: &[(&str, &[&str])]) -> Value {

@@ -5,6 +5,7 @@
 
 mod accept;
 mod adapters;
+mod decisions;
 mod documents;
 mod figures;
 mod withdrawals;
@@ -37,6 +38,16 @@ pub(super) enum BenchCommand {
         /// How many rows the tables have.
         #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
         rows: u32,
+    },
+    /// Decisions about sharing per second, and what share of a durable accept one takes. Made-up
+    /// questions about nobody.
+    Decisions {
+        /// How long each measurement lasts.
+        #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=60))]
+        seconds: u32,
+        /// Accept on the disk this folder is on.
+        #[arg(long, value_name = "FOLDER", default_value = ".")]
+        dir: PathBuf,
     },
     /// Races between withdrawals and senders: bytes that left after a withdrawal was acknowledged.
     /// Must be none; exit code 1 when there are any.
@@ -104,6 +115,14 @@ pub(super) async fn bench(command: &BenchCommand, json: bool) -> anyhow::Result<
         BenchCommand::Accept(args) => args,
         BenchCommand::Adapters { seconds, rows } => {
             return adapters::measure(Duration::from_secs((*seconds).into()), *rows, json);
+        }
+        BenchCommand::Decisions { seconds, dir } => {
+            let folder = Folder::make(dir)?;
+            let length = Duration::from_secs((*seconds).into());
+            return tokio::select! {
+                measured = decisions::measure(&folder.0, length, json) => measured,
+                () = super::serve::told_to_stop() => bail!("stopped before the end"),
+            };
         }
         BenchCommand::Withdrawals { races, on } => {
             let folder = Folder::make(&on.dir)?;

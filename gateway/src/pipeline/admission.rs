@@ -9,23 +9,21 @@ use adapters::Item;
 use jiff::civil::Date;
 use schemas::deadlines::end_of_compulsory_school_age;
 use schemas::{
-    Checked, Field, Issue, MessageId, MessageType, OrganisationCode, PersonalBytes, Place, Record,
-    RecordId,
+    Checked, Field, Issue, MessageId, MessageType, OrganisationCode, Place, Record, RecordId,
 };
 
 use super::answer::{self, Attachment};
 use super::destinations::Destination;
+use super::identity::no_reminder;
 use super::{ReceiveError, Sender};
-use super::{arriving, guard, identity};
+use super::{arriving, guard};
 use crate::app::App;
 use crate::audit::{DecisionNote, Event, EventKind, SubjectKey};
 use crate::authority::{self, ConsentEntry, Question, RecordFacts};
-use crate::peer::Role;
 use crate::queue::{Delivery, DeliveryState, LegState, SubmissionId};
 use crate::receipt::{LegOutcome, RowOutcome, RowResult};
 use crate::store::{
-    CaseKey, CasePerson, Change, ClockWrite, IdentityWrite, NewDelivery, NewLeg, NewQuarantine,
-    NewRecord, SubjectGuards, Write,
+    CaseKey, CasePerson, Change, ClockWrite, NewDelivery, NewLeg, NewRecord, SubjectGuards, Write,
 };
 use crate::vault::BlobKind;
 
@@ -221,7 +219,7 @@ impl<'a> Batch<'a> {
         };
         let reminds = facts.kind == MessageType::AdviceChaser;
         if reminds && self.death_of(facts.subject).await?.is_some() {
-            return Ok(Err(vec![identity::no_reminder(place)]));
+            return Ok(Err(vec![no_reminder(place)]));
         }
         let people = case.into_iter().chain(self.acted_for(&record, &facts)).collect();
         let identifies = guard::identifying(&record).cloned();
@@ -242,34 +240,6 @@ impl<'a> Batch<'a> {
             row.issues.extend(self.identify(&particulars, &facts, place).await?);
         }
         Ok(Ok(row))
-    }
-
-    /// Whose case reference a message carries: an authority's own, or that of the authority it is
-    /// sent to.
-    fn whose_case(
-        &self,
-        attachment: Option<&Attachment>,
-        destinations: &[Destination],
-    ) -> Option<OrganisationCode> {
-        if self.sender.roles.contains(&Role::LaCaseSystem) {
-            return Some(self.sender.organisation.clone());
-        }
-        let asked_by = attachment.map(|attachment| attachment.leg.sender.clone());
-        asked_by.or_else(|| destinations.first().map(|to| to.recipient.clone()))
-    }
-
-    /// The write that remembers who acted for the sender: they do not approve their own message.
-    fn acted_for(&self, record: &Record, facts: &Facts) -> Option<Write> {
-        let acting = record.message().acting.as_ref()?;
-        let who = self.app.vault.pseudonyms().anywhere(acting.user.expose());
-        Some(Write::Identity(IdentityWrite::ActedFor(facts.id, who)))
-    }
-
-    /// Adds writes to the change of the record that was just accepted.
-    fn add_to_accepted(&mut self, writes: Vec<Write>) {
-        if let Some(change) = self.changes.pop() {
-            self.changes.push(writes.into_iter().fold(change, Change::write));
-        }
     }
 
     /// Authorises, seals and writes down one record.
@@ -298,25 +268,13 @@ impl<'a> Batch<'a> {
             destinations.clear();
             admitted = authority::admit(&asked, &[], &evidence, rules, now, today);
         }
-        let mut decisions: Vec<DecisionNote> =
-            admitted.per_question.iter().map(authority::Decision::note).collect();
-        let died = self.death_of(facts.subject).await?;
-        for note in decisions.iter_mut().filter(|note| note.outcome.starts_with("release")) {
-            let stopped = identity::stopped_by_death((facts.kind, died), &[], note);
-            *note = stopped.unwrap_or_else(|| note.clone());
-        }
+        let decisions = self.with_death(facts, &admitted.per_question).await?;
         let Some(admission) = admitted.admission else {
             let keeping = admitted.keeping.iter().map(authority::Decision::note);
             let issues = decisions.into_iter().chain(keeping);
             return Ok(Err(issues.map(|note| refusal(&note, place)).collect()));
         };
-        let label = record.message().case.as_ref().map_or("", |case| case.expose()).to_owned();
-        let label = self.app.vault.seal_blob(
-            BlobKind::Label,
-            facts.id.0,
-            &self.sender.organisation,
-            label.as_bytes(),
-        )?;
+        let label = self.label(&record, facts)?;
         let keys = facts_keys(facts);
         let replaced = answer::replaced(self.app, self.sender, &record, &keys, &self.legs).await?;
         let replaced = match replaced {
@@ -332,8 +290,10 @@ impl<'a> Batch<'a> {
         let recipients: Vec<&OrganisationCode> =
             destinations.iter().map(|to| &to.recipient).collect();
         let clocks = self.clocks(&record, facts, &recipients).await?;
+        let step = self.transition_step(&record, facts)?;
         let sealed = self.app.vault.seal(record, admission)?;
         let mut change = self.accepted(facts, sealed, label, attachment.as_ref());
+        change = step.into_iter().fold(change, Change::write);
         if let Some((leg, _)) = replaced {
             self.legs.replaced(leg);
             change = change.write(Write::Clock(ClockWrite::LegReplaced(leg, facts.id)));
@@ -350,9 +310,7 @@ impl<'a> Batch<'a> {
         if let Some(effect) = effect {
             change = change.join(effect.into_change(self.event(EventKind::LegChanged, facts)));
         }
-        if let Some(clocks) = clocks {
-            change = change.join(clocks);
-        }
+        change = clocks.into_iter().fold(change, Change::join);
         self.seen.insert(facts.identity, (facts.id, facts.fingerprint));
         self.changes.push(change);
         Ok(Ok(RowOutcome { legs, ..row(place, RowResult::Accepted, Some(facts.id), warnings) }))
@@ -450,6 +408,17 @@ impl<'a> Batch<'a> {
         event.subject = facts.subject;
         event.message_type = Some(facts.kind);
         event
+    }
+
+    /// The case reference, sealed for the board.
+    fn label(
+        &self,
+        record: &Record,
+        facts: &Facts,
+    ) -> Result<crate::vault::SealedBlob, ReceiveError> {
+        let case = record.message().case.as_ref().map_or("", |case| case.expose());
+        let owner = &self.sender.organisation;
+        Ok(self.app.vault.seal_blob(BlobKind::Label, facts.id.0, owner, case.as_bytes())?)
     }
 
     fn accepted(
@@ -551,47 +520,6 @@ impl<'a> Batch<'a> {
             }));
         }
         Ok((change, leg))
-    }
-
-    fn quarantine(
-        &mut self,
-        place: &Place,
-        raw: &PersonalBytes,
-        mut issues: Issues,
-    ) -> Result<(), ReceiveError> {
-        // A reader and the check may both see the same fault.
-        let mut said = BTreeSet::new();
-        issues.retain(|i| said.insert((i.rule.clone(), i.field.clone(), i.place.to_string())));
-        // A row whose cells could not be told apart has nothing in it: that says it all.
-        if issues.iter().any(|i| matches!(i.rule.as_str(), "row-ragged" | "quote-stray")) {
-            issues.retain(|i| !matches!(i.rule.as_str(), "missing" | "subject-identifier-missing"));
-        }
-        let id = self.app.make_id()?;
-        let sealed = self.app.vault.seal_blob(
-            BlobKind::Quarantine,
-            id,
-            &self.sender.organisation,
-            raw.expose(),
-        )?;
-        let rules: BTreeSet<&str> =
-            issues.iter().filter(|i| i.is_error()).map(|i| i.rule.as_str()).collect();
-        let rules: Vec<&str> = rules.into_iter().collect();
-        let mut event = Event::new(EventKind::RecordQuarantined, self.sender.actor.clone())
-            .with("place", place)
-            .with("rules", rules.join(" "));
-        event.submission = Some(self.submission);
-        event.hashes.insert("quarantined".to_owned(), sealed.sha256_hex());
-        self.changes.push(Change::because(event).write(Write::Quarantine(NewQuarantine {
-            id,
-            submission: self.submission,
-            sender: self.sender.organisation.clone(),
-            sealed,
-            issues: serde_json::to_string(&issues).unwrap_or_default(),
-            at: self.app.clock.now(),
-        })));
-        self.changes.extend(arriving::waits_for_the_scanner(self, id, &issues));
-        self.rows.push(row(place, RowResult::Quarantined, None, issues));
-        Ok(())
     }
 }
 

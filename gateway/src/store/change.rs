@@ -159,6 +159,8 @@ pub enum Write {
     },
     /// A duty was done for its period. Fails when it was done before.
     DutyDone(&'static str, String),
+    /// The way to adulthood: what a record tells of it, or what a day came to.
+    Transition(super::TransitionWrite),
     /// The upload of a document begins.
     DocumentBegun(NewDocument),
     /// A document comes into another state. Fails when it is no longer in the one that was read.

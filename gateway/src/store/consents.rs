@@ -18,8 +18,7 @@ impl Store {
     pub async fn consents_for(&self, subject: SubjectKey) -> Result<Vec<ConsentEntry>, StoreError> {
         let mut ledgers = Vec::new();
         for one in self.pseudonyms_of(subject).await? {
-            let rows = self.engine.rows(&CONSENTS_FOR, values![one.0]).await?;
-            let entries: Vec<ConsentEntry> = rows.iter().map(consent).collect::<Result<_, _>>()?;
+            let entries = self.consents_under(one).await?;
             if !entries.is_empty() {
                 ledgers.push(entries);
             }
@@ -33,6 +32,15 @@ impl Store {
             entry.version = version;
         }
         Ok(ledger)
+    }
+
+    /// What was recorded of a person under one pseudonym alone, oldest first.
+    pub async fn consents_under(
+        &self,
+        subject: SubjectKey,
+    ) -> Result<Vec<ConsentEntry>, StoreError> {
+        let rows = self.engine.rows(&CONSENTS_FOR, values![subject.0]).await?;
+        rows.iter().map(consent).collect()
     }
 
     /// Agreements given by somebody who no longer decides, of people about whom decisions passed on

@@ -109,6 +109,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0009_grounds_of_votes.sql"),
         postgres: include_str!("../../migrations/postgres/0009_grounds_of_votes.sql"),
     },
+    Migration {
+        number: 10,
+        name: "transitions",
+        sqlite: include_str!("../../migrations/sqlite/0010_transitions.sql"),
+        postgres: include_str!("../../migrations/postgres/0010_transitions.sql"),
+    },
 ];
 
 const PREPARE_SQLITE: &str = "/* migration::migrate */

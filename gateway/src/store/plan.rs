@@ -187,6 +187,7 @@ impl Plan {
             | Write::Sent(_)
             | Write::RestoreFound(_)
             | Write::RestoreConfirmed { .. }
+            | Write::Transition(_)
             | Write::DocumentBegun(_)
             | Write::DocumentMoved { .. }
             | Write::MessageHeld(..)

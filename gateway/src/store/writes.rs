@@ -11,6 +11,7 @@ use super::engine::{Insert, Statement, Transaction, statements};
 use super::error::StoreError;
 use super::log::Head;
 use super::plan::Plan;
+use super::transitions;
 use super::value::{Value, name_of, values};
 use super::{clocks, documents, holds, identities, restores, sends};
 use crate::queue::{DeliveryId, DeliveryState};
@@ -109,6 +110,7 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
             let values = values![*name, period.as_str(), now];
             one(tx, &DUTY_DONE, values, "a duty is done once, by the gateway that took it on").await
         }
+        Write::Transition(write) => transitions::update(tx, write).await,
         Write::DocumentBegun(_)
         | Write::DocumentMoved { .. }
         | Write::MessageHeld(..)

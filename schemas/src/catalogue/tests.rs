@@ -151,3 +151,38 @@ fn data_classes_have_the_same_name_in_words_and_in_data() {
         assert_eq!(json, serde_json::Value::String(class.to_string()));
     }
 }
+
+#[test]
+fn the_page_explains_every_type_every_name_and_every_rule_of_one_type() {
+    let page = Catalogue::built_in().page();
+    for kind in crate::MessageType::ALL {
+        assert!(page.contains(&format!("`{kind}`")), "{kind}");
+    }
+    for field in Catalogue::built_in().fields() {
+        assert!(page.contains(&format!("| `{}` |", field.name)), "{} is in no type", field.name);
+        assert!(page.contains(&field.words), "{}", field.name);
+    }
+    let sources = [
+        include_str!("../check/kinds.rs"),
+        include_str!("../check/kinds/ages.rs"),
+        include_str!("../check/kinds/identity.rs"),
+        include_str!("../check/kinds/plans.rs"),
+    ];
+    let (_, table) = page.split_once("## What one type is checked for").expect("the table");
+    let listed = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let listed: BTreeSet<&str> = listed.collect();
+    // A rule's name has a hyphen; no name of the catalogue and no code there has one.
+    let quoted = sources.iter().flat_map(|text| text.split('"').skip(1).step_by(2));
+    let is_rule = |word: &&str| {
+        word.contains('-') && word.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+    };
+    let codes: BTreeSet<&str> = Catalogue::built_in()
+        .fields()
+        .iter()
+        .flat_map(|field| field.codes.iter().map(String::as_str))
+        .collect();
+    let emitted: BTreeSet<&str> =
+        quoted.filter(is_rule).filter(|word| !codes.contains(word)).collect();
+    let periods = |word: &&str| !word.starts_with("reg-");
+    assert_eq!(listed, emitted.into_iter().filter(periods).collect());
+}

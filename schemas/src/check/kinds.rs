@@ -13,6 +13,7 @@ use jiff::civil::Date;
 use super::Check;
 use crate::catalogue::Catalogue;
 use crate::draft::Field;
+use crate::identifiers::MessageId;
 use crate::issue::Issue;
 use crate::record::{Message, MessageType, Particulars, Subject};
 
@@ -55,7 +56,7 @@ impl Check<'_> {
     /// What holds between the references of any message.
     pub(super) fn references(&mut self, message: &Message) {
         let itself = |other: Option<&str>| other == Some(message.id.expose());
-        if itself(message.supersedes.as_ref().map(|earlier| earlier.expose())) {
+        if itself(message.supersedes.as_ref().map(MessageId::expose)) {
             let place = self.place(Field::SUPERSEDES);
             let next = "give the message a reference of its own, and name the earlier one here";
             let words = "is the reference of this message itself";
@@ -85,10 +86,11 @@ impl Check<'_> {
 
     /// What is said to have happened cannot be in the future.
     fn happened(&mut self, said: &Said<'_>) {
-        let held = match said.kind {
-            MessageType::ReviewReport | MessageType::ReviewDecision => Some("meeting_on"),
-            _ if said.kind.changes_identity() => Some("effective_on"),
-            _ => None,
+        let met = said.is_one_of(&[MessageType::ReviewReport, MessageType::ReviewDecision]);
+        let held = if met {
+            Some("meeting_on")
+        } else {
+            said.kind.changes_identity().then_some("effective_on")
         };
         for name in HAPPENED.into_iter().chain(held) {
             if let Some(field) = field(name) {

@@ -43,7 +43,7 @@ pub(super) fn of_cause(cause: Cause) -> &'static str {
 pub(super) fn of_rule(rule: &str) -> &'static str {
     match rule {
         "missing" | "subject-identifier-missing" => "required",
-        "type-not-carried" | "format-not-read" | "fhir-resource-ignored" => "not-supported",
+        "format-not-read" | "fhir-resource-ignored" => "not-supported",
         "type-not-for-role" | "sender-not-you" => "forbidden",
         "id-reused" => "duplicate",
         "leg-unknown" | "leg-not-found" => "not-found",

@@ -62,6 +62,20 @@ pub(super) async fn measure(
     Ok(runs)
 }
 
+/// Accepts of one caller alone on a practice world of its own.
+pub(super) async fn alone(place: &Place, length: Duration) -> anyhow::Result<Rate> {
+    std::fs::create_dir(&place.folder)
+        .with_context(|| format!("{} could not be made", place.folder.display()))?;
+    let clock = Arc::new(SystemClock);
+    let today = clock.today();
+    let plan = Plan { dir: place.folder.clone(), store: place.store.clone(), clock };
+    let cast = Cast::rise(Stage::set(plan)?).await?;
+    let children: Arc<[Child]> = (0..CHILDREN).map(people::child).collect();
+    let rate = Load { connections: 1, length, today, children }.run(&cast).await;
+    cast.fall().await;
+    rate
+}
+
 /// One load, and the bare inserts it is held against.
 async fn pair(place: &Place, load: &Load, cast: &Cast, bar: &ProgressBar) -> anyhow::Result<Run> {
     let store = &cast.app().store;

@@ -91,7 +91,7 @@ impl Rate {
         Self { elapsed, latencies }
     }
 
-    fn per_second(&self) -> f64 {
+    pub(super) fn per_second(&self) -> f64 {
         let seconds = self.elapsed.as_secs_f64();
         let count = u64::try_from(self.latencies.len()).unwrap_or(u64::MAX);
         if seconds > 0.0 { float(count) / seconds } else { 0.0 }
@@ -103,7 +103,7 @@ impl Rate {
         self.latencies.get(rank.max(1) - 1).copied()
     }
 
-    fn percentile_ms(&self, percent: usize) -> Option<f64> {
+    pub(super) fn percentile_ms(&self, percent: usize) -> Option<f64> {
         self.percentile(percent).map(|time| time.as_secs_f64() * 1000.0)
     }
 }
@@ -114,7 +114,7 @@ fn float(count: u64) -> f64 {
 }
 
 /// With two places; a dash where there is no figure.
-fn two_places(figure: Option<f64>) -> String {
+pub(super) fn two_places(figure: Option<f64>) -> String {
     let Some(figure) = figure else { return "-".to_owned() };
     let text = format!("{figure:.2}");
     match text.split_once('.') {
@@ -124,7 +124,7 @@ fn two_places(figure: Option<f64>) -> String {
 }
 
 /// Digits with a comma before every third from the end.
-fn thousands(digits: &str) -> String {
+pub(super) fn thousands(digits: &str) -> String {
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {
@@ -136,7 +136,7 @@ fn thousands(digits: &str) -> String {
 }
 
 /// With three places, as a machine reads it.
-fn rounded(figure: Option<f64>) -> Value {
+pub(super) fn rounded(figure: Option<f64>) -> Value {
     figure.map_or(Value::Null, |figure| ((figure * 1000.0).round() / 1000.0).into())
 }
 

@@ -5,12 +5,13 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
-    bare, clocks, consents, counts, deliveries, documents, duties, holds, identities, legs, log,
-    migration, records, restores, sends, subjects, writes,
+    bare, cases, clocks, consents, counts, deliveries, documents, duties, holds, identities, legs,
+    log, migration, records, restores, sends, subjects, transitions, writes,
 };
 
-const REGISTRY: [&[Statement]; 17] = [
+const REGISTRY: &[&[Statement]] = &[
     bare::ALL,
+    cases::ALL,
     clocks::ALL,
     consents::ALL,
     counts::ALL,
@@ -26,6 +27,7 @@ const REGISTRY: [&[Statement]; 17] = [
     restores::ALL,
     sends::ALL,
     subjects::ALL,
+    transitions::ALL,
     writes::ALL,
 ];
 

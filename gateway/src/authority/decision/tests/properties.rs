@@ -114,8 +114,6 @@ fn begun() -> Date {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
-
     #[test]
     fn nothing_is_released_without_an_authority_its_provision_and_an_agreement(
         question in any_question(), evidence in any_evidence(), book in any_book(),
