@@ -23,6 +23,7 @@ mod openapi;
 mod recalls;
 mod reconciliations;
 mod records;
+mod transitions;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -91,8 +92,11 @@ pub enum RouteId {
     SayOfClock,
     Performance,
     Evidence,
+    Transitions,
+    ShowTransition,
     RecordConsent,
     FindConsents,
+    PreviewConsent,
     Holds,
     ShowHold,
     DecideHold,
@@ -105,6 +109,7 @@ pub enum RouteId {
     Deliveries,
     Resend,
     Checkpoint,
+    ShowCheckpoint,
     Entries,
     Inclusion,
     Consistency,
@@ -158,8 +163,11 @@ pub const ROUTES: &[Route] = &[
     Route { id: RouteId::SayOfClock, method: "POST", path: "/v1/clocks/{clock}", summary: "Say that what the caller owes was done, or which exception excuses it.", roles: PARTNERS, person: true },
     Route { id: RouteId::Performance, method: "GET", path: "/v1/performance", summary: "How each service kept the six weeks in a month, as it stood on any day (JSON or CSV).", roles: BOARD_READERS, person: false },
     Route { id: RouteId::Evidence, method: "GET", path: "/v1/legs/{leg}/evidence", summary: "Everything there is to show about one leg, in one file that proves itself.", roles: BOARD_READERS, person: false },
+    Route { id: RouteId::Transitions, method: "GET", path: "/v1/transitions", summary: "Young people on the way to adulthood: what is missing, most urgent first.", roles: PARTNERS, person: false },
+    Route { id: RouteId::ShowTransition, method: "GET", path: "/v1/transitions/{transition}", summary: "One young person's checklist on the way to adulthood, with its evidence and history.", roles: PARTNERS, person: true },
     Route { id: RouteId::RecordConsent, method: "POST", path: "/v1/consents", summary: "Record that agreement to share was given or withdrawn; effective when answered.", roles: CONSENT_RECORDERS, person: false },
     Route { id: RouteId::FindConsents, method: "POST", path: "/v1/consents/find", summary: "Read what is recorded of agreement to share about one person.", roles: CONSENT_READERS, person: true },
+    Route { id: RouteId::PreviewConsent, method: "POST", path: "/v1/consents/preview", summary: "Say what recording a decision about sharing would stop, what goes on, and what has gone to whom; nothing is recorded.", roles: CONSENT_RECORDERS, person: true },
     Route { id: RouteId::Holds, method: "GET", path: "/v1/holds", summary: "List what waits for a person's decision, oldest first: since when, why, votes, questions and whose move it is.", roles: HOLD_DECIDERS, person: false },
     Route { id: RouteId::ShowHold, method: "GET", path: "/v1/holds/{delivery}", summary: "One delivery that waits for a person's decision.", roles: HOLD_DECIDERS, person: false },
     Route { id: RouteId::DecideHold, method: "POST", path: "/v1/holds/{delivery}/decision", summary: "Vote to release a held delivery (two people are needed), or refuse it.", roles: HOLD_DECIDERS, person: true },
@@ -172,6 +180,7 @@ pub const ROUTES: &[Route] = &[
     Route { id: RouteId::Deliveries, method: "GET", path: "/v1/deliveries", summary: "List deliveries of the caller's records that failed, or whose fate is not known.", roles: SENDERS, person: false },
     Route { id: RouteId::Resend, method: "POST", path: "/v1/deliveries/{delivery}/resend", summary: "Send a delivery again that failed, or whose fate is not known.", roles: SENDERS, person: true },
     Route { id: RouteId::Checkpoint, method: "GET", path: "/v1/audit/checkpoint", summary: "The newest signed checkpoint of the audit log.", roles: EVERYONE, person: false },
+    Route { id: RouteId::ShowCheckpoint, method: "POST", path: "/v1/audit/checkpoints", summary: "Show the gateway a checkpoint the caller keeps; one it does not know means it was restored, and nothing is released.", roles: EVERYONE, person: false },
     Route { id: RouteId::Entries, method: "GET", path: "/v1/audit/entries", summary: "Entries of the audit log as JSON lines, for verification.", roles: EVERYONE, person: false },
     Route { id: RouteId::Inclusion, method: "GET", path: "/v1/audit/entries/{seq}/proof", summary: "The proof that an entry is in the log.", roles: EVERYONE, person: false },
     Route { id: RouteId::Consistency, method: "GET", path: "/v1/audit/consistency", summary: "The proof that one checkpoint extends another.", roles: EVERYONE, person: false },
@@ -249,8 +258,11 @@ fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
         RouteId::SayOfClock => routing::post(clocks::say),
         RouteId::Performance => routing::get(clocks::performance),
         RouteId::Evidence => routing::get(clocks::evidence),
+        RouteId::Transitions => routing::get(transitions::list),
+        RouteId::ShowTransition => routing::get(transitions::show),
         RouteId::RecordConsent => routing::post(consents::record),
         RouteId::FindConsents => routing::post(consents::find),
+        RouteId::PreviewConsent => routing::post(consents::preview),
         RouteId::Holds => routing::get(holds::list),
         RouteId::ShowHold => routing::get(holds::show),
         RouteId::DecideHold => routing::post(holds::decide),
@@ -263,6 +275,7 @@ fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
         RouteId::Deliveries => routing::get(deliveries::list),
         RouteId::Resend => routing::post(deliveries::resend),
         RouteId::Checkpoint => routing::get(audit::checkpoint),
+        RouteId::ShowCheckpoint => routing::post(audit::show),
         RouteId::Entries => routing::get(audit::entries),
         RouteId::Inclusion => routing::get(audit::inclusion),
         RouteId::Consistency => routing::get(audit::consistency),

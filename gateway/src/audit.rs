@@ -129,6 +129,16 @@ pub enum EventKind {
     /// Somebody read what is recorded of agreement to share.
     #[serde(rename = "consent.viewed")]
     ConsentViewed,
+    /// Somebody asked what a decision about sharing would do; nothing of it was recorded.
+    #[serde(rename = "consent.previewed")]
+    ConsentPreviewed,
+    /// A checkpoint was shown that this database does not know, because it was restored from a
+    /// backup: nothing is released from here on.
+    #[serde(rename = "restore.found")]
+    RestoreFound,
+    /// An operator confirmed that the consent ledger has caught up after a restore.
+    #[serde(rename = "restore.confirmed")]
+    RestoreConfirmed,
     /// The upload of a document began.
     #[serde(rename = "document.begun")]
     DocumentBegun,
@@ -165,6 +175,12 @@ pub enum EventKind {
     /// Somebody looked at the board.
     #[serde(rename = "board.viewed")]
     BoardViewed,
+    /// Somebody looked at cases on the way to adulthood.
+    #[serde(rename = "transitions.viewed")]
+    TransitionsViewed,
+    /// Every case on the way to adulthood was worked out for the day; numbers of nobody.
+    #[serde(rename = "transitions.worked-out")]
+    TransitionsWorkedOut,
     /// Somebody looked at a record's journey.
     #[serde(rename = "journey.viewed")]
     JourneyViewed,

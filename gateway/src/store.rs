@@ -36,9 +36,12 @@ mod plan;
 mod reconciliations;
 mod records;
 mod relations;
+mod restores;
 mod row;
+mod sends;
 mod signal;
 mod subjects;
+mod transitions;
 mod value;
 mod writes;
 
@@ -66,7 +69,7 @@ pub use connection::{DatabaseUrl, StoreLocation};
 pub use counts::Counts;
 pub use deliveries::InboxPlace;
 pub use documents::{HeldMessage, StoredUpload};
-pub use error::{Fault, StoreError};
+pub use error::{Fault, MOVED_ON, SUPERSEDED_ONCE, StoreError};
 pub use holds::{
     Ageing, Finding, HoldFilter, HoldPlace, HoldWrite, NewQuestion, NewReview, StoredQuestion,
     StoredReview,
@@ -81,7 +84,13 @@ pub use reconciliations::{
 };
 pub use records::{StoredQuarantine, StoredRecord, StoredSubmission};
 pub use relations::{CaseMessage, Related, Taken};
+pub use restores::{Restore, Shown};
+pub use sends::{CLOCKS_AGREE, NewSend};
 pub use subjects::{Hold, SubjectGuard, SubjectGuards};
+pub use transitions::{
+    NewTransitionStep, TransitionDay, TransitionDelivery, TransitionFilter, TransitionStep,
+    TransitionWrite,
+};
 
 /// Everything the gateway keeps. Cheap to clone; all clones are one store.
 #[derive(Debug, Clone)]

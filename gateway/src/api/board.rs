@@ -94,9 +94,21 @@ pub(super) async fn board(
     let holds = (asks || everything).then_some(waiting);
     let reviews = holds::reviews_waiting(&app, own).await?;
     let overdue = lines.iter().filter(|line| line.overdue).count();
+    // Once, with the first page; the board does not fail for them.
+    let whose = (!everything).then(|| caller.peer.organisation());
+    let transitions = match after {
+        None => crate::transition::totals(&app, whose).await.map(Some),
+        Some(_) => Ok(None),
+    };
+    let transitions = transitions.unwrap_or_else(|error| {
+        let chain = crate::telemetry::chain(&error);
+        tracing::error!(error = %chain, "transitions could not be shown");
+        None
+    });
     let body = serde_json::json!({
         "today": app.clock.today(), "overdue": overdue, "legs": lines, "next": next, "holds": holds,
-        "reviews": reviews, "differences": { "open": differences, "oldest_days": oldest },
+        "reviews": reviews, "transitions": transitions,
+        "differences": { "open": differences, "oldest_days": oldest },
     });
     Ok(Json(body).into_response())
 }

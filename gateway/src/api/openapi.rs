@@ -82,10 +82,15 @@ fn operation(route: &Route) -> Value {
         && route.id != RouteId::Rehearse
         && route.id != RouteId::FindConsents
         && route.id != RouteId::FindCase
+        && route.id != RouteId::PreviewConsent
+        && route.id != RouteId::ShowCheckpoint
         && route.id != RouteId::ProcessMessage
         && route.id != RouteId::AppendDocument;
     if once {
         parameters.push(header_parameter("Idempotency-Key", true));
+    }
+    if route.id == RouteId::RecordConsent {
+        parameters.push(header_parameter("If-Match", false));
     }
     if route.id == RouteId::AppendDocument {
         parameters.push(header_parameter("Upload-Offset", true));
@@ -169,6 +174,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         RouteId::Performance => &["month", "as_of", "by", "organisation"],
         RouteId::Holds => &["rule", "from", "to", "older-than", "cursor", "limit"],
         RouteId::Deliveries => &["state", "limit"],
+        RouteId::Transitions => &["gaps", "all", "cursor", "limit"],
         RouteId::Entries => &["from", "limit"],
         RouteId::ShowReconciliation => &["version"],
         RouteId::Inclusion => &["size"],
@@ -193,8 +199,10 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::ShowDocument
         | RouteId::SayOfClock
         | RouteId::Evidence
+        | RouteId::ShowTransition
         | RouteId::RecordConsent
         | RouteId::FindConsents
+        | RouteId::PreviewConsent
         | RouteId::ShowHold
         | RouteId::DecideHold
         | RouteId::AskAboutHold
@@ -205,6 +213,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::CloseReview
         | RouteId::Resend
         | RouteId::Checkpoint
+        | RouteId::ShowCheckpoint
         | RouteId::Keys
         | RouteId::WhoAmI
         | RouteId::Describe
@@ -222,6 +231,10 @@ fn request_body(id: RouteId) -> Option<Value> {
     let text = json!({ "schema": { "type": "string" } });
     let object = json!({ "schema": { "type": "object" } });
     let content = match id {
+        RouteId::PreviewConsent => json!({
+            "application/json": message, "application/fhir+json": object,
+        }),
+        RouteId::ShowCheckpoint => json!({ "text/plain": text }),
         RouteId::Submit | RouteId::Rehearse | RouteId::RecordConsent => json!({
             "application/json": message, "application/fhir+json": object, "text/csv": text,
             "application/zip": {},

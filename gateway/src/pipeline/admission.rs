@@ -20,12 +20,11 @@ use super::{ReceiveError, Sender};
 use super::{arriving, guard};
 use crate::app::App;
 use crate::audit::{DecisionNote, Event, EventKind, SubjectKey};
-use crate::authority::{self, ConsentEntry, Question, RecordFacts};
+use crate::authority::{ConsentEntry, Question};
 use crate::queue::{Delivery, DeliveryId, DeliveryState, LegState, SubmissionId};
 use crate::receipt::{LegOutcome, RowOutcome, RowResult};
 use crate::store::{
-    CaseKey, CasePerson, Change, ClockWrite, Hold, NewDelivery, NewLeg, NewRecord, SubjectGuards,
-    Write,
+    CaseKey, CasePerson, Change, ClockWrite, NewDelivery, NewLeg, NewRecord, SubjectGuards, Write,
 };
 use crate::vault::BlobKind;
 
@@ -58,6 +57,26 @@ pub(super) struct Batch<'a> {
     /// People of whom this batch says that they died.
     pub(super) died: BTreeSet<SubjectKey>,
     pub(super) mode: Mode,
+    /// What the caller has seen of the person's ledger, when it must not have moved since.
+    pub(super) expected: Option<String>,
+    /// The version that was found to be what the caller has seen.
+    pub(super) expected_version: Option<u32>,
+    /// Who is told of withdrawals in this batch, by person.
+    pub(super) told: BTreeMap<SubjectKey, BTreeSet<OrganisationCode>>,
+    /// Withdrawals that came as part of another message, to be made known as messages of their own.
+    pub(super) notices: Vec<Item>,
+    /// Whether what is taken now is such a notice.
+    pub(super) noticing: bool,
+}
+
+/// A batch that is closed: what to write, what to tell, and whom it restricts.
+pub(super) struct Finished {
+    pub(super) changes: Vec<Change>,
+    pub(super) rows: Vec<RowOutcome>,
+    pub(super) restricted: BTreeSet<SubjectKey>,
+    /// To be held until the changes are durable; none when they could not be had in time. Then the
+    /// fence alone decides.
+    pub(super) guards: Option<SubjectGuards>,
 }
 
 /// Whether a batch will be committed, or only says what would happen.
@@ -82,9 +101,6 @@ pub(super) struct Facts {
 }
 
 type Issues = Vec<Issue>;
-
-/// That a record may be held, and what was decided about each recipient.
-type Weighed = (authority::Admission, Vec<(Destination, DecisionNote)>);
 
 impl<'a> Batch<'a> {
     pub(super) fn new(
@@ -111,6 +127,11 @@ impl<'a> Batch<'a> {
             same: Vec::new(),
             died: BTreeSet::new(),
             mode,
+            expected: None,
+            expected_version: None,
+            told: BTreeMap::new(),
+            notices: Vec::new(),
+            noticing: false,
         }
     }
 
@@ -137,29 +158,37 @@ impl<'a> Batch<'a> {
     }
 
     /// Closes the batch: what to write, what to tell, and the guards to hold until it is durable.
-    pub(super) async fn finish(
-        mut self,
-        app: &App,
-    ) -> Result<(Vec<Change>, Vec<RowOutcome>, SubjectGuards), ReceiveError> {
+    pub(super) async fn finish(mut self, app: &App) -> Result<Finished, ReceiveError> {
+        self.make_known().await?;
         let restricted = std::mem::take(&mut self.restricted);
         let taking_back = std::mem::take(&mut self.taking_back);
         let mut guarded = restricted.clone();
         guarded.extend(taking_back.iter().map(TakingBack::guard));
+        let at_most = app.config.consent.wait();
         // Exclusive: waits for every send about these people that has begun.
-        let guards = app.store.subject_guards(&guarded, Hold::Exclusive).await?;
+        let guards = app.store.subject_guards_within(&guarded, at_most).await?;
+        if guards.is_none() {
+            super::hold_back(app, &restricted).await?;
+        }
+        // Whoever lost a guard may still be sending.
+        if !app.store.wait_until_left(&restricted, at_most).await? {
+            return Err(super::not_in_force(app, &restricted).await);
+        }
+        // Without the guards this fails when a delivery has moved on; whoever has it is told.
         for taking in taking_back {
             self.take_back(taking).await?;
         }
         let mut decided = BTreeSet::new();
-        for subject in restricted {
+        for subject in &restricted {
             // What is queued about one person under several pseudonyms is decided once.
-            if !decided.contains(&subject) {
-                decided.extend(app.store.pseudonyms_of(subject).await?);
-                let stops = self.decide_queued_again(subject).await?;
+            if !decided.contains(subject) {
+                decided.extend(app.store.pseudonyms_of(*subject).await?);
+                let stops = self.decide_queued_again(*subject).await?;
                 self.changes.extend(stops);
             }
+            self.list_disclosures(*subject).await?;
         }
-        Ok((self.changes, self.rows, guards))
+        Ok(Finished { changes: self.changes, rows: self.rows, restricted, guards })
     }
 
     async fn admit(
@@ -218,6 +247,10 @@ impl<'a> Batch<'a> {
         let people = case.into_iter().chain(self.acted_for(&record, &facts)).collect();
         let identifies = guard::identifying(&record).cloned();
         let entry = self.consent_entry(facts.id, record.message().consent.as_ref());
+        let entry = entry.filter(|_| !self.noticing);
+        let mut destinations = destinations;
+        destinations.extend(self.others_told(&record, &facts, &destinations).await?);
+        self.must_be_expected(&facts, entry.as_ref()).await?;
         let said = self.acknowledged(&record).await?;
         let bound = (attachment, standing);
         let row = self.decide(record, &facts, bound, destinations, entry, (place, warnings));
@@ -263,9 +296,11 @@ impl<'a> Batch<'a> {
         }
         let recipients: Vec<&OrganisationCode> = told.iter().map(|(to, _)| &to.recipient).collect();
         let clocks = self.clocks(&record, facts, &recipients).await?;
+        let step = self.transition_step(&record, facts)?;
         let sealed = self.app.vault.seal(record, admission)?;
         let about = attachment.as_ref().map(|attachment| attachment.leg.id);
         let mut change = self.accepted(facts, (sealed, label), about, &standing);
+        change = step.into_iter().fold(change, Change::write);
         if let Some((leg, _)) = replaced {
             self.legs.replaced(leg);
             change = change.write(Write::Clock(ClockWrite::LegReplaced(leg, facts.id)));
@@ -286,9 +321,7 @@ impl<'a> Batch<'a> {
         if let Some(effect) = effect {
             change = change.join(effect.into_change(self.event(EventKind::LegChanged, facts)));
         }
-        if let Some(clocks) = clocks {
-            change = change.join(clocks);
-        }
+        change = clocks.into_iter().fold(change, Change::join);
         self.seen.insert(facts.identity, (facts.id, facts.fingerprint));
         self.changes.push(change);
         let taking = standing.taking.map(|taking| TakingBack { told: later, ..taking });
@@ -296,38 +329,7 @@ impl<'a> Batch<'a> {
         Ok(Ok(RowOutcome { legs, ..row(place, RowResult::Accepted, Some(facts.id), warnings) }))
     }
 
-    /// Asks whether the gateway may hold a record, and send it to each destination.
-    async fn weigh(
-        &self,
-        facts: &Facts,
-        mut destinations: Vec<Destination>,
-        entry: Option<&ConsentEntry>,
-        place: &Place,
-    ) -> Result<Result<Weighed, Issues>, ReceiveError> {
-        let questions: Vec<Question> =
-            destinations.iter().map(|to| self.question(facts, to)).collect();
-        let evidence = self.evidence(&self.holding_question(facts), None, entry).await?;
-        let (now, today) = (self.app.clock.now(), self.app.clock.today());
-        let sender = self.sender.organisation.clone();
-        let asked = RecordFacts { record: facts.id, kind: facts.kind, sender };
-        let rules = self.app.rule_book();
-        let mut admitted = authority::admit(&asked, &questions, &evidence, rules, now, today);
-        let stops = facts.kind.is_about_consent() || facts.kind == MessageType::Recall;
-        if admitted.admission.is_none() && stops {
-            // A withdrawal is recorded, and a recall done, even when nobody may be told of it.
-            destinations.clear();
-            admitted = authority::admit(&asked, &[], &evidence, rules, now, today);
-        }
-        let decisions = self.with_death(facts, &admitted.per_question).await?;
-        let Some(admission) = admitted.admission else {
-            let keeping = admitted.keeping.iter().map(authority::Decision::note);
-            let issues = decisions.into_iter().chain(keeping);
-            return Ok(Err(issues.map(|note| refusal(&note, place)).collect()));
-        };
-        Ok(Ok((admission, destinations.into_iter().zip(decisions).collect())))
-    }
-
-    fn facts(&self, record: &Record) -> Result<Facts, ReceiveError> {
+    pub(super) fn facts(&self, record: &Record) -> Result<Facts, ReceiveError> {
         let message = record.message();
         let names = self.app.vault.pseudonyms();
         let subject = message.subject.as_ref();
@@ -349,7 +351,7 @@ impl<'a> Batch<'a> {
     }
 
     /// The sender must be who it says, and its role must send this type.
-    fn may_send(&self, record: &Record, place: &Place) -> Option<Issue> {
+    pub(super) fn may_send(&self, record: &Record, place: &Place) -> Option<Issue> {
         let message = record.message();
         if message.sender != self.sender.organisation {
             return Some(Issue::error(
@@ -396,7 +398,7 @@ impl<'a> Batch<'a> {
         })
     }
 
-    fn question(&self, facts: &Facts, to: &Destination) -> Question {
+    pub(super) fn question(&self, facts: &Facts, to: &Destination) -> Question {
         Question {
             recipient: to.recipient.clone(),
             service: to.service.clone(),
@@ -564,15 +566,12 @@ pub(super) fn row(
     record: Option<RecordId>,
     issues: Issues,
 ) -> RowOutcome {
-    RowOutcome { place: place.clone(), outcome, record, legs: Vec::new(), issues }
-}
-
-fn refusal(note: &DecisionNote, place: &Place) -> Issue {
-    Issue::error(
-        &note.rule,
-        None,
-        place.clone(),
-        &note.reason,
-        "ask your information governance lead; nothing was sent",
-    )
+    RowOutcome {
+        place: place.clone(),
+        outcome,
+        record,
+        legs: Vec::new(),
+        disclosures: Vec::new(),
+        issues,
+    }
 }

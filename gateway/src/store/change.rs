@@ -9,6 +9,8 @@ use super::clocks::ClockWrite;
 use super::holds::HoldWrite;
 use super::identities::IdentityWrite;
 use super::reconciliations::{Explained, NewDifference, NewStatement, StatementId};
+use super::restores::Shown;
+use super::sends::NewSend;
 use crate::audit::{Event, SubjectKey};
 use crate::authority::ConsentEntry;
 use crate::documents::DocumentState;
@@ -147,6 +149,22 @@ pub enum Write {
     Resume(DeliveryId, Timestamp),
     /// The fingerprint of the trust files now in force.
     TrustInForce(String),
+    /// Somebody is about to send about a person: in the commit that says that bytes will leave.
+    /// Fails when the person's ledger is not the one authority was asked about, when a withdrawal
+    /// waits, or when nothing may go after a restore.
+    Sending(NewSend),
+    /// What was being sent has left.
+    Sent(Uuid),
+    /// A checkpoint was shown that this database does not know: nothing goes from here on.
+    RestoreFound(Shown),
+    /// An operator confirms, naming the size that was lost and why, that the consent ledger has
+    /// caught up. Fails when nothing is held, or another size is.
+    RestoreConfirmed {
+        /// The size of the newest checkpoint that was shown.
+        lost_size: u64,
+        /// The operator's reason, a code.
+        reason: String,
+    },
     /// A duty was done for its period. Fails when it was done before.
     DutyDone(&'static str, String),
     /// A day was reconciled with a partner. Fails when there is that version.
@@ -157,6 +175,8 @@ pub enum Write {
     Difference(NewDifference),
     /// A person explained a difference. Fails when it was explained before.
     DifferenceExplained(Uuid, Explained),
+    /// The way to adulthood: what a record tells of it, or what a day came to.
+    Transition(super::TransitionWrite),
     /// The upload of a document begins.
     DocumentBegun(NewDocument),
     /// A document comes into another state. Fails when it is no longer in the one that was read.
@@ -333,6 +353,11 @@ pub struct NewConsent {
     pub record: RecordId,
     /// What was decided.
     pub entry: ConsentEntry,
+    /// Whether it may stop what was free to go: then it fails while somebody still sends about
+    /// the person.
+    pub restricts: bool,
+    /// The version the ledger must be at; any when none is named.
+    pub expected: Option<u32>,
 }
 
 /// How an attempt under a lease ended.

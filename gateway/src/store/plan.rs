@@ -189,6 +189,11 @@ impl Plan {
             | Write::Override(..)
             | Write::TrustInForce(_)
             | Write::DutyDone(..)
+            | Write::Sending(_)
+            | Write::Sent(_)
+            | Write::RestoreFound(_)
+            | Write::RestoreConfirmed { .. }
+            | Write::Transition(_)
             | Write::DocumentBegun(_)
             | Write::DocumentMoved { .. }
             | Write::MessageHeld(..)

@@ -7,15 +7,14 @@ use jiff::Timestamp;
 use schemas::OrganisationCode;
 
 use super::change::{Change, NewConsent, Settlement, Write};
-use super::clocks;
-use super::documents;
 use super::engine::{Insert, Statement, Transaction, statements};
-use super::error::StoreError;
+use super::error::{MOVED_ON, StoreError};
 use super::log::Head;
 use super::plan::Plan;
 use super::reconciliations;
+use super::transitions;
 use super::value::{Value, name_of, values};
-use super::{holds, identities};
+use super::{clocks, documents, holds, identities, restores, sends};
 use crate::queue::{DeliveryId, DeliveryState};
 
 /// Reads the head of the log and keeps it locked until the transaction ends.
@@ -61,7 +60,7 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         }
         Write::Leg(new) => clocks::remember(tx, new.id, now).await,
         Write::Clock(write) => clocks::update(tx, write, now).await,
-        Write::Consent(new) => consent(tx, new).await,
+        Write::Consent(new) => consent(tx, new, now).await,
         Write::Settle { delivery, token, settlement } => {
             let (statement, mut rest) = settling(settlement, now)?;
             let mut values = values![delivery.0, *token];
@@ -78,7 +77,7 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         Write::Stop(id, state, reason) => stop(tx, (*id, *state, reason), now).await,
         Write::TakenBack(id, (state, attempts), rule) => {
             let values = values![id.0, *rule, name_of(*state), *attempts];
-            one(tx, &TAKEN_BACK, values, "the delivery has moved on meanwhile").await
+            one(tx, &TAKEN_BACK, values, MOVED_ON).await
         }
         Write::Statement(_)
         | Write::StatementAnswered(..)
@@ -110,10 +109,18 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         Write::TrustInForce(fingerprint) => {
             tx.execute(&TRUST_IN_FORCE, values![fingerprint.as_str()]).await.map(drop)
         }
+        Write::Sending(new) => sends::enter(tx, new, now).await,
+        Write::Sent(id) => sends::leave(tx, *id).await,
+        Write::RestoreFound(shown) => restores::found(tx, shown, now).await,
+        Write::RestoreConfirmed { lost_size, reason } => {
+            let values = values![*lost_size, reason.as_str(), now];
+            one(tx, &restores::CONFIRM, values, "only the size that is held is confirmed").await
+        }
         Write::DutyDone(name, period) => {
             let values = values![*name, period.as_str(), now];
             one(tx, &DUTY_DONE, values, "a duty is done once, by the gateway that took it on").await
         }
+        Write::Transition(write) => transitions::update(tx, write).await,
         Write::DocumentBegun(_)
         | Write::DocumentMoved { .. }
         | Write::MessageHeld(..)
@@ -198,7 +205,15 @@ fn settling(
     })
 }
 
-async fn consent(tx: &mut Transaction, new: &NewConsent) -> Result<(), StoreError> {
+async fn consent(tx: &mut Transaction, new: &NewConsent, now: Timestamp) -> Result<(), StoreError> {
+    if let Some(expected) = new.expected {
+        if sends::entries(tx, new.subject).await? != u64::from(expected) {
+            return Err(StoreError::LedgerMoved);
+        }
+    }
+    if new.restricts {
+        sends::nobody(tx, new.subject, now).await?;
+    }
     let entry = &new.entry;
     let organisations = |codes: &[OrganisationCode]| {
         let codes: Vec<&str> = codes.iter().map(OrganisationCode::as_str).collect();
