@@ -222,6 +222,18 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
     }
 }
 
+/// What the owner of a clock says of it.
+fn word_about_a_clock() -> Value {
+    let date = json!({ "type": "string", "format": "date" });
+    json!({
+        "type": "object",
+        "properties": {
+            "met_on": date, "exception": { "type": "string" },
+            "from": date, "until": date, "asked_on": date,
+        },
+    })
+}
+
 #[expect(clippy::wildcard_enum_match_arm, reason = "all others are fetched, or need no body")]
 fn request_body(id: RouteId) -> Option<Value> {
     if let Some((_, members)) = CODED.iter().find(|(coded, _)| *coded == id) {
@@ -262,16 +274,7 @@ fn request_body(id: RouteId) -> Option<Value> {
                 "sha256": { "type": "string", "pattern": "^[0-9a-fA-F]{64}$" },
             },
         } } }),
-        RouteId::SayOfClock => json!({ "application/json": { "schema": {
-            "type": "object",
-            "properties": {
-                "met_on": { "type": "string", "format": "date" },
-                "exception": { "type": "string" },
-                "from": { "type": "string", "format": "date" },
-                "until": { "type": "string", "format": "date" },
-                "asked_on": { "type": "string", "format": "date" },
-            },
-        } } }),
+        RouteId::SayOfClock => json!({ "application/json": { "schema": word_about_a_clock() } }),
         RouteId::AppendDocument => json!({ "application/octet-stream": {} }),
         RouteId::Recall
         | RouteId::FindCase
