@@ -123,6 +123,16 @@ pub enum EventKind {
     /// Somebody read what is recorded of agreement to share.
     #[serde(rename = "consent.viewed")]
     ConsentViewed,
+    /// Somebody asked what a decision about sharing would do; nothing of it was recorded.
+    #[serde(rename = "consent.previewed")]
+    ConsentPreviewed,
+    /// A checkpoint was shown that this database does not know, because it was restored from a
+    /// backup: nothing is released from here on.
+    #[serde(rename = "restore.found")]
+    RestoreFound,
+    /// An operator confirmed that the consent ledger has caught up after a restore.
+    #[serde(rename = "restore.confirmed")]
+    RestoreConfirmed,
     /// The upload of a document began.
     #[serde(rename = "document.begun")]
     DocumentBegun,

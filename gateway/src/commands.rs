@@ -7,6 +7,7 @@ mod audit_verify;
 mod authority;
 mod bench;
 mod clocks;
+mod consents;
 mod demo;
 mod documents;
 mod extract;
@@ -14,6 +15,7 @@ mod holds;
 mod import;
 mod mapping;
 mod pki;
+mod restore;
 mod serve;
 mod show;
 
@@ -76,6 +78,12 @@ enum Command {
     /// Why something may go, whether the rules hold together, and what others would change.
     #[command(subcommand)]
     Authority(authority::AuthorityCommand),
+    /// About agreement to share.
+    #[command(subcommand)]
+    Consents(consents::ConsentsCommand),
+    /// About a restored backup: nothing is released until the consent ledger has caught up.
+    #[command(subcommand)]
+    Restore(restore::RestoreCommand),
     /// About the audit log.
     #[command(subcommand)]
     Audit(audit_verify::AuditCommand),
@@ -162,9 +170,11 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Record(command) => show::record(&command, json).await,
         Command::Holds(command) => holds::holds(&command, json).await,
         Command::Deliveries(command) => holds::deliveries(&command, json).await,
-        Command::Quarantine(command) => holds::quarantine(&command, json).await,
+        Command::Quarantine(command) => Box::pin(holds::quarantine(&command, json)).await,
         Command::Documents(command) => documents::documents(&command, json).await,
         Command::Authority(command) => Box::pin(authority::authority(&command, json)).await,
+        Command::Consents(command) => consents::consents(&command, json).await,
+        Command::Restore(command) => restore::restore(&command, json).await,
         Command::Audit(command) => audit_verify::audit(&command, json).await,
         Command::Config(command) => show::config(&command, json),
         Command::Mapping(command) => mapping::mapping(&command, json),

@@ -7,6 +7,8 @@
 //!
 //! Use: one row of [`DUTIES`] and one file under `duties/` for each.
 
+mod consents;
+mod forgotten;
 mod reminders;
 
 use std::future::Future;
@@ -47,11 +49,28 @@ struct Duty {
 }
 
 /// Everything the gateway does by itself.
-const DUTIES: &[Duty] = &[Duty {
-    name: "reminders",
-    period: |app| Some(app.clock.today().to_string()),
-    act: |app| Box::pin(reminders::remind(app)),
-}];
+const DUTIES: &[Duty] = &[
+    Duty {
+        name: "forgotten-holds",
+        period: |app| Some(app.clock.today().to_string()),
+        act: |app| Box::pin(forgotten::speak_of(app)),
+    },
+    Duty {
+        name: "reminders",
+        period: |app| Some(app.clock.today().to_string()),
+        act: |app| Box::pin(reminders::remind(app)),
+    },
+    Duty {
+        name: "consent-decision-maker",
+        period: |app| Some(app.clock.today().to_string()),
+        act: consents::pass_decisions_on,
+    },
+    Duty {
+        name: "consent-expiry",
+        period: |app| Some(app.clock.today().to_string()),
+        act: consents::expire,
+    },
+];
 
 /// Does what has fallen due and was not done yet. Gives how many duties were done. One that fails
 /// does not keep the others from being done; the first failure is given at the end.

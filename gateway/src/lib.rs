@@ -16,6 +16,7 @@
 //! - [`api`]: the partner API, from one table of routes.
 //! - [`tls`], [`peer`], [`pki`]: who is calling, and practice certificates.
 //! - [`config`], [`app`], [`serving`], [`telemetry`], [`commands`]: put together and run.
+//! - [`restore`]: nothing is released until the consent ledger has caught up after a restore.
 //! - [`mllp`]: how HL7 v2 messages are framed on a connection.
 //! - [`clock`], [`entropy`], [`secret_file`]: time, randomness and secrets, from outside.
 //! - [`whole_file`]: files that are there whole or not at all.
@@ -48,6 +49,7 @@ pub mod practice;
 pub mod queue;
 pub mod receipt;
 pub mod repair;
+pub mod restore;
 pub mod secret_file;
 pub mod serving;
 pub mod store;

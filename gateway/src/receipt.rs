@@ -19,12 +19,12 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use schemas::{Issue, LegId, OrganisationCode, Place, RecordId, ServiceCode};
+use schemas::{Issue, LegId, MessageType, OrganisationCode, Place, RecordId, ServiceCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::audit::signing::{self, SigningKey, SigningKeyError};
-use crate::queue::SubmissionId;
+use crate::queue::{DeliveryId, SubmissionId};
 
 /// What a receipt says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +58,10 @@ pub struct RowOutcome {
     /// The services it was addressed to, each with what becomes of it there.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub legs: Vec<LegOutcome>,
+    /// What this organisation's records had disclosed about the person before agreement to share
+    /// was withdrawn. It is not called back.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub disclosures: Vec<Disclosure>,
     /// What was found: rules and positions.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub issues: Vec<Issue>,
@@ -75,6 +79,29 @@ pub enum RowResult {
     Refused,
     /// It was accepted before; nothing new was done.
     Unchanged,
+}
+
+/// What had gone to a recipient about a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Disclosure {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// The record.
+    pub record: RecordId,
+    /// What kind of message.
+    pub message_type: MessageType,
+    /// Who has it.
+    pub recipient: OrganisationCode,
+    /// When it first left.
+    pub at: Timestamp,
+    /// The authority it left under, for example `consent` or `statute`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub authority: Option<String>,
+    /// Whether it arrived as far as is known; otherwise it may have.
+    pub arrived: bool,
+    /// Whether the recipient is told of the withdrawal: it is, when it rested on agreement.
+    pub told: bool,
 }
 
 /// What becomes of one leg.

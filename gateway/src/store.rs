@@ -34,7 +34,9 @@ mod log;
 mod migration;
 mod plan;
 mod records;
+mod restores;
 mod row;
+mod sends;
 mod signal;
 mod subjects;
 mod value;
@@ -74,6 +76,8 @@ pub use legs::{BoardFilter, BoardLine, BoardPlace};
 pub use log::{AuditRow, Head, StoredCheckpoint};
 pub use plan::{Appended, LogError, LogKeeper};
 pub use records::{StoredQuarantine, StoredRecord, StoredSubmission};
+pub use restores::{Restore, Shown};
+pub use sends::{CLOCKS_AGREE, NewSend};
 pub use subjects::{Hold, SubjectGuard, SubjectGuards};
 
 /// Everything the gateway keeps. Cheap to clone; all clones are one store.

@@ -9,7 +9,7 @@
 //! made. What goes to nobody, and what was refused before it became a record, is in the log
 //! without a question and is only counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -44,6 +44,8 @@ pub struct Replay<'a> {
     recorded: BTreeMap<SubjectKey, u32>,
     votes: BTreeMap<DeliveryId, Vec<Override>>,
     emergencies: BTreeMap<DeliveryId, BreakGlass>,
+    /// Pseudonyms that the log has said mean one person so far.
+    ties: Vec<BTreeSet<SubjectKey>>,
     /// Decisions that were not about a question.
     unasked: u64,
 }
@@ -52,7 +54,8 @@ impl<'a> Replay<'a> {
     /// From the beginning of the log.
     pub fn new(app: &'a App) -> Self {
         let (recorded, votes) = (BTreeMap::new(), BTreeMap::new());
-        Self { app, next: 0, recorded, votes, emergencies: BTreeMap::new(), unasked: 0 }
+        let (emergencies, ties) = (BTreeMap::new(), Vec::new());
+        Self { app, next: 0, recorded, votes, emergencies, ties, unasked: 0 }
     }
 
     /// The place in the log that is read next.
@@ -90,8 +93,14 @@ impl<'a> Replay<'a> {
             let count = self.recorded.entry(subject).or_default();
             *count = count.saturating_add(1);
         }
-        let Some(delivery) = event.delivery else { return };
         let said = |name: &str| event.detail.get(name).map(String::as_str);
+        if event.kind == EventKind::IdentityRecorded {
+            let known_as = said("known_as").and_then(SubjectKey::from_hex);
+            if let (Some(old), Some(now)) = (event.subject, known_as) {
+                self.tie(old, now);
+            }
+        }
+        let Some(delivery) = event.delivery else { return };
         if event.kind == EventKind::DeliveryHeld {
             self.votes.remove(&delivery);
             self.emergencies.remove(&delivery);
@@ -112,6 +121,11 @@ impl<'a> Replay<'a> {
 
     async fn past(&mut self, entry: Entry, page: &mut Page) -> Result<Option<Past>, StoreError> {
         let Some(note) = entry.event.decision.clone() else { return Ok(None) };
+        if note.rule == crate::pipeline::PERSON_DIED {
+            // A death stops what authority allows; no rule of sharing would have said otherwise.
+            self.unasked = self.unasked.saturating_add(1);
+            return Ok(None);
+        }
         let asked =
             (entry.event.record, entry.event.message_type, entry.event.counterparty.clone());
         let (Some(record), Some(kind), Some(recipient)) = asked else {
@@ -146,15 +160,41 @@ impl<'a> Replay<'a> {
         page: &mut Page,
     ) -> Result<Vec<ConsentEntry>, StoreError> {
         let Some(subject) = subject else { return Ok(Vec::new()) };
-        let recorded = self.recorded.get(&subject).copied().unwrap_or(0);
-        let ledger = page.ledger(self.app, subject).await?;
-        // At admission a record is decided with the entry it brings, which the log names after it.
-        let own = event.record.filter(|_| event.kind == EventKind::SharingDecided);
-        let first_own = ledger.iter().find(|entry| Some(entry.record) == own);
-        let first_own = first_own.map(|entry| entry.version);
-        let known =
-            |entry: &&ConsentEntry| entry.version <= recorded || Some(entry.version) == first_own;
-        Ok(ledger.iter().filter(known).cloned().collect())
+        let alone = BTreeSet::from([subject]);
+        let tied = self.ties.iter().find(|tied| tied.contains(&subject)).unwrap_or(&alone);
+        let mut known_then = Vec::new();
+        for one in tied {
+            let recorded = self.recorded.get(one).copied().unwrap_or(0);
+            let ledger = page.ledger(self.app, *one).await?;
+            // At admission a record is decided with the entry it brings, which the log names after.
+            let own = event.record.filter(|_| event.kind == EventKind::SharingDecided);
+            let first_own = ledger.iter().find(|entry| Some(entry.record) == own);
+            let first_own = first_own.map(|entry| entry.version);
+            let known = |entry: &&ConsentEntry| {
+                entry.version <= recorded || Some(entry.version) == first_own
+            };
+            known_then.extend(ledger.iter().filter(known).cloned());
+        }
+        if tied.len() > 1 {
+            known_then.sort_by_key(|entry| (entry.recorded_at, entry.version));
+            for (version, entry) in (1u32..).zip(&mut known_then) {
+                entry.version = version;
+            }
+        }
+        Ok(known_then)
+    }
+
+    /// Two pseudonyms are one person's from here on.
+    fn tie(&mut self, one: SubjectKey, other: SubjectKey) {
+        let mut tied = BTreeSet::from([one, other]);
+        self.ties.retain(|group| {
+            let apart = group.is_disjoint(&tied);
+            if !apart {
+                tied.extend(group.iter().copied());
+            }
+            apart
+        });
+        self.ties.push(tied);
     }
 
     /// At admission there is no delivery yet to vote on.
@@ -202,7 +242,7 @@ impl Page {
         subject: SubjectKey,
     ) -> Result<&[ConsentEntry], StoreError> {
         if !self.ledgers.contains_key(&subject) {
-            self.ledgers.insert(subject, app.store.consents_for(subject).await?);
+            self.ledgers.insert(subject, app.store.consents_under(subject).await?);
         }
         Ok(self.ledgers.get(&subject).map(Vec::as_slice).unwrap_or_default())
     }

@@ -94,10 +94,11 @@ pub(super) async fn resend(
     if let Some(before) = acting.before(&app).await? {
         return Ok(before);
     }
-    let again: Again = serde_json::from_slice(&body).map_err(|_| {
+    let wrong = || {
         let reasons = repair::RESEND_REASONS.join(", ");
         Problem::new(Kind::InvalidParameter, format!("Send a reason code: {reasons}."))
-    })?;
+    };
+    let again: Again = serde_json::from_slice(&body).or(Err(wrong()))?;
     let change = repair::resend(&app, owner(&caller), &caller.actor, id, &again.reason).await?;
     let body = serde_json::json!({ "delivery": id, "state": DeliveryState::Queued });
     acting.commit(&app, &body, change).await

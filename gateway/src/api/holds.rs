@@ -237,7 +237,7 @@ pub(super) async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let id = Uuid::try_parse(&question).map_err(|_| no_hold())?;
+    let id = Uuid::try_parse(&question).or(Err(no_hold()))?;
     let acting = Acting::new(&caller, ("answer", id), &headers, &body)?;
     if let Some(before) = acting.before(&app).await? {
         return Ok(before);
@@ -284,7 +284,7 @@ pub(super) async fn close_review(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let id = Uuid::try_parse(&review).map_err(|_| no_hold())?;
+    let id = Uuid::try_parse(&review).or(Err(no_hold()))?;
     let acting = Acting::new(&caller, ("review", id), &headers, &body)?;
     if let Some(before) = acting.before(&app).await? {
         return Ok(before);

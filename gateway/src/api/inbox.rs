@@ -11,7 +11,6 @@ use axum::body::Bytes;
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
-use http_body_util::BodyExt;
 use jiff::Timestamp;
 use schemas::MessageType;
 use schemas::record::RejectionReason;
@@ -114,7 +113,7 @@ pub(super) async fn document(
     let organisation = caller.peer.organisation();
     let actor = &caller.actor;
     match pipeline::collect_document(&app, organisation, actor, id, index).await? {
-        CollectedDocument::Inside(collected) => Ok(leaving(collected)),
+        CollectedDocument::Inside(collected) => Ok(leaving(*collected)),
         CollectedDocument::Apart(apart) => in_ranges(&app, &headers, *apart).await,
     }
 }
@@ -199,12 +198,8 @@ pub(super) async fn acknowledge(
 /// The parcel as a response whose body keeps the guard until it has been handed over.
 fn leaving(collected: Collected) -> Response {
     let Collected { parcel, guard } = collected;
-    let body = http_body_util::Full::new(Bytes::copy_from_slice(parcel.expose_body()));
-    // The closure owns the guard: it is dropped with the body, after the last byte was taken.
-    let body = body.map_frame(move |frame| {
-        let _held = &guard;
-        frame
-    });
+    let bytes = Bytes::copy_from_slice(parcel.expose_body());
+    let body = Guarded { bytes: Some(bytes), guard };
     let mut response = Response::new(Body::new(body));
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(parcel.media_type()) {
@@ -220,6 +215,37 @@ fn leaving(collected: Collected) -> Response {
         headers.insert(header::CONTENT_DISPOSITION, value);
     }
     response
+}
+
+/// A body that owns the person's guard: it is dropped with the body, after the last byte was taken.
+struct Guarded {
+    bytes: Option<Bytes>,
+    guard: Option<crate::store::SubjectGuard>,
+}
+
+impl hyper::body::Body for Guarded {
+    type Data = Bytes;
+    type Error = pipeline::Stopped;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
+        let Some(bytes) = self.bytes.take() else { return std::task::Poll::Ready(None) };
+        let may = self.guard.as_ref().is_none_or(crate::store::SubjectGuard::may_leave);
+        // The connection is cut: a sender that was frozen lets nothing go when it wakes.
+        let piece = if may { Ok(hyper::body::Frame::data(bytes)) } else { Err(pipeline::Stopped) };
+        std::task::Poll::Ready(Some(piece))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_none()
+    }
+
+    fn size_hint(&self) -> hyper::body::SizeHint {
+        let left = self.bytes.as_ref().map_or(0, Bytes::len);
+        hyper::body::SizeHint::with_exact(u64::try_from(left).unwrap_or(0))
+    }
 }
 
 fn line(delivery: Delivery) -> Line {

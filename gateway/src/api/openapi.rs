@@ -81,10 +81,15 @@ fn operation(route: &Route) -> Value {
     let once = route.method == "POST"
         && route.id != RouteId::Rehearse
         && route.id != RouteId::FindConsents
+        && route.id != RouteId::PreviewConsent
+        && route.id != RouteId::ShowCheckpoint
         && route.id != RouteId::ProcessMessage
         && route.id != RouteId::AppendDocument;
     if once {
         parameters.push(header_parameter("Idempotency-Key", true));
+    }
+    if route.id == RouteId::RecordConsent {
+        parameters.push(header_parameter("If-Match", false));
     }
     if route.id == RouteId::AppendDocument {
         parameters.push(header_parameter("Upload-Offset", true));
@@ -184,6 +189,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::Evidence
         | RouteId::RecordConsent
         | RouteId::FindConsents
+        | RouteId::PreviewConsent
         | RouteId::ShowHold
         | RouteId::DecideHold
         | RouteId::AskAboutHold
@@ -194,6 +200,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::CloseReview
         | RouteId::Resend
         | RouteId::Checkpoint
+        | RouteId::ShowCheckpoint
         | RouteId::Keys
         | RouteId::WhoAmI
         | RouteId::Describe
@@ -203,10 +210,17 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
 }
 
 fn request_body(id: RouteId) -> Option<Value> {
+    if let Some((_, members)) = CODED.iter().find(|(coded, _)| *coded == id) {
+        return Some(json!({ "required": true, "content": codes(members) }));
+    }
     let message = json!({ "schema": { "$ref": "#/components/schemas/Message" } });
     let text = json!({ "schema": { "type": "string" } });
     let object = json!({ "schema": { "type": "object" } });
     let content = match id {
+        RouteId::PreviewConsent => json!({
+            "application/json": message, "application/fhir+json": object,
+        }),
+        RouteId::ShowCheckpoint => json!({ "text/plain": text }),
         RouteId::Submit | RouteId::Rehearse | RouteId::RecordConsent => json!({
             "application/json": message, "application/fhir+json": object, "text/csv": text,
             "application/zip": {},
@@ -227,25 +241,6 @@ fn request_body(id: RouteId) -> Option<Value> {
             "type": "object", "required": ["nhs_number"],
             "properties": { "nhs_number": { "type": "string" } },
         } } }),
-        RouteId::DecideHold => json!({ "application/json": { "schema": {
-            "type": "object", "required": ["decision", "reason"],
-            "properties": {
-                "decision": { "enum": ["release", "refuse"] },
-                "reason": { "enum": crate::journey::HOLD_REASONS },
-            },
-        } } }),
-        RouteId::AskAboutHold => {
-            codes(&[("of", &["sender", "recipient"]), ("question", &crate::holds::QUESTIONS)])
-        }
-        RouteId::BreakGlass => codes(&[
-            ("basis", &crate::holds::BREAK_GLASS_BASES),
-            ("reason", &crate::holds::BREAK_GLASS_REASONS),
-        ]),
-        RouteId::AnswerQuestion => codes(&[("answer", &crate::holds::ANSWERS)]),
-        RouteId::CloseReview => {
-            codes(&[("outcome", &["upheld", "not-upheld"]), ("finding", &crate::holds::FINDINGS)])
-        }
-        RouteId::Resend => codes(&[("reason", &crate::repair::RESEND_REASONS)]),
         RouteId::BeginDocument => json!({ "application/json": { "schema": {
             "type": "object", "required": ["size"],
             "properties": {
@@ -276,9 +271,15 @@ fn request_body(id: RouteId) -> Option<Value> {
         | RouteId::Evidence
         | RouteId::Holds
         | RouteId::ShowHold
+        | RouteId::DecideHold
+        | RouteId::AskAboutHold
+        | RouteId::BreakGlass
         | RouteId::Questions
+        | RouteId::AnswerQuestion
         | RouteId::Reviews
+        | RouteId::CloseReview
         | RouteId::Deliveries
+        | RouteId::Resend
         | RouteId::Checkpoint
         | RouteId::Entries
         | RouteId::Inclusion
@@ -290,6 +291,31 @@ fn request_body(id: RouteId) -> Option<Value> {
     };
     Some(json!({ "required": true, "content": content }))
 }
+
+/// Bodies whose members are all codes of closed lists, by route.
+const CODED: [(RouteId, &[(&str, &[&str])]); 6] = [
+    (
+        RouteId::DecideHold,
+        &[("decision", &["release", "refuse"]), ("reason", &crate::journey::HOLD_REASONS)],
+    ),
+    (
+        RouteId::AskAboutHold,
+        &[("of", &["sender", "recipient"]), ("question", &crate::holds::QUESTIONS)],
+    ),
+    (
+        RouteId::BreakGlass,
+        &[
+            ("basis", &crate::holds::BREAK_GLASS_BASES),
+            ("reason", &crate::holds::BREAK_GLASS_REASONS),
+        ],
+    ),
+    (RouteId::AnswerQuestion, &[("answer", &crate::holds::ANSWERS)]),
+    (
+        RouteId::CloseReview,
+        &[("outcome", &["upheld", "not-upheld"]), ("finding", &crate::holds::FINDINGS)],
+    ),
+    (RouteId::Resend, &[("reason", &crate::repair::RESEND_REASONS)]),
+];
 
 /// A body whose members are all codes of closed lists, and all required.
 fn codes(members: &[(&str, &[&str])]) -> Value {

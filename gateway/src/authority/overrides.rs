@@ -145,3 +145,6 @@ impl Count<'_> {
 /// What one person alone never sets aside, whatever the emergency.
 const BEYOND_ONE_PERSON: [Obstacle; 4] =
     [Obstacle::Adoption, Obstacle::Sealed, Obstacle::CourtLimits, Obstacle::ProtectedAddress];
+
+#[cfg(test)]
+mod tests;

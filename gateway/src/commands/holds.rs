@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::audit::Actor;
 use crate::holds::{self, Line, ReviewLine};
 use crate::queue::{DeliveryId, DeliveryState};
+use crate::receipt::RowResult;
 use crate::repair::{self, QuarantineLine, RepairError, Replay};
 use crate::store::HoldFilter;
 use crate::telemetry::name_of;
@@ -422,13 +423,12 @@ async fn replay(args: &ReplayArgs, json: bool) -> anyhow::Result<Outcome> {
         print_line(&String::from_utf8_lossy(&answer.body));
     } else {
         let count = |wanted| answer.rows.iter().filter(|row| row.outcome == wanted).count();
-        use crate::receipt::RowResult::{Accepted, Quarantined, Unchanged};
         print_line(&format!(
             "Submission {}: {} accepted, {} known already, {} quarantined.",
             answer.submission,
-            count(Accepted),
-            count(Unchanged),
-            count(Quarantined)
+            count(RowResult::Accepted),
+            count(RowResult::Unchanged),
+            count(RowResult::Quarantined)
         ));
     }
     Ok(if answer.status >= 400 { Outcome::InputRefused } else { Outcome::Done })

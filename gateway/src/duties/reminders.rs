@@ -35,6 +35,12 @@ async fn remind_of(app: &App, leg: LegId) -> Result<bool, DutyError> {
     let Some(leg) = app.store.find_leg(leg).await?.filter(|leg| leg.state.is_open()) else {
         return Ok(false);
     };
+    let request = app.store.find_record(leg.record).await?;
+    if let Some(subject) = request.and_then(|request| request.subject)
+        && pipeline::reminders_ended(app, subject).await?
+    {
+        return Ok(false);
+    }
     let due_on = Facts::from(&leg).date_that_counts();
     let reminders = app.rules.reminders(due_on).or(Err(DutyError::Ours("the reminders")))?;
     let today = app.clock.today();

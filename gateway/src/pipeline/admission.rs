@@ -9,22 +9,21 @@ use adapters::Item;
 use jiff::civil::Date;
 use schemas::deadlines::end_of_compulsory_school_age;
 use schemas::{
-    Body, Checked, Field, Issue, MessageId, MessageType, OrganisationCode, PersonalBytes, Place,
-    Record, RecordId, ServiceCode,
+    Checked, Field, Issue, MessageId, MessageType, OrganisationCode, Place, Record, RecordId,
 };
 
 use super::answer::{self, Attachment};
+use super::destinations::Destination;
+use super::identity::no_reminder;
 use super::{ReceiveError, Sender};
-use super::{arriving, guard, identity};
+use super::{arriving, guard};
 use crate::app::App;
 use crate::audit::{DecisionNote, Event, EventKind, SubjectKey};
 use crate::authority::{self, ConsentEntry, Question, RecordFacts};
-use crate::peer::Role;
-use crate::queue::{CarrierKind, Delivery, DeliveryId, DeliveryState, LegState, SubmissionId};
+use crate::queue::{Delivery, DeliveryState, LegState, SubmissionId};
 use crate::receipt::{LegOutcome, RowOutcome, RowResult};
 use crate::store::{
-    CaseKey, CasePerson, Change, ClockWrite, Hold, IdentityWrite, NewDelivery, NewLeg,
-    NewQuarantine, NewRecord, SubjectGuards, Write,
+    CaseKey, CasePerson, Change, ClockWrite, NewDelivery, NewLeg, NewRecord, SubjectGuards, Write,
 };
 use crate::vault::BlobKind;
 
@@ -53,6 +52,26 @@ pub(super) struct Batch<'a> {
     /// People of whom this batch says that they died.
     pub(super) died: BTreeSet<SubjectKey>,
     pub(super) mode: Mode,
+    /// What the caller has seen of the person's ledger, when it must not have moved since.
+    pub(super) expected: Option<String>,
+    /// The version that was found to be what the caller has seen.
+    pub(super) expected_version: Option<u32>,
+    /// Who is told of withdrawals in this batch, by person.
+    pub(super) told: BTreeMap<SubjectKey, BTreeSet<OrganisationCode>>,
+    /// Withdrawals that came as part of another message, to be made known as messages of their own.
+    pub(super) notices: Vec<Item>,
+    /// Whether what is taken now is such a notice.
+    pub(super) noticing: bool,
+}
+
+/// A batch that is closed: what to write, what to tell, and whom it restricts.
+pub(super) struct Finished {
+    pub(super) changes: Vec<Change>,
+    pub(super) rows: Vec<RowOutcome>,
+    pub(super) restricted: BTreeSet<SubjectKey>,
+    /// To be held until the changes are durable; none when they could not be had in time. Then the
+    /// fence alone decides.
+    pub(super) guards: Option<SubjectGuards>,
 }
 
 /// Whether a batch will be committed, or only says what would happen.
@@ -62,14 +81,6 @@ pub(super) enum Mode {
     Commit,
     /// It only says what would happen.
     Rehearse,
-}
-
-/// A recipient of a record, and what was decided about it.
-struct Destination {
-    delivery: DeliveryId,
-    recipient: OrganisationCode,
-    service: Option<ServiceCode>,
-    carrier: CarrierKind,
 }
 
 /// What the gateway knows of a checked record before it is sealed.
@@ -108,6 +119,11 @@ impl<'a> Batch<'a> {
             same: Vec::new(),
             died: BTreeSet::new(),
             mode,
+            expected: None,
+            expected_version: None,
+            told: BTreeMap::new(),
+            notices: Vec::new(),
+            noticing: false,
         }
     }
 
@@ -134,23 +150,30 @@ impl<'a> Batch<'a> {
     }
 
     /// Closes the batch: what to write, what to tell, and the guards to hold until it is durable.
-    pub(super) async fn finish(
-        mut self,
-        app: &App,
-    ) -> Result<(Vec<Change>, Vec<RowOutcome>, SubjectGuards), ReceiveError> {
+    pub(super) async fn finish(mut self, app: &App) -> Result<Finished, ReceiveError> {
+        self.make_known().await?;
         let restricted = std::mem::take(&mut self.restricted);
+        let at_most = app.config.consent.wait();
         // Exclusive: waits for every send about these people that has begun.
-        let guards = app.store.subject_guards(&restricted, Hold::Exclusive).await?;
+        let guards = app.store.subject_guards_within(&restricted, at_most).await?;
+        if guards.is_none() {
+            super::hold_back(app, &restricted).await?;
+        }
+        // Whoever lost a guard may still be sending.
+        if !app.store.wait_until_left(&restricted, at_most).await? {
+            return Err(super::not_in_force(app, &restricted).await);
+        }
         let mut decided = BTreeSet::new();
-        for subject in restricted {
+        for subject in &restricted {
             // What is queued about one person under several pseudonyms is decided once.
-            if !decided.contains(&subject) {
-                decided.extend(app.store.pseudonyms_of(subject).await?);
-                let stops = self.decide_queued_again(subject).await?;
+            if !decided.contains(subject) {
+                decided.extend(app.store.pseudonyms_of(*subject).await?);
+                let stops = self.decide_queued_again(*subject).await?;
                 self.changes.extend(stops);
             }
+            self.list_disclosures(*subject).await?;
         }
-        Ok((self.changes, self.rows, guards))
+        Ok(Finished { changes: self.changes, rows: self.rows, restricted, guards })
     }
 
     async fn admit(
@@ -196,11 +219,15 @@ impl<'a> Batch<'a> {
         };
         let reminds = facts.kind == MessageType::AdviceChaser;
         if reminds && self.death_of(facts.subject).await?.is_some() {
-            return Ok(Err(vec![identity::no_reminder(place)]));
+            return Ok(Err(vec![no_reminder(place)]));
         }
         let people = case.into_iter().chain(self.acted_for(&record, &facts)).collect();
         let identifies = guard::identifying(&record).cloned();
         let entry = self.consent_entry(facts.id, record.message().consent.as_ref());
+        let entry = entry.filter(|_| !self.noticing);
+        let mut destinations = destinations;
+        destinations.extend(self.others_told(&record, &facts, &destinations).await?);
+        self.must_be_expected(&facts, entry.as_ref()).await?;
         let said = self.acknowledged(&record).await?;
         let row = self.decide(record, &facts, attachment, destinations, entry, (place, warnings));
         let mut row = match row.await? {
@@ -215,34 +242,6 @@ impl<'a> Batch<'a> {
         Ok(Ok(row))
     }
 
-    /// Whose case reference a message carries: an authority's own, or that of the authority it is
-    /// sent to.
-    fn whose_case(
-        &self,
-        attachment: Option<&Attachment>,
-        destinations: &[Destination],
-    ) -> Option<OrganisationCode> {
-        if self.sender.roles.contains(&Role::LaCaseSystem) {
-            return Some(self.sender.organisation.clone());
-        }
-        let asked_by = attachment.map(|attachment| attachment.leg.sender.clone());
-        asked_by.or_else(|| destinations.first().map(|to| to.recipient.clone()))
-    }
-
-    /// The write that remembers who acted for the sender: they do not approve their own message.
-    fn acted_for(&self, record: &Record, facts: &Facts) -> Option<Write> {
-        let acting = record.message().acting.as_ref()?;
-        let who = self.app.vault.pseudonyms().anywhere(acting.user.expose());
-        Some(Write::Identity(IdentityWrite::ActedFor(facts.id, who)))
-    }
-
-    /// Adds writes to the change of the record that was just accepted.
-    fn add_to_accepted(&mut self, writes: Vec<Write>) {
-        if let Some(change) = self.changes.pop() {
-            self.changes.push(writes.into_iter().fold(change, Change::write));
-        }
-    }
-
     /// Authorises, seals and writes down one record.
     async fn decide(
         &mut self,
@@ -253,8 +252,7 @@ impl<'a> Batch<'a> {
         entry: Option<ConsentEntry>,
         (place, warnings): (&Place, Issues),
     ) -> Result<Result<RowOutcome, Issues>, ReceiveError> {
-        let questions: Vec<Question> =
-            destinations.iter().map(|to| self.question(facts, to)).collect();
+        let questions: Vec<_> = destinations.iter().map(|to| self.question(facts, to)).collect();
         let evidence = self.evidence(&self.holding_question(facts), None, entry.as_ref()).await?;
         let (now, today) = (self.app.clock.now(), self.app.clock.today());
         let asked = RecordFacts {
@@ -270,25 +268,13 @@ impl<'a> Batch<'a> {
             destinations.clear();
             admitted = authority::admit(&asked, &[], &evidence, rules, now, today);
         }
-        let mut decisions: Vec<DecisionNote> =
-            admitted.per_question.iter().map(authority::Decision::note).collect();
-        let died = self.death_of(facts.subject).await?;
-        for note in decisions.iter_mut().filter(|note| note.outcome.starts_with("release")) {
-            let stopped = identity::stopped_by_death((facts.kind, died), &[], note);
-            *note = stopped.unwrap_or_else(|| note.clone());
-        }
+        let decisions = self.with_death(facts, &admitted.per_question).await?;
         let Some(admission) = admitted.admission else {
             let keeping = admitted.keeping.iter().map(authority::Decision::note);
             let issues = decisions.into_iter().chain(keeping);
             return Ok(Err(issues.map(|note| refusal(&note, place)).collect()));
         };
-        let label = record.message().case.as_ref().map_or("", |case| case.expose()).to_owned();
-        let label = self.app.vault.seal_blob(
-            BlobKind::Label,
-            facts.id.0,
-            &self.sender.organisation,
-            label.as_bytes(),
-        )?;
+        let label = self.label(&record, facts)?;
         let keys = facts_keys(facts);
         let replaced = answer::replaced(self.app, self.sender, &record, &keys, &self.legs).await?;
         let replaced = match replaced {
@@ -330,7 +316,7 @@ impl<'a> Batch<'a> {
         Ok(Ok(RowOutcome { legs, ..row(place, RowResult::Accepted, Some(facts.id), warnings) }))
     }
 
-    fn facts(&self, record: &Record) -> Result<Facts, ReceiveError> {
+    pub(super) fn facts(&self, record: &Record) -> Result<Facts, ReceiveError> {
         let message = record.message();
         let names = self.app.vault.pseudonyms();
         let subject = message.subject.as_ref();
@@ -347,7 +333,7 @@ impl<'a> Batch<'a> {
     }
 
     /// The sender must be who it says, and its role must send this type.
-    fn may_send(&self, record: &Record, place: &Place) -> Option<Issue> {
+    pub(super) fn may_send(&self, record: &Record, place: &Place) -> Option<Issue> {
         let message = record.message();
         if message.sender != self.sender.organisation {
             return Some(Issue::error(
@@ -394,71 +380,6 @@ impl<'a> Batch<'a> {
         })
     }
 
-    fn destinations(
-        &self,
-        record: &Record,
-        attachment: Option<&Attachment>,
-        services: &[Place],
-        place: &Place,
-    ) -> Result<Result<Vec<Destination>, Issues>, ReceiveError> {
-        let message = record.message();
-        if let Body::Request(request) = &message.body {
-            return self.routed(&request.services, services, place);
-        }
-        let own = &self.sender.organisation;
-        let other = attachment.map(|Attachment { leg, .. }| {
-            // What the authority says of a leg goes to the service that was asked.
-            if leg.sender == *own { leg.recipient.clone() } else { leg.sender.clone() }
-        });
-        let recipient = other.or(message.recipient.clone());
-        let Some(recipient) = recipient else { return Ok(Ok(Vec::new())) };
-        let Some(carrier) = self.app.carrier_of(&recipient) else {
-            if message.kind.is_about_consent() {
-                // A withdrawal is recorded even when there is nobody to tell.
-                return Ok(Ok(Vec::new()));
-            }
-            return Ok(Err(vec![Issue::error(
-                "recipient-unknown",
-                Some(Field::RECIPIENT),
-                place.clone(),
-                "is not an organisation this gateway delivers to",
-                "check the organisation code, or ask the operator to add the partner",
-            )]));
-        };
-        let delivery = DeliveryId(self.app.make_id()?);
-        Ok(Ok(vec![Destination { delivery, recipient, service: None, carrier }]))
-    }
-
-    /// One destination per service asked; the recipient comes from the routing table alone.
-    fn routed(
-        &self,
-        services: &[ServiceCode],
-        places: &[Place],
-        place: &Place,
-    ) -> Result<Result<Vec<Destination>, Issues>, ReceiveError> {
-        let mut destinations = Vec::new();
-        let mut issues = Vec::new();
-        for (index, service) in services.iter().enumerate() {
-            let route = self.app.route(service, self.app.clock.today());
-            let carrier = route.as_ref().and_then(|to| self.app.carrier_of(to));
-            let (Some(recipient), Some(carrier)) = (route, carrier) else {
-                let at = places.get(index).unwrap_or(place).clone();
-                issues.push(Issue::error(
-                    "service-unknown",
-                    Some(Field::SERVICES),
-                    at,
-                    "names a service that is not in the routing table today",
-                    "use a service code of the routing table, or map the source's code to one",
-                ));
-                continue;
-            };
-            let delivery = DeliveryId(self.app.make_id()?);
-            let service = Some(service.clone());
-            destinations.push(Destination { delivery, recipient, service, carrier });
-        }
-        Ok(if issues.is_empty() { Ok(destinations) } else { Err(issues) })
-    }
-
     fn question(&self, facts: &Facts, to: &Destination) -> Question {
         Question {
             recipient: to.recipient.clone(),
@@ -487,6 +408,17 @@ impl<'a> Batch<'a> {
         event.subject = facts.subject;
         event.message_type = Some(facts.kind);
         event
+    }
+
+    /// The case reference, sealed for the board.
+    fn label(
+        &self,
+        record: &Record,
+        facts: &Facts,
+    ) -> Result<crate::vault::SealedBlob, ReceiveError> {
+        let case = record.message().case.as_ref().map_or("", |case| case.expose());
+        let owner = &self.sender.organisation;
+        Ok(self.app.vault.seal_blob(BlobKind::Label, facts.id.0, owner, case.as_bytes())?)
     }
 
     fn accepted(
@@ -589,47 +521,6 @@ impl<'a> Batch<'a> {
         }
         Ok((change, leg))
     }
-
-    fn quarantine(
-        &mut self,
-        place: &Place,
-        raw: &PersonalBytes,
-        mut issues: Issues,
-    ) -> Result<(), ReceiveError> {
-        // A reader and the check may both see the same fault.
-        let mut said = BTreeSet::new();
-        issues.retain(|i| said.insert((i.rule.clone(), i.field.clone(), i.place.to_string())));
-        // A row whose cells could not be told apart has nothing in it: that says it all.
-        if issues.iter().any(|i| matches!(i.rule.as_str(), "row-ragged" | "quote-stray")) {
-            issues.retain(|i| !matches!(i.rule.as_str(), "missing" | "subject-identifier-missing"));
-        }
-        let id = self.app.make_id()?;
-        let sealed = self.app.vault.seal_blob(
-            BlobKind::Quarantine,
-            id,
-            &self.sender.organisation,
-            raw.expose(),
-        )?;
-        let rules: BTreeSet<&str> =
-            issues.iter().filter(|i| i.is_error()).map(|i| i.rule.as_str()).collect();
-        let rules: Vec<&str> = rules.into_iter().collect();
-        let mut event = Event::new(EventKind::RecordQuarantined, self.sender.actor.clone())
-            .with("place", place)
-            .with("rules", rules.join(" "));
-        event.submission = Some(self.submission);
-        event.hashes.insert("quarantined".to_owned(), sealed.sha256_hex());
-        self.changes.push(Change::because(event).write(Write::Quarantine(NewQuarantine {
-            id,
-            submission: self.submission,
-            sender: self.sender.organisation.clone(),
-            sealed,
-            issues: serde_json::to_string(&issues).unwrap_or_default(),
-            at: self.app.clock.now(),
-        })));
-        self.changes.extend(arriving::waits_for_the_scanner(self, id, &issues));
-        self.rows.push(row(place, RowResult::Quarantined, None, issues));
-        Ok(())
-    }
 }
 
 /// By what a message is recognised: its sender and the sender's own reference.
@@ -650,7 +541,14 @@ pub(super) fn row(
     record: Option<RecordId>,
     issues: Issues,
 ) -> RowOutcome {
-    RowOutcome { place: place.clone(), outcome, record, legs: Vec::new(), issues }
+    RowOutcome {
+        place: place.clone(),
+        outcome,
+        record,
+        legs: Vec::new(),
+        disclosures: Vec::new(),
+        issues,
+    }
 }
 
 fn refusal(note: &DecisionNote, place: &Place) -> Issue {

@@ -14,15 +14,17 @@ use std::collections::BTreeSet;
 
 use schemas::catalogue::{Catalogue, ValueKind};
 use schemas::record::Particulars;
-use schemas::{Body, Field, Issue, MessageType, NhsNumber, Place, Record};
+use schemas::{Body, Field, Issue, MessageType, NhsNumber, OrganisationCode, Place, Record};
 use serde_json::Value;
 
 use super::ReceiveError;
 use super::admission::{Batch, Facts};
-use super::answer::Keys;
+use super::answer::{Attachment, Keys};
+use super::destinations::Destination;
 use crate::app::App;
 use crate::audit::SubjectKey;
-use crate::store::{CaseKey, CasePerson, IdentityWrite, StoreError, Write};
+use crate::peer::Role;
+use crate::store::{CaseKey, CasePerson, Change, IdentityWrite, StoreError, Write};
 
 /// What is known to mean one person.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -63,7 +65,7 @@ impl Batch<'_> {
         &mut self,
         record: &Record,
         facts: &Facts,
-        owner: Option<schemas::OrganisationCode>,
+        owner: Option<OrganisationCode>,
         place: &Place,
     ) -> Result<Result<Option<Write>, Issue>, ReceiveError> {
         let message = record.message();
@@ -107,12 +109,40 @@ impl Batch<'_> {
         )))
     }
 
+    /// Whose case reference a message carries: an authority's own, or that of the authority it is
+    /// sent to.
+    pub(super) fn whose_case(
+        &self,
+        attachment: Option<&Attachment>,
+        destinations: &[Destination],
+    ) -> Option<OrganisationCode> {
+        if self.sender.roles.contains(&Role::LaCaseSystem) {
+            return Some(self.sender.organisation.clone());
+        }
+        let asked_by = attachment.map(|attachment| attachment.leg.sender.clone());
+        asked_by.or_else(|| destinations.first().map(|to| to.recipient.clone()))
+    }
+
+    /// The write that remembers who acted for the sender: they do not approve their own message.
+    pub(super) fn acted_for(&self, record: &Record, facts: &Facts) -> Option<Write> {
+        let acting = record.message().acting.as_ref()?;
+        let who = self.app.vault.pseudonyms().anywhere(acting.user.expose());
+        Some(Write::Identity(IdentityWrite::ActedFor(facts.id, who)))
+    }
+
+    /// Adds writes to the change of the record that was just accepted.
+    pub(super) fn add_to_accepted(&mut self, writes: Vec<Write>) {
+        if let Some(change) = self.changes.pop() {
+            self.changes.push(writes.into_iter().fold(change, Change::write));
+        }
+    }
+
     /// Whether the case began before the person's NHS number was known: the same details, and the
     /// authority's own id for the person is the one it began with.
     fn number_added(
         &self,
         record: &Record,
-        owner: &schemas::OrganisationCode,
+        owner: &OrganisationCode,
         known: &Known,
         demographics: [u8; 32],
     ) -> bool {
@@ -293,3 +323,6 @@ const NOT_FREE: [&str; 23] = [
     "advice.date",
     "advice.author_registration",
 ];
+
+#[cfg(test)]
+mod tests;

@@ -24,7 +24,7 @@ use super::ReceiveError;
 use super::admission::{Batch, Facts, Mode};
 use crate::app::App;
 use crate::audit::{DecisionNote, EventKind, SubjectKey};
-use crate::authority::{ConsentEntry, Override, Ruling};
+use crate::authority::{ConsentEntry, Decision, Override, Ruling};
 use crate::store::{Change, IdentityKind, IdentityWrite, NewIdentity, StoreError, Write};
 use crate::telemetry::name_of;
 
@@ -123,7 +123,8 @@ impl Batch<'_> {
         let mut event = self
             .event(EventKind::IdentityRecorded, facts)
             .with("what", name_of(kind))
-            .with("effective_on", on);
+            .with("effective_on", on)
+            .with("known_as", subject.to_hex());
         event.subject = Some(old);
         Some(Change::because(event).write(Write::Identity(IdentityWrite::Identity(NewIdentity {
             record: facts.id,
@@ -184,6 +185,21 @@ impl Batch<'_> {
         let change = self.record_consent(facts, subject, entry);
         self.changes.push(change);
         Ok(Vec::new())
+    }
+
+    /// What was decided at admission, with a death taken into account.
+    pub(super) async fn with_death(
+        &self,
+        facts: &Facts,
+        decisions: &[Decision],
+    ) -> Result<Vec<DecisionNote>, StoreError> {
+        let died = self.death_of(facts.subject).await?;
+        let noted = decisions.iter().map(|decision| {
+            let note = decision.note();
+            let stopped = stopped_by_death((facts.kind, died), &[], &note);
+            stopped.filter(|_| decision.outcome.is_release()).unwrap_or(note)
+        });
+        Ok(noted.collect())
     }
 
     /// A person's pseudonym with those that this batch has tied to it.
@@ -282,3 +298,6 @@ pub(crate) fn after_death<T>(
 
 const REASON: &str =
     "It is on record that the person has died. Somebody must decide whether this is still needed.";
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,8 @@ use uuid::Uuid;
 use super::clocks::ClockWrite;
 use super::holds::HoldWrite;
 use super::identities::IdentityWrite;
+use super::restores::Shown;
+use super::sends::NewSend;
 use crate::audit::{Event, SubjectKey};
 use crate::authority::ConsentEntry;
 use crate::documents::DocumentState;
@@ -139,6 +141,22 @@ pub enum Write {
     Resume(DeliveryId, Timestamp),
     /// The fingerprint of the trust files now in force.
     TrustInForce(String),
+    /// Somebody is about to send about a person: in the commit that says that bytes will leave.
+    /// Fails when the person's ledger is not the one authority was asked about, when a withdrawal
+    /// waits, or when nothing may go after a restore.
+    Sending(NewSend),
+    /// What was being sent has left.
+    Sent(Uuid),
+    /// A checkpoint was shown that this database does not know: nothing goes from here on.
+    RestoreFound(Shown),
+    /// An operator confirms, naming the size that was lost and why, that the consent ledger has
+    /// caught up. Fails when nothing is held, or another size is.
+    RestoreConfirmed {
+        /// The size of the newest checkpoint that was shown.
+        lost_size: u64,
+        /// The operator's reason, a code.
+        reason: String,
+    },
     /// A duty was done for its period. Fails when it was done before.
     DutyDone(&'static str, String),
     /// The upload of a document begins.
@@ -304,6 +322,11 @@ pub struct NewConsent {
     pub record: RecordId,
     /// What was decided.
     pub entry: ConsentEntry,
+    /// Whether it may stop what was free to go: then it fails while somebody still sends about
+    /// the person.
+    pub restricts: bool,
+    /// The version the ledger must be at; any when none is named.
+    pub expected: Option<u32>,
 }
 
 /// How an attempt under a lease ended.

@@ -76,21 +76,6 @@ impl Store {
         Ok(queued)
     }
 
-    /// What waits for a person's decision, oldest first; of one sender's records, or of all. Pass
-    /// the last one's place to go on.
-    pub async fn holds(
-        &self,
-        sender: Option<&OrganisationCode>,
-        after: Option<InboxPlace>,
-        limit: u32,
-    ) -> Result<Vec<Delivery>, StoreError> {
-        let since = after.map_or(i64::MIN, |place| place.available_at.as_microsecond());
-        let past = after.map(|place| place.id.0.as_bytes().to_vec()).unwrap_or_default();
-        let sender = sender.map(OrganisationCode::as_str);
-        let rows = self.engine.rows(&HOLDS, values![since, past, limit, sender]).await?;
-        rows.iter().map(delivery).collect()
-    }
-
     /// Claims deliveries that are due to be pushed, at most `limit`, and at most `in_flight_max`
     /// for each recipient including those claimed before.
     ///
@@ -190,12 +175,6 @@ statements! {
             available_at, delivered_at, reason
         from delivery_lines where subject = $1 and state in ('queued', 'held')
         order by audit_seq, id";
-    HOLDS = "deliveries::holds" on "deliveries":
-        "select id, record_id, kind, sender, recipient, service, carrier, state, attempts,
-            available_at, delivered_at, reason
-        from delivery_lines where state = 'held' and (available_at, id) > ($1, $2)
-            and (cast($4 as text) is null or sender = $4)
-        order by available_at, id limit $3";
     IN_FLIGHT = "deliveries::in_flight" on "deliveries":
         "select recipient, count(*) as flying from deliveries
         where lease_expires_at is not null and lease_expires_at > $1

@@ -90,15 +90,22 @@ impl Store {
         row.map(|row| row.count("seq")).transpose()
     }
 
-    /// Everything the log says of a person, oldest first, from a place on.
+    /// Everything the log says of a person under any pseudonym that means them, oldest first, from
+    /// a place on.
     pub async fn entries_about(
         &self,
         subject: SubjectKey,
         from: u64,
         limit: u32,
     ) -> Result<Vec<Entry>, StoreError> {
-        let rows = self.engine.rows(&ENTRIES_ABOUT, values![subject.0, from, limit]).await?;
-        rows.iter().map(entry).collect()
+        let mut entries = Vec::new();
+        for one in self.pseudonyms_of(subject).await? {
+            let rows = self.engine.rows(&ENTRIES_ABOUT, values![one.0, from, limit]).await?;
+            entries.extend(rows.iter().map(entry).collect::<Result<Vec<Entry>, _>>()?);
+        }
+        entries.sort_by_key(|entry| entry.seq);
+        entries.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(entries)
     }
 
     /// Checkpoints of at least this size, smallest first.

@@ -98,6 +98,12 @@ const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../../migrations/postgres/0006_clocks.sql"),
     },
     Migration {
+        number: 7,
+        name: "consent_in_force",
+        sqlite: include_str!("../../migrations/sqlite/0007_consent_in_force.sql"),
+        postgres: include_str!("../../migrations/postgres/0007_consent_in_force.sql"),
+    },
+    Migration {
         number: 9,
         name: "grounds_of_votes",
         sqlite: include_str!("../../migrations/sqlite/0009_grounds_of_votes.sql"),

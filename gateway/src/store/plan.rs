@@ -183,6 +183,10 @@ impl Plan {
             | Write::Override(..)
             | Write::TrustInForce(_)
             | Write::DutyDone(..)
+            | Write::Sending(_)
+            | Write::Sent(_)
+            | Write::RestoreFound(_)
+            | Write::RestoreConfirmed { .. }
             | Write::DocumentBegun(_)
             | Write::DocumentMoved { .. }
             | Write::MessageHeld(..)

@@ -3,6 +3,8 @@
 mod changes;
 mod commits;
 mod guards;
+mod holds;
+mod identities;
 mod leases;
 #[expect(unreachable_pub, reason = "the file is also included by the tests crate")]
 mod postgres;

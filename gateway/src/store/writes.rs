@@ -7,14 +7,12 @@ use jiff::Timestamp;
 use schemas::OrganisationCode;
 
 use super::change::{Change, NewConsent, Settlement, Write};
-use super::clocks;
-use super::documents;
 use super::engine::{Insert, Statement, Transaction, statements};
 use super::error::StoreError;
 use super::log::Head;
 use super::plan::Plan;
 use super::value::{Value, name_of, values};
-use super::{holds, identities};
+use super::{clocks, documents, holds, identities, restores, sends};
 use crate::queue::{DeliveryId, DeliveryState};
 
 /// Reads the head of the log and keeps it locked until the transaction ends.
@@ -60,7 +58,7 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         }
         Write::Leg(new) => clocks::remember(tx, new.id, now).await,
         Write::Clock(write) => clocks::update(tx, write, now).await,
-        Write::Consent(new) => consent(tx, new).await,
+        Write::Consent(new) => consent(tx, new, now).await,
         Write::Settle { delivery, token, settlement } => {
             let (statement, mut rest) = settling(settlement, now)?;
             let mut values = values![delivery.0, *token];
@@ -99,6 +97,13 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         }
         Write::TrustInForce(fingerprint) => {
             tx.execute(&TRUST_IN_FORCE, values![fingerprint.as_str()]).await.map(drop)
+        }
+        Write::Sending(new) => sends::enter(tx, new, now).await,
+        Write::Sent(id) => sends::leave(tx, *id).await,
+        Write::RestoreFound(shown) => restores::found(tx, shown, now).await,
+        Write::RestoreConfirmed { lost_size, reason } => {
+            let values = values![*lost_size, reason.as_str(), now];
+            one(tx, &restores::CONFIRM, values, "only the size that is held is confirmed").await
         }
         Write::DutyDone(name, period) => {
             let values = values![*name, period.as_str(), now];
@@ -187,7 +192,15 @@ fn settling(
     })
 }
 
-async fn consent(tx: &mut Transaction, new: &NewConsent) -> Result<(), StoreError> {
+async fn consent(tx: &mut Transaction, new: &NewConsent, now: Timestamp) -> Result<(), StoreError> {
+    if let Some(expected) = new.expected {
+        if sends::entries(tx, new.subject).await? != u64::from(expected) {
+            return Err(StoreError::LedgerMoved);
+        }
+    }
+    if new.restricts {
+        sends::nobody(tx, new.subject, now).await?;
+    }
     let entry = &new.entry;
     let organisations = |codes: &[OrganisationCode]| {
         let codes: Vec<&str> = codes.iter().map(OrganisationCode::as_str).collect();

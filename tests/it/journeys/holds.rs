@@ -138,7 +138,7 @@ fn nobody_approves_what_they_sent_and_nobody_has_two_voices() {
     each_engine("holds_voices", |gateway| async move {
         let leg = held_leg(&gateway, 13).await;
         // The case system's own user, and the person who acted by the message itself.
-        for own in ["officer-1", "worker-17", " Worker-17 "] {
+        for own in ["officer-1", "worker-17", "WORKER-17"] {
             let (status, _) = vote(&gateway, own, &leg, "release").await;
             assert_eq!(status, 403, "{own} approves their own message");
         }

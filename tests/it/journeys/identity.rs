@@ -181,6 +181,7 @@ fn after_a_death_what_is_queued_waits_for_people() {
         assert_eq!(held["holds"][0]["delivery"], json!(leg));
         assert_eq!(held["holds"][0]["rule"], "person-died");
         // What comes later waits too.
+        gateway.clock.advance(jiff::SignedDuration::from_secs(1));
         let later = gateway.request(40, "SALT").await;
         let held = gateway.la().get("/v1/holds", None).await.expect("an answer").json();
         assert_eq!(held["holds"][1]["delivery"], json!(later));

@@ -11,7 +11,9 @@ use super::{Place, on_both_engines};
 use crate::audit::EventKind;
 use crate::authority::Override;
 use crate::queue::{CarrierKind, DeliveryState, LegState};
-use crate::store::{BoardFilter, BoardPlace, Change, InboxPlace, Store, StoreError, Write};
+use crate::store::{
+    BoardFilter, BoardPlace, Change, HoldFilter, HoldPlace, InboxPlace, Store, StoreError, Write,
+};
 
 fn because(kind: EventKind) -> Change {
     Change::because(event(kind))
@@ -143,12 +145,16 @@ async fn a_held_delivery_goes_again_after_votes_of_different_people() {
         let asked = request(subject(1), "RRK", CarrierKind::Collect);
         let stop = Write::Stop(asked.delivery, DeliveryState::Held, "r.hold".to_owned());
         store.commit(asked.change.write(stop)).await.unwrap();
-        let held = store.holds(None, None, 10).await.unwrap();
-        assert_eq!((held.len(), held[0].reason.as_deref()), (1, Some("r.hold")));
-        let place_of = InboxPlace { available_at: held[0].available_at, id: held[0].id };
-        assert!(store.holds(None, Some(place_of), 10).await.unwrap().is_empty());
-        assert_eq!(store.holds(Some(&organisation("334")), None, 10).await.unwrap(), held);
-        assert!(store.holds(Some(&organisation("335")), None, 10).await.unwrap().is_empty());
+        let of = |sender: Option<&str>| HoldFilter {
+            sender: sender.map(organisation),
+            ..HoldFilter::default()
+        };
+        let held = store.held(&of(None), None, 10).await.unwrap();
+        assert_eq!((held.len(), held[0].0.reason.as_deref()), (1, Some("r.hold")));
+        let place_of = HoldPlace { since: held[0].1, id: held[0].0.id };
+        assert!(store.held(&of(None), Some(place_of), 10).await.unwrap().is_empty());
+        assert_eq!(store.held(&of(Some("334")), None, 10).await.unwrap(), held);
+        assert!(store.held(&of(Some("335")), None, 10).await.unwrap().is_empty());
         let vote = |person: &str| Override {
             person: person.to_owned(),
             organisation: organisation("334"),

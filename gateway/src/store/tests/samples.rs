@@ -143,6 +143,8 @@ pub(super) fn consent(subject: SubjectKey, record: RecordId, status: ConsentStat
             recorded_by: organisation("334"),
             recorded_at: at(0),
         },
+        restricts: false,
+        expected: None,
     }
 }
 

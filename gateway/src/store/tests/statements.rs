@@ -4,7 +4,10 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
-use crate::store::{bare, cases, clocks, consents, counts, deliveries, documents, duties, holds, identities, legs, log, migration, records, subjects, writes};
+use crate::store::{
+    bare, cases, clocks, consents, counts, deliveries, documents, duties, holds, identities, legs,
+    log, migration, records, restores, sends, subjects, writes,
+};
 
 const REGISTRY: &[&[Statement]] = &[
     bare::ALL,
@@ -21,6 +24,8 @@ const REGISTRY: &[&[Statement]] = &[
     log::ALL,
     migration::ALL,
     records::ALL,
+    restores::ALL,
+    sends::ALL,
     subjects::ALL,
     writes::ALL,
 ];
