@@ -6,6 +6,7 @@
 mod audit_verify;
 mod authority;
 mod bench;
+mod case;
 mod clocks;
 mod consents;
 mod demo;
@@ -15,9 +16,11 @@ mod holds;
 mod import;
 mod mapping;
 mod pki;
+mod reconcile;
 mod restore;
 mod serve;
 mod show;
+mod transitions;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -60,9 +63,16 @@ enum Command {
     /// Everything there is to show about one leg, in one file that proves itself.
     #[command(subcommand)]
     Evidence(clocks::EvidenceCommand),
+    /// Young people on the way to adulthood: what is missing, and who owes it.
+    Transitions(transitions::TransitionsArgs),
     /// About one record.
     #[command(subcommand)]
     Record(show::RecordCommand),
+    /// About the messages that belong together.
+    #[command(subcommand)]
+    Case(case::CaseCommand),
+    /// What passed with a partner on a day: the signed statement, and what differs.
+    Reconcile(reconcile::ReconcileArgs),
     /// About what waits for a person's decision.
     #[command(subcommand)]
     Holds(holds::HoldsCommand),
@@ -167,7 +177,10 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Clocks(command) => clocks::clocks(&command, json).await,
         Command::Performance(args) => clocks::performance(&args, json).await,
         Command::Evidence(command) => clocks::evidence(&command, json).await,
+        Command::Transitions(args) => transitions::transitions(&args, json).await,
         Command::Record(command) => show::record(&command, json).await,
+        Command::Case(command) => case::case(&command, json).await,
+        Command::Reconcile(args) => reconcile::reconcile(&args, json).await,
         Command::Holds(command) => holds::holds(&command, json).await,
         Command::Deliveries(command) => holds::deliveries(&command, json).await,
         Command::Quarantine(command) => Box::pin(holds::quarantine(&command, json)).await,

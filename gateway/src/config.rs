@@ -18,6 +18,7 @@ mod documents;
 mod folders;
 mod mesh;
 mod partners;
+mod reconciliation;
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -35,6 +36,7 @@ pub use folders::Watch;
 pub use mesh::MeshSection;
 pub(crate) use partners::mllp_address;
 pub use partners::{Partner, Partners, Pin};
+pub use reconciliation::ReconciliationSection;
 
 /// Everything in `ehc-gateway.toml`, with paths resolved and defaults filled in.
 #[derive(Debug, Clone)]
@@ -60,6 +62,8 @@ pub struct Config {
     /// Where the newest checkpoint of the log is kept, outside the database: what a restored
     /// backup is held against at start.
     pub checkpoint_file: PathBuf,
+    /// When a day is reconciled with each partner.
+    pub reconciliation: ReconciliationSection,
     /// What is written about the gateway's own work.
     pub log: LogSection,
     /// Where HL7 v2 comes in, if it does.
@@ -346,6 +350,7 @@ impl Config {
             files: raw.files,
             delivery: raw.delivery,
             mesh: raw.mesh,
+            reconciliation: raw.reconciliation,
             log: raw.log,
             mllp: raw.mllp,
             document,
@@ -474,6 +479,7 @@ struct Raw {
     documents: documents::RawDocuments,
     #[serde(default)]
     consent: ConsentSection,
+    reconciliation: ReconciliationSection,
     #[serde(default)]
     log: LogSection,
     #[serde(default)]

@@ -9,7 +9,9 @@
 
 mod consents;
 mod forgotten;
+mod reconciling;
 mod reminders;
+mod transition;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -70,6 +72,12 @@ const DUTIES: &[Duty] = &[
         period: |app| Some(app.clock.today().to_string()),
         act: consents::expire,
     },
+    Duty {
+        name: "transitions",
+        period: |app| Some(app.clock.today().to_string()),
+        act: transition::act,
+    },
+    Duty { name: "reconciliation", period: reconciling::period, act: reconciling::act },
 ];
 
 /// Does what has fallen due and was not done yet. Gives how many duties were done. One that fails

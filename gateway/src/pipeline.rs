@@ -23,9 +23,15 @@ mod identity;
 mod issuing;
 mod outcome;
 mod preview;
+mod recall;
 mod refusing;
+mod relations;
 mod sending;
+mod superseding;
+mod transition;
 
+pub(crate) use relations::case_id;
+pub use relations::{RECALLED, SUPERSEDED};
 pub(crate) use sending::{delivery_event, question};
 
 use std::collections::BTreeSet;

@@ -116,6 +116,8 @@ pub enum BlobKind {
     Label,
     /// An answer kept for a retry; its place is the submission.
     Answer,
+    /// What the checklist of the way to adulthood needs of a record; its place is the record.
+    Transition,
 }
 
 /// A record that was opened for one recipient. It cannot be re-addressed.
@@ -418,6 +420,7 @@ fn blob_context(kind: BlobKind, place: Uuid, owner: &OrganisationCode) -> Contex
         BlobKind::Quarantine => Namespace::Quarantine,
         BlobKind::Label => Namespace::Label,
         BlobKind::Answer => Namespace::Answer,
+        BlobKind::Transition => Namespace::Transition,
     };
     Context::new(namespace, &[place.as_bytes(), owner.as_str().as_bytes()])
 }

@@ -93,14 +93,14 @@ impl<'a> Replay<'a> {
             let count = self.recorded.entry(subject).or_default();
             *count = count.saturating_add(1);
         }
-        let said = |name: &str| event.detail.get(name).map(String::as_str);
-        if event.kind == EventKind::IdentityRecorded {
-            let known_as = said("known_as").and_then(SubjectKey::from_hex);
-            if let (Some(old), Some(now)) = (event.subject, known_as) {
-                self.tie(old, now);
-            }
+        let known_as = event.detail.get("known_as").and_then(|hex| SubjectKey::from_hex(hex));
+        if event.kind == EventKind::IdentityRecorded
+            && let (Some(old), Some(now)) = (event.subject, known_as)
+        {
+            self.tie(old, now);
         }
         let Some(delivery) = event.delivery else { return };
+        let said = |name: &str| event.detail.get(name).map(String::as_str);
         if event.kind == EventKind::DeliveryHeld {
             self.votes.remove(&delivery);
             self.emergencies.remove(&delivery);

@@ -22,7 +22,7 @@ use super::{Caller, cursor, documents, records};
 use crate::app::App;
 use crate::pipeline::{self, Apart, Collected, CollectedDocument};
 use crate::queue::{Delivery, DeliveryId, DeliveryState};
-use crate::store::InboxPlace;
+use crate::store::{InboxPlace, Related};
 
 /// Query parameters of the inbox.
 #[derive(Debug, Deserialize)]
@@ -45,6 +45,21 @@ struct Line {
     state: DeliveryState,
     available_at: String,
     href: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    supersedes: Option<DeliveryId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    superseded_by: Option<DeliveryId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recalls: Option<Recalled>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notice: Option<String>,
+}
+
+/// What a recall in the inbox takes back from this recipient.
+#[derive(Debug, Serialize)]
+struct Recalled {
+    deliveries: Vec<DeliveryId>,
+    reason: String,
 }
 
 pub(super) async fn list(
@@ -75,7 +90,13 @@ pub(super) async fn list(
     let full = usize::try_from(limit).is_ok_and(|limit| deliveries.len() == limit);
     let last = deliveries.last().filter(|_| full);
     let next = last.and_then(|d| cursor::write(&scope, (d.available_at.as_microsecond(), d.id.0)));
-    let lines: Vec<Line> = deliveries.into_iter().map(line).collect();
+    let ids: Vec<DeliveryId> = deliveries.iter().map(|delivery| delivery.id).collect();
+    let mut related = app.store.related(recipient, &ids).await?;
+    let mut lines = Vec::with_capacity(deliveries.len());
+    for delivery in deliveries {
+        let related = related.remove(&delivery.id).unwrap_or_default();
+        lines.push(line(&app, delivery, related).await?);
+    }
     let mut response =
         Json(serde_json::json!({ "deliveries": lines, "next": &next })).into_response();
     if let Some(next) = &next
@@ -248,8 +269,17 @@ impl hyper::body::Body for Guarded {
     }
 }
 
-fn line(delivery: Delivery) -> Line {
-    Line {
+async fn line(app: &App, delivery: Delivery, related: Related) -> Result<Line, Problem> {
+    let mut recalls = None;
+    if let Some((record, reason)) = &related.recalls {
+        let taken = app.store.taken(*record).await?.into_iter();
+        let theirs = taken.filter(|one| one.recipient == delivery.recipient && one.may_have_left());
+        let deliveries = theirs.map(|one| one.delivery).collect();
+        recalls = Some(Recalled { deliveries, reason: reason.clone() });
+    }
+    let acts = recalls.is_some() || related.supersedes.is_some();
+    let notice = acts.then(|| format!("/v1/records/{}/notice", delivery.record));
+    Ok(Line {
         href: format!("/v1/inbox/{}", delivery.id),
         delivery: delivery.id,
         kind: delivery.kind,
@@ -257,7 +287,11 @@ fn line(delivery: Delivery) -> Line {
         from: delivery.sender.to_string(),
         state: delivery.state,
         available_at: delivery.available_at.to_string(),
-    }
+        supersedes: related.supersedes,
+        superseded_by: related.superseded_by,
+        recalls,
+        notice,
+    })
 }
 
 pub(super) fn delivery_id(text: &str) -> Result<DeliveryId, Problem> {

@@ -83,6 +83,7 @@ fn operation(route: &Route) -> Value {
         && route.id != RouteId::FindConsents
         && route.id != RouteId::PreviewConsent
         && route.id != RouteId::ShowCheckpoint
+        && route.id != RouteId::FindCase
         && route.id != RouteId::ProcessMessage
         && route.id != RouteId::AppendDocument;
     if once {
@@ -173,12 +174,23 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         RouteId::Performance => &["month", "as_of", "by", "organisation"],
         RouteId::Holds => &["rule", "from", "to", "older-than", "cursor", "limit"],
         RouteId::Deliveries => &["state", "limit"],
+        RouteId::Transitions => &["gaps", "all", "cursor", "limit"],
         RouteId::Entries => &["from", "limit"],
+        RouteId::ShowReconciliation => &["version"],
         RouteId::Inclusion => &["size"],
         RouteId::Consistency => &["from", "to"],
         RouteId::Rehearse
         | RouteId::Journey
         | RouteId::ExplainRecord
+        | RouteId::Recall
+        | RouteId::ShowRecall
+        | RouteId::Notice
+        | RouteId::ShowCase
+        | RouteId::FindCase
+        | RouteId::Reconciliations
+        | RouteId::AnswerReconciliation
+        | RouteId::Differences
+        | RouteId::ExplainDifference
         | RouteId::Collect
         | RouteId::Document
         | RouteId::Acknowledge
@@ -187,6 +199,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::ShowDocument
         | RouteId::SayOfClock
         | RouteId::Evidence
+        | RouteId::ShowTransition
         | RouteId::RecordConsent
         | RouteId::FindConsents
         | RouteId::PreviewConsent
@@ -259,8 +272,18 @@ fn request_body(id: RouteId) -> Option<Value> {
             },
         } } }),
         RouteId::AppendDocument => json!({ "application/octet-stream": {} }),
+        RouteId::Recall
+        | RouteId::FindCase
+        | RouteId::AnswerReconciliation
+        | RouteId::ExplainDifference => json!({ "application/json": { "schema": letter(id) } }),
         RouteId::Journey
         | RouteId::ExplainRecord
+        | RouteId::ShowRecall
+        | RouteId::Notice
+        | RouteId::ShowCase
+        | RouteId::Reconciliations
+        | RouteId::ShowReconciliation
+        | RouteId::Differences
         | RouteId::Inbox
         | RouteId::Collect
         | RouteId::Document
@@ -269,6 +292,8 @@ fn request_body(id: RouteId) -> Option<Value> {
         | RouteId::Clocks
         | RouteId::Performance
         | RouteId::Evidence
+        | RouteId::Transitions
+        | RouteId::ShowTransition
         | RouteId::Holds
         | RouteId::ShowHold
         | RouteId::DecideHold
@@ -290,6 +315,55 @@ fn request_body(id: RouteId) -> Option<Value> {
         | RouteId::Capability => return None,
     };
     Some(json!({ "required": true, "content": content }))
+}
+
+/// What is sent about recalls, cases and reconciliations.
+fn letter(id: RouteId) -> Value {
+    if id == RouteId::Recall {
+        return json!({
+            "type": "object", "required": ["reason"],
+            "properties": {
+                "reason": { "enum": recall_reasons() },
+                "recipient": { "type": "string" },
+            },
+        });
+    }
+    if id == RouteId::FindCase {
+        return json!({
+            "type": "object",
+            "properties": {
+                "record": { "type": "string", "format": "uuid" },
+                "reference": { "type": "string" },
+                "authority": { "type": "string" },
+            },
+        });
+    }
+    if id == RouteId::ExplainDifference {
+        return json!({
+            "type": "object", "required": ["code"],
+            "properties": { "code": { "enum": crate::reconciliation::EXPLANATION_CODES } },
+        });
+    }
+    json!({
+        "type": "object", "required": ["version", "outcome"],
+        "properties": {
+            "version": { "type": "integer", "minimum": 1 },
+            "outcome": { "enum": ["agreed", "differs"] },
+            "differences": { "type": "array", "items": {
+                "type": "object", "required": ["item", "code"],
+                "properties": {
+                    "item": { "type": "string", "format": "uuid" },
+                    "code": { "enum": crate::reconciliation::DIFFERENCE_CODES },
+                },
+            } },
+        },
+    })
+}
+
+/// Why a message may be recalled, by the catalogue.
+fn recall_reasons() -> Vec<&'static str> {
+    let field = schemas::catalogue::Catalogue::built_in().field("recall_reason");
+    field.map(|field| field.codes.iter().map(String::as_str).collect()).unwrap_or_default()
 }
 
 /// Bodies whose members are all codes of closed lists, by route.

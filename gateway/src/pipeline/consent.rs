@@ -182,6 +182,10 @@ impl Batch<'_> {
         let stored = self.app.store.queued_for_subject(subject).await?;
         let mut on_its_way = Vec::new();
         for delivery in stored.into_iter().filter(|d| d.state == DeliveryState::Queued) {
+            // What this batch takes back is stopped already.
+            if self.stopped.contains(&delivery.id) {
+                continue;
+            }
             if let Some(record) = self.app.store.find_record(delivery.record).await? {
                 let question = super::sending::question(&delivery, &record);
                 on_its_way.push((delivery, question));

@@ -1,15 +1,16 @@
-//! To whom a record goes: the routing table, the leg it answers, or the recipient it names.
+//! Whom a record goes to: the routing table's services, the recipient it names, the authority that
+//! asked, or for a recall whoever was sent what it takes back.
 
-use schemas::{Body, Field, Issue, OrganisationCode, Place, Record, ServiceCode};
+use schemas::{Body, Field, Issue, MessageType, OrganisationCode, Place, Record, ServiceCode};
 
 use super::ReceiveError;
 use super::admission::Batch;
 use super::answer::Attachment;
+use super::relations::TakingBack;
 use crate::queue::{CarrierKind, DeliveryId};
 
-type Issues = Vec<Issue>;
-
-/// A recipient of a record, and what was decided about it.
+/// A recipient of a record.
+#[derive(Debug, Clone)]
 pub(super) struct Destination {
     pub(super) delivery: DeliveryId,
     pub(super) recipient: OrganisationCode,
@@ -17,17 +18,22 @@ pub(super) struct Destination {
     pub(super) carrier: CarrierKind,
 }
 
+type Issues = Vec<Issue>;
+
 impl Batch<'_> {
     pub(super) fn destinations(
         &self,
         record: &Record,
-        attachment: Option<&Attachment>,
+        (attachment, taken): (Option<&Attachment>, Option<&TakingBack>),
         services: &[Place],
         place: &Place,
     ) -> Result<Result<Vec<Destination>, Issues>, ReceiveError> {
         let message = record.message();
         if let Body::Request(request) = &message.body {
             return self.routed(&request.services, services, place);
+        }
+        if let Some(taken) = taken.filter(|_| message.kind == MessageType::Recall) {
+            return self.told_of(taken).map(Ok);
         }
         let own = &self.sender.organisation;
         let other = attachment.map(|Attachment { leg, .. }| {
@@ -81,5 +87,16 @@ impl Batch<'_> {
             destinations.push(Destination { delivery, recipient, service, carrier });
         }
         Ok(if issues.is_empty() { Ok(destinations) } else { Err(issues) })
+    }
+
+    /// Every organisation that was sent what a recall takes back, and is still a partner.
+    fn told_of(&self, taken: &TakingBack) -> Result<Vec<Destination>, ReceiveError> {
+        let mut destinations = Vec::new();
+        for recipient in taken.recipients() {
+            let Some(carrier) = self.app.carrier_of(&recipient) else { continue };
+            let delivery = DeliveryId(self.app.make_id()?);
+            destinations.push(Destination { delivery, recipient, service: None, carrier });
+        }
+        Ok(destinations)
     }
 }

@@ -10,6 +10,7 @@ use adapters::{Format, Outbound};
 use schemas::{MessageType, OrganisationCode};
 
 use super::evidence;
+use super::relations::guarded;
 use crate::app::App;
 use crate::audit::{Actor, DecisionNote, Event, EventKind, SubjectKey};
 use crate::authority::{self, Question, Release, Ruling};
@@ -168,10 +169,7 @@ pub(super) async fn open(
     let delivery = app.store.find_delivery(id).await?.filter(|d| d.recipient == *recipient);
     let delivery = delivery.ok_or(CollectError::NotFound)?;
     let stored = app.store.find_record(delivery.record).await?.ok_or(CollectError::NotFound)?;
-    let guard = match stored.subject {
-        Some(subject) => Some(app.store.subject_guard(subject, Hold::Shared).await?),
-        None => None,
-    };
+    let guard = Some(app.store.subject_guard(guarded(&stored), Hold::Shared).await?);
     // Read again under the guard: it may have been stopped while this waited.
     let delivery = app.store.find_delivery(id).await?.ok_or(CollectError::NotFound)?;
     if matches!(delivery.state, DeliveryState::Held | DeliveryState::Withdrawn) {
@@ -201,10 +199,7 @@ pub async fn dispatch(app: &App, lease: Lease) -> Result<(), CollectError> {
     let delivery = &lease.delivery;
     let stored = app.store.find_record(delivery.record).await?.ok_or(CollectError::NotFound)?;
     for _ in 0..ASKED_AGAIN {
-        let mut guard = match stored.subject {
-            Some(subject) => Some(app.store.subject_guard(subject, Hold::Shared).await?),
-            None => None,
-        };
+        let mut guard = Some(app.store.subject_guard(guarded(&stored), Hold::Shared).await?);
         let current = app.store.find_delivery(delivery.id).await?.ok_or(CollectError::NotFound)?;
         if current.state != DeliveryState::Queued {
             return Ok(());
@@ -485,7 +480,7 @@ async fn render(
     let leg = if delivery.kind == MessageType::AdviceRequest {
         Some(delivery.id.leg())
     } else {
-        stored.about
+        super::recall::leg_taken_back(app, stored, &delivery.recipient).await?
     };
     let due_on = match app.store.find_leg(delivery.id.leg()).await? {
         Some(leg) => Some(leg.statutory_due),

@@ -175,6 +175,8 @@ impl StoreError {
             Self::KeyTaken
         } else if clash == "records_identity_key" || clash.contains("records.identity") {
             Self::DuplicateRecord
+        } else if clash.contains("records_supersedes") || clash.contains("records.supersedes") {
+            Self::Conflict { rule: "a record is superseded once" }
         } else if clash.contains("overrides") {
             Self::Conflict { rule: "the same person has voted before" }
         } else {

@@ -60,6 +60,7 @@ fn command(gateway: &TestGateway, arguments: &[&str], input: &str) -> (Option<i3
     let mut child = command.spawn().expect("the command runs");
     child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("it is read");
     let output = child.wait_with_output().expect("it ends");
+    eprintln!("{}", String::from_utf8_lossy(&output.stderr));
     (output.status.code(), String::from_utf8(output.stdout).expect("text"))
 }
 
@@ -244,6 +245,63 @@ fn a_withdrawal_in_an_extract_is_made_known_by_a_message_of_its_own() {
             ledger(&gateway, 6).await.0.iter().map(|entry| entry["status"].clone()).collect();
         let withdrawn = statuses.iter().filter(|status| **status == "withdrawn").count();
         assert_eq!(withdrawn, 1, "it is in the ledger once: {statuses:?}");
+        gateway.end().await;
+    });
+}
+
+/// A FHIR message with sender and recipient exchanged.
+fn answered_in_kind(value: &Value, here: &str, there: &str) -> Value {
+    match value {
+        Value::String(text) if text.ends_with(here) => json!(text.replace(here, there)),
+        Value::String(text) if text.ends_with(there) => json!(text.replace(there, here)),
+        Value::Array(items) => {
+            items.iter().map(|item| answered_in_kind(item, here, there)).collect()
+        }
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, member)| (name.clone(), answered_in_kind(member, here, there)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        other => other.clone(),
+    }
+}
+
+#[test]
+fn a_withdrawal_goes_out_and_comes_in_as_a_fhir_consent() {
+    each_engine("ledger_fhir", |gateway| async move {
+        let (la, trust) = (gateway.la(), gateway.mental());
+        gateway.request(8, "CAMHS").await;
+        let mut message = people::withdrawal(&la.code, "W-8", &people::child(8), gateway.today());
+        message["recipient"] = json!(trust.code);
+        let reply = la.post("/v1/consents", "application/json", "w-8", message.to_string()).await;
+        assert_eq!(reply.expect("an answer").status, 201);
+        let mut bundle = Value::Null;
+        for delivery in gateway.inbox(trust).await {
+            let path = format!("/v1/inbox/{delivery}");
+            let reply = trust.get(&path, Some("application/fhir+json")).await.expect("an answer");
+            if reply.text().contains("\"Consent\"") {
+                bundle = reply.json();
+            }
+        }
+        let kinds: Vec<&Value> = bundle["entry"]
+            .as_array()
+            .expect("a bundle with a Consent")
+            .iter()
+            .map(|entry| &entry["resource"]["resourceType"])
+            .collect();
+        assert!(kinds.contains(&&json!("Consent")), "{kinds:?}");
+
+        // The trust heard it from the family as well, and says so in the same form.
+        let own = answered_in_kind(&bundle, &la.code, &trust.code).to_string();
+        let media_type = "application/fhir+json";
+        let reply = trust.post("/v1/consents", media_type, "w-8-trust", own).await;
+        let reply = reply.expect("an answer");
+        assert_eq!(reply.status, 201, "{}", reply.text());
+        let entries = ledger(&gateway, 8).await.0;
+        let by: Vec<&Value> = entries.iter().map(|entry| &entry["recorded_by"]).collect();
+        assert_eq!(by, [&json!(la.code), &json!(trust.code)]);
+        assert!(entries.iter().all(|entry| entry["status"] == "withdrawn"), "{entries:?}");
+        assert!(entries.iter().all(|entry| entry["given_by"] == "parent"), "{entries:?}");
         gateway.end().await;
     });
 }
