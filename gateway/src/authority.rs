@@ -357,5 +357,21 @@ impl RecordFacts {
     }
 }
 
+/// Whether what stands in the ledger keeps new information about a person from an organisation: an
+/// objection of the family, a court's limits, sealed items. For what is shown and not sent, such as
+/// a list of cases; `pass_on` is the day from which the young person decides.
+pub fn is_kept_from(
+    consents: &[ConsentEntry],
+    from: &OrganisationCode,
+    pass_on: Option<Date>,
+    today: Date,
+) -> bool {
+    let ledger = ledger::Ledger::new(consents, pass_on, today);
+    ledger.barriers(schemas::record::ConsentKind::Sharing, from).iter().any(|barrier| {
+        use rules::Obstacle::{CourtLimits, Sealed};
+        barrier.is_objection() || matches!(barrier.obstacle, CourtLimits | Sealed)
+    })
+}
+
 #[cfg(test)]
 mod tests;

@@ -7,8 +7,11 @@
 //!
 //! Use: one row of [`DUTIES`] and one file under `duties/` for each.
 
+mod consents;
 mod forgotten;
+mod reconciling;
 mod reminders;
+mod transition;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -59,6 +62,22 @@ const DUTIES: &[Duty] = &[
         period: |app| Some(app.clock.today().to_string()),
         act: |app| Box::pin(reminders::remind(app)),
     },
+    Duty {
+        name: "consent-decision-maker",
+        period: |app| Some(app.clock.today().to_string()),
+        act: consents::pass_decisions_on,
+    },
+    Duty {
+        name: "consent-expiry",
+        period: |app| Some(app.clock.today().to_string()),
+        act: consents::expire,
+    },
+    Duty {
+        name: "transitions",
+        period: |app| Some(app.clock.today().to_string()),
+        act: transition::act,
+    },
+    Duty { name: "reconciliation", period: reconciling::period, act: reconciling::act },
 ];
 
 /// Does what has fallen due and was not done yet. Gives how many duties were done. One that fails

@@ -33,10 +33,15 @@ mod legs;
 mod log;
 mod migration;
 mod plan;
+mod reconciliations;
 mod records;
+mod relations;
+mod restores;
 mod row;
+mod sends;
 mod signal;
 mod subjects;
+mod transitions;
 mod value;
 mod writes;
 
@@ -56,7 +61,7 @@ use subjects::SubjectLocks;
 pub use cases::{CaseClock, CaseClockLine, ClockFilter, NewCaseClock};
 pub use change::{
     Change, DocumentFound, NewConsent, NewDelivery, NewDocument, NewLeg, NewQuarantine, NewRecord,
-    NewSubmission, Settlement, Write,
+    NewSubmission, Relations, Settlement, Write,
 };
 pub use clocks::{AgreementRow, ClockWrite, LegSnapshot, ReminderRow, SnapshotFilter};
 pub use commit::{Committed, Traffic};
@@ -64,7 +69,7 @@ pub use connection::{DatabaseUrl, StoreLocation};
 pub use counts::Counts;
 pub use deliveries::InboxPlace;
 pub use documents::{HeldMessage, StoredUpload};
-pub use error::{Fault, StoreError};
+pub use error::{Fault, MOVED_ON, SUPERSEDED_ONCE, StoreError};
 pub use holds::{
     Ageing, Finding, HoldFilter, HoldPlace, HoldWrite, NewQuestion, NewReview, StoredQuestion,
     StoredReview,
@@ -73,8 +78,19 @@ pub use identities::{CaseKey, CasePerson, IdentityKind, IdentityWrite, NewIdenti
 pub use legs::{BoardFilter, BoardLine, BoardPlace};
 pub use log::{AuditRow, Head, StoredCheckpoint};
 pub use plan::{Appended, LogError, LogKeeper};
+pub use reconciliations::{
+    Explained, NewDifference, NewStatement, Parcelled, ParcelledTo, Refused, Span, StatementId,
+    StoredDifference, StoredStatement,
+};
 pub use records::{StoredQuarantine, StoredRecord, StoredSubmission};
+pub use relations::{CaseMessage, Related, Taken};
+pub use restores::{Restore, Shown};
+pub use sends::{CLOCKS_AGREE, NewSend};
 pub use subjects::{Hold, SubjectGuard, SubjectGuards};
+pub use transitions::{
+    NewTransitionStep, TransitionDay, TransitionDelivery, TransitionFilter, TransitionStep,
+    TransitionWrite,
+};
 
 /// Everything the gateway keeps. Cheap to clone; all clones are one store.
 #[derive(Debug, Clone)]

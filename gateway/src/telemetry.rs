@@ -16,7 +16,7 @@ use metrics_exporter_prometheus::{
 use schemas::OrganisationCode;
 
 use crate::intake::report::FileOutcome;
-use crate::store::{Ageing, Counts};
+use crate::store::{Ageing, Counts, TransitionDay};
 
 /// The metrics of one gateway; not a global, so that tests can run several side by side.
 pub struct Metrics {
@@ -139,6 +139,29 @@ impl Metrics {
         self.recorder.register_gauge(&overdue, &METADATA).set(gauge(counts.overdue));
     }
 
+    /// How many differences in reconciliations nobody has explained, and the days the oldest is open.
+    pub fn differences(&self, open: u64, days: u64) {
+        for (name, value) in [("ehc_differences_open", open), ("ehc_differences_oldest_days", days)]
+        {
+            let key = Key::from_name(name);
+            self.recorder.register_gauge(&key, &METADATA).set(gauge(value));
+        }
+    }
+
+    /// What the checklists of the way to adulthood came to, on the last day worked out.
+    pub fn transitions(&self, day: &TransitionDay) {
+        let set = |key: &Key, count| {
+            self.recorder.register_gauge(key, &METADATA).set(gauge(count));
+        };
+        set(&Key::from_name("ehc_transitions"), day.tracked);
+        set(&Key::from_name("ehc_transition_gaps"), day.gaps);
+        set(&Key::from_name("ehc_transition_gaps_overdue"), day.overdue);
+        for (months, cases) in &day.within_months {
+            let label = Label::new("months", months.to_string());
+            set(&Key::from_parts("ehc_transitions_near_18_with_gaps", vec![label]), *cases);
+        }
+    }
+
     /// What waits for people, by rule, and how long the oldest has waited. Rules that hold nothing
     /// any more fall to zero.
     pub fn ageing(&self, what: Ages, ageing: &[Ageing], now: Timestamp) {
@@ -208,6 +231,28 @@ impl Metrics {
             None,
             about("Legs that owe an answer and whose date has passed."),
         );
+        self.recorder.describe_gauge(
+            text("ehc_differences_open"),
+            None,
+            about("Differences that partners found in statements and nobody has explained."),
+        );
+        self.recorder.describe_gauge(
+            text("ehc_differences_oldest_days"),
+            None,
+            about("How many days the oldest of them is open."),
+        );
+        let transitions = [
+            ("ehc_transitions", "Cases on the way to adulthood, as of the last day worked out."),
+            ("ehc_transition_gaps", "Items of their checklists that are missing."),
+            ("ehc_transition_gaps_overdue", "Items that are missing and whose day has passed."),
+            (
+                "ehc_transitions_near_18_with_gaps",
+                "Cases with gaps, by the months before the 18th birthday they are within; 0 from the day on.",
+            ),
+        ];
+        for (name, words) in transitions {
+            self.recorder.describe_gauge(text(name), None, about(words));
+        }
     }
 }
 

@@ -18,6 +18,7 @@ pub mod personal;
 pub mod record;
 #[cfg(test)]
 mod samples;
+pub mod transition;
 
 pub use check::Checked;
 pub use draft::{Draft, DraftAttachment, DraftReference, Field, Located, Standing};

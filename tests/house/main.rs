@@ -21,6 +21,7 @@ mod paths;
 mod size;
 mod text;
 mod tokens;
+mod transition;
 mod tree;
 
 /// Fails a test with all findings at once, one to a line.

@@ -75,6 +75,8 @@ pub(super) async fn board(
         open_only: query.open,
         out_only: !asks && !everything,
     };
+    let theirs = (!everything).then(|| caller.peer.organisation());
+    let (differences, oldest) = crate::reconciliation::open_differences(&app, theirs).await?;
     let labels = if everything { Labels::Hidden } else { Labels::Shown };
     let scope = format!("board {filter:?}");
     let after = query.cursor.as_deref().map(|text| cursor::read::<(Date, LegId)>(&scope, text));
@@ -92,9 +94,21 @@ pub(super) async fn board(
     let holds = (asks || everything).then_some(waiting);
     let reviews = holds::reviews_waiting(&app, own).await?;
     let overdue = lines.iter().filter(|line| line.overdue).count();
+    // Once, with the first page; the board does not fail for them.
+    let whose = (!everything).then(|| caller.peer.organisation());
+    let transitions = match after {
+        None => crate::transition::totals(&app, whose).await.map(Some),
+        Some(_) => Ok(None),
+    };
+    let transitions = transitions.unwrap_or_else(|error| {
+        let chain = crate::telemetry::chain(&error);
+        tracing::error!(error = %chain, "transitions could not be shown");
+        None
+    });
     let body = serde_json::json!({
         "today": app.clock.today(), "overdue": overdue, "legs": lines, "next": next, "holds": holds,
-        "reviews": reviews,
+        "reviews": reviews, "transitions": transitions,
+        "differences": { "open": differences, "oldest_days": oldest },
     });
     Ok(Json(body).into_response())
 }

@@ -81,10 +81,16 @@ fn operation(route: &Route) -> Value {
     let once = route.method == "POST"
         && route.id != RouteId::Rehearse
         && route.id != RouteId::FindConsents
+        && route.id != RouteId::FindCase
+        && route.id != RouteId::PreviewConsent
+        && route.id != RouteId::ShowCheckpoint
         && route.id != RouteId::ProcessMessage
         && route.id != RouteId::AppendDocument;
     if once {
         parameters.push(header_parameter("Idempotency-Key", true));
+    }
+    if route.id == RouteId::RecordConsent {
+        parameters.push(header_parameter("If-Match", false));
     }
     if route.id == RouteId::AppendDocument {
         parameters.push(header_parameter("Upload-Offset", true));
@@ -168,12 +174,23 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         RouteId::Performance => &["month", "as_of", "by", "organisation"],
         RouteId::Holds => &["rule", "from", "to", "older-than", "cursor", "limit"],
         RouteId::Deliveries => &["state", "limit"],
+        RouteId::Transitions => &["gaps", "all", "cursor", "limit"],
         RouteId::Entries => &["from", "limit"],
+        RouteId::ShowReconciliation => &["version"],
         RouteId::Inclusion => &["size"],
         RouteId::Consistency => &["from", "to"],
         RouteId::Rehearse
         | RouteId::Journey
         | RouteId::ExplainRecord
+        | RouteId::Recall
+        | RouteId::ShowRecall
+        | RouteId::Notice
+        | RouteId::ShowCase
+        | RouteId::FindCase
+        | RouteId::Reconciliations
+        | RouteId::AnswerReconciliation
+        | RouteId::Differences
+        | RouteId::ExplainDifference
         | RouteId::Collect
         | RouteId::Document
         | RouteId::Acknowledge
@@ -182,8 +199,10 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::ShowDocument
         | RouteId::SayOfClock
         | RouteId::Evidence
+        | RouteId::ShowTransition
         | RouteId::RecordConsent
         | RouteId::FindConsents
+        | RouteId::PreviewConsent
         | RouteId::ShowHold
         | RouteId::DecideHold
         | RouteId::AskAboutHold
@@ -194,6 +213,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::CloseReview
         | RouteId::Resend
         | RouteId::Checkpoint
+        | RouteId::ShowCheckpoint
         | RouteId::Keys
         | RouteId::WhoAmI
         | RouteId::Describe
@@ -202,6 +222,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "all others are fetched, or need no body")]
 fn request_body(id: RouteId) -> Option<Value> {
     if let Some((_, members)) = CODED.iter().find(|(coded, _)| *coded == id) {
         return Some(json!({ "required": true, "content": codes(members) }));
@@ -210,6 +231,10 @@ fn request_body(id: RouteId) -> Option<Value> {
     let text = json!({ "schema": { "type": "string" } });
     let object = json!({ "schema": { "type": "object" } });
     let content = match id {
+        RouteId::PreviewConsent => json!({
+            "application/json": message, "application/fhir+json": object,
+        }),
+        RouteId::ShowCheckpoint => json!({ "text/plain": text }),
         RouteId::Submit | RouteId::Rehearse | RouteId::RecordConsent => json!({
             "application/json": message, "application/fhir+json": object, "text/csv": text,
             "application/zip": {},
@@ -248,37 +273,63 @@ fn request_body(id: RouteId) -> Option<Value> {
             },
         } } }),
         RouteId::AppendDocument => json!({ "application/octet-stream": {} }),
-        RouteId::Journey
-        | RouteId::ExplainRecord
-        | RouteId::Inbox
-        | RouteId::Collect
-        | RouteId::Document
-        | RouteId::ShowDocument
-        | RouteId::Board
-        | RouteId::Clocks
-        | RouteId::Performance
-        | RouteId::Evidence
-        | RouteId::Holds
-        | RouteId::ShowHold
-        | RouteId::DecideHold
-        | RouteId::AskAboutHold
-        | RouteId::BreakGlass
-        | RouteId::Questions
-        | RouteId::AnswerQuestion
-        | RouteId::Reviews
-        | RouteId::CloseReview
-        | RouteId::Deliveries
-        | RouteId::Resend
-        | RouteId::Checkpoint
-        | RouteId::Entries
-        | RouteId::Inclusion
-        | RouteId::Consistency
-        | RouteId::Keys
-        | RouteId::WhoAmI
-        | RouteId::Describe
-        | RouteId::Capability => return None,
+        RouteId::Recall
+        | RouteId::FindCase
+        | RouteId::AnswerReconciliation
+        | RouteId::ExplainDifference => json!({ "application/json": { "schema": letter(id) } }),
+        // What is fetched has no body.
+        _ => return None,
     };
     Some(json!({ "required": true, "content": content }))
+}
+
+/// What is sent about recalls, cases and reconciliations.
+fn letter(id: RouteId) -> Value {
+    if id == RouteId::Recall {
+        return json!({
+            "type": "object", "required": ["reason"],
+            "properties": {
+                "reason": { "enum": recall_reasons() },
+                "recipient": { "type": "string" },
+            },
+        });
+    }
+    if id == RouteId::FindCase {
+        return json!({
+            "type": "object",
+            "properties": {
+                "record": { "type": "string", "format": "uuid" },
+                "reference": { "type": "string" },
+                "authority": { "type": "string" },
+            },
+        });
+    }
+    if id == RouteId::ExplainDifference {
+        return json!({
+            "type": "object", "required": ["code"],
+            "properties": { "code": { "enum": crate::reconciliation::EXPLANATION_CODES } },
+        });
+    }
+    json!({
+        "type": "object", "required": ["version", "outcome"],
+        "properties": {
+            "version": { "type": "integer", "minimum": 1 },
+            "outcome": { "enum": ["agreed", "differs"] },
+            "differences": { "type": "array", "items": {
+                "type": "object", "required": ["item", "code"],
+                "properties": {
+                    "item": { "type": "string", "format": "uuid" },
+                    "code": { "enum": crate::reconciliation::DIFFERENCE_CODES },
+                },
+            } },
+        },
+    })
+}
+
+/// Why a message may be recalled, by the catalogue.
+fn recall_reasons() -> Vec<&'static str> {
+    let field = schemas::catalogue::Catalogue::built_in().field("recall_reason");
+    field.map(|field| field.codes.iter().map(String::as_str).collect()).unwrap_or_default()
 }
 
 /// Bodies whose members are all codes of closed lists, by route.

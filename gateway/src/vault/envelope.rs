@@ -31,6 +31,7 @@ pub(super) enum Namespace {
     Quarantine,
     Label,
     Answer,
+    Transition,
 }
 
 /// What a sealed thing is bound to.
@@ -54,6 +55,7 @@ impl Namespace {
             Self::Quarantine => "quarantine",
             Self::Label => "label",
             Self::Answer => "answer",
+            Self::Transition => "transition",
         }
     }
 }

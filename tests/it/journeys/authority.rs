@@ -52,7 +52,10 @@ fn the_sender_is_told_every_step_and_the_recipient_only_what_concerns_it() {
         let said = |text: &str| {
             words.iter().any(|step| step["words"].as_str().is_some_and(|one| one.contains(text)))
         };
-        assert!(said("agreement to share was refused (entry 1), which stops all of it"), "{words:?}");
+        assert!(
+            said("agreement to share was refused (entry 1), which stops all of it"),
+            "{words:?}"
+        );
         assert!(said("It waits for a person"), "{words:?}");
         let (status, _) = explained(gateway.mental(), &record).await;
         assert_eq!(status, 404, "a trust learns nothing of what is held");
@@ -77,7 +80,7 @@ fn past_decisions_are_made_again_as_the_log_has_them_and_a_draft_shows_what_it_c
         }
         let fetch = gateway.mental().get(&format!("/v1/inbox/{leg}"), None).await;
         assert_eq!(fetch.expect("an answer").status, 200);
-        gateway.request(34, "COMMUNITY-PAEDIATRICS").await;
+        gateway.request(34, "PAEDIATRICS").await;
         let past = all_past(&gateway).await;
         let book = gateway.cast.app().rule_book();
         assert!(past.len() >= 3, "{past:?}");

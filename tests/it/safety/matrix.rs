@@ -48,6 +48,7 @@ async fn ask_everything(gateway: &TestGateway) -> String {
             .replace("{review}", "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff")
             .replace("{clock}", "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff")
             .replace("{leg}", "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff")
+            .replace("{transition}", "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff")
             .replace("{number}", "1")
             .replace("{seq}", "0");
         write!(table, "{:<58}", format!("{} {}", route.method, route.path)).expect("room");

@@ -4,7 +4,11 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
-use crate::store::{bare, cases, clocks, consents, counts, deliveries, documents, duties, holds, identities, legs, log, migration, records, subjects, writes};
+use crate::store::{
+    bare, cases, clocks, consents, counts, deliveries, documents, duties, holds, identities, legs,
+    log, migration, reconciliations, records, relations, restores, sends, subjects, transitions,
+    writes,
+};
 
 const REGISTRY: &[&[Statement]] = &[
     bare::ALL,
@@ -20,8 +24,13 @@ const REGISTRY: &[&[Statement]] = &[
     legs::ALL,
     log::ALL,
     migration::ALL,
+    reconciliations::ALL,
     records::ALL,
+    relations::ALL,
+    restores::ALL,
+    sends::ALL,
     subjects::ALL,
+    transitions::ALL,
     writes::ALL,
 ];
 
