@@ -363,14 +363,13 @@ impl Mapping {
 
     /// The column rule for a header, if the mapping names it.
     pub(crate) fn column(&self, header: &str) -> Option<&Column> {
-        let folded = fold(header);
-        self.columns.iter().find(|column| column.from.iter().any(|name| fold(name) == folded))
+        let named = |column: &&Column| column.from.iter().any(|name| is_same(name, header));
+        self.columns.iter().find(named)
     }
 
     /// Whether the mapping says that a column is left out on purpose.
     pub(crate) fn ignores(&self, header: &str) -> bool {
-        let folded = fold(header);
-        self.ignored.iter().any(|name| fold(name) == folded)
+        self.ignored.iter().any(|name| is_same(name, header))
     }
 
     /// Whether a cell says "nothing" in the words of the source.
@@ -414,11 +413,17 @@ pub fn built_in_names() -> impl Iterator<Item = &'static str> {
 
 /// A header as it is compared: case, white space, dashes, underscores and apostrophes do not count.
 pub(crate) fn fold(header: &str) -> String {
-    header
-        .chars()
-        .filter(|c| !c.is_whitespace() && !FOLDED.contains(*c))
-        .flat_map(char::to_lowercase)
-        .collect()
+    folded(header).collect()
+}
+
+/// Whether two headers are the same, as they are compared.
+fn is_same(one: &str, other: &str) -> bool {
+    folded(one).eq(folded(other))
+}
+
+fn folded(header: &str) -> impl Iterator<Item = char> {
+    let counted = header.chars().filter(|c| !c.is_whitespace() && !FOLDED.contains(*c));
+    counted.flat_map(char::to_lowercase)
 }
 
 /// Hyphens and dashes, the underscore, apostrophes, and characters of no width.

@@ -9,6 +9,7 @@ pub mod problem;
 
 mod audit;
 mod board;
+mod cases;
 mod clocks;
 mod consents;
 mod cursor;
@@ -19,6 +20,8 @@ mod health;
 mod holds;
 mod inbox;
 mod openapi;
+mod recalls;
+mod reconciliations;
 mod records;
 mod transitions;
 
@@ -66,6 +69,16 @@ pub enum RouteId {
     Submit,
     Rehearse,
     Journey,
+    Recall,
+    ShowRecall,
+    Notice,
+    ShowCase,
+    FindCase,
+    Reconciliations,
+    ShowReconciliation,
+    AnswerReconciliation,
+    Differences,
+    ExplainDifference,
     ExplainRecord,
     Inbox,
     Collect,
@@ -83,6 +96,7 @@ pub enum RouteId {
     ShowTransition,
     RecordConsent,
     FindConsents,
+    PreviewConsent,
     Holds,
     ShowHold,
     DecideHold,
@@ -95,6 +109,7 @@ pub enum RouteId {
     Deliveries,
     Resend,
     Checkpoint,
+    ShowCheckpoint,
     Entries,
     Inclusion,
     Consistency,
@@ -114,6 +129,10 @@ const CONSENT_READERS: &[Role] = &[Role::LaCaseSystem, Role::IgAuditor];
 const HOLD_DECIDERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role::Icb, Role::IgAuditor];
 const SENDERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role::Icb, Role::Operator];
 const JOURNEY_READERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role::IgAuditor];
+const RECALL_READERS: &[Role] =
+    &[Role::LaCaseSystem, Role::HealthTrust, Role::Icb, Role::IgAuditor];
+const DIFFERENCE_READERS: &[Role] = EVERYONE;
+const DIFFERENCE_EXPLAINERS: &[Role] = &[Role::IgAuditor, Role::Operator];
 
 /// Every route of the partner API.
 #[rustfmt::skip]
@@ -122,6 +141,16 @@ pub const ROUTES: &[Route] = &[
     Route { id: RouteId::Rehearse, method: "POST", path: "/v1/messages/dry-run", summary: "Say what submitting this would do; nothing is stored.", roles: PARTNERS, person: false },
     Route { id: RouteId::Journey, method: "GET", path: "/v1/records/{record}/journey", summary: "What happened to a record, step by step.", roles: JOURNEY_READERS, person: true },
     Route { id: RouteId::ExplainRecord, method: "GET", path: "/v1/records/{record}/authority", summary: "Why a record may go to each recipient or not: what was decided, and every step of it in words.", roles: JOURNEY_READERS, person: true },
+    Route { id: RouteId::Recall, method: "POST", path: "/v1/records/{record}/recall", summary: "Take a record back: what was not opened is withdrawn, whoever opened it is told.", roles: PARTNERS, person: true },
+    Route { id: RouteId::ShowRecall, method: "GET", path: "/v1/records/{record}/recall", summary: "How the recall of a record stands: who had opened it, who has acknowledged.", roles: RECALL_READERS, person: false },
+    Route { id: RouteId::Notice, method: "GET", path: "/v1/records/{record}/notice", summary: "The signed notice that a record was superseded or recalled.", roles: PARTNERS, person: false },
+    Route { id: RouteId::ShowCase, method: "GET", path: "/v1/cases/{case}", summary: "The messages of a case that the caller sent or was sent.", roles: RECALL_READERS, person: true },
+    Route { id: RouteId::FindCase, method: "POST", path: "/v1/cases/find", summary: "Find a case by its reference, or by a record of it.", roles: RECALL_READERS, person: true },
+    Route { id: RouteId::Reconciliations, method: "GET", path: "/v1/reconciliations", summary: "The caller's signed statements of what passed each day.", roles: PARTNERS, person: false },
+    Route { id: RouteId::ShowReconciliation, method: "GET", path: "/v1/reconciliations/{day}", summary: "One day's signed statement.", roles: PARTNERS, person: false },
+    Route { id: RouteId::AnswerReconciliation, method: "POST", path: "/v1/reconciliations/{day}/answer", summary: "Agree with a day's statement, or say what differs.", roles: PARTNERS, person: false },
+    Route { id: RouteId::Differences, method: "GET", path: "/v1/differences", summary: "Differences that partners found and nobody has explained yet.", roles: DIFFERENCE_READERS, person: false },
+    Route { id: RouteId::ExplainDifference, method: "POST", path: "/v1/differences/{difference}/explanation", summary: "Explain a difference, as a named person, by a code.", roles: DIFFERENCE_EXPLAINERS, person: true },
     Route { id: RouteId::Inbox, method: "GET", path: "/v1/inbox", summary: "List what waits for the caller; no content.", roles: PARTNERS, person: false },
     Route { id: RouteId::Collect, method: "GET", path: "/v1/inbox/{delivery}", summary: "Fetch one delivery in the format named by Accept.", roles: PARTNERS, person: false },
     Route { id: RouteId::Document, method: "GET", path: "/v1/inbox/{delivery}/documents/{number}", summary: "Fetch one document of a delivery, counted from 1; a large one in ranges.", roles: PARTNERS, person: false },
@@ -138,6 +167,7 @@ pub const ROUTES: &[Route] = &[
     Route { id: RouteId::ShowTransition, method: "GET", path: "/v1/transitions/{transition}", summary: "One young person's checklist on the way to adulthood, with its evidence and history.", roles: PARTNERS, person: true },
     Route { id: RouteId::RecordConsent, method: "POST", path: "/v1/consents", summary: "Record that agreement to share was given or withdrawn; effective when answered.", roles: CONSENT_RECORDERS, person: false },
     Route { id: RouteId::FindConsents, method: "POST", path: "/v1/consents/find", summary: "Read what is recorded of agreement to share about one person.", roles: CONSENT_READERS, person: true },
+    Route { id: RouteId::PreviewConsent, method: "POST", path: "/v1/consents/preview", summary: "Say what recording a decision about sharing would stop, what goes on, and what has gone to whom; nothing is recorded.", roles: CONSENT_RECORDERS, person: true },
     Route { id: RouteId::Holds, method: "GET", path: "/v1/holds", summary: "List what waits for a person's decision, oldest first: since when, why, votes, questions and whose move it is.", roles: HOLD_DECIDERS, person: false },
     Route { id: RouteId::ShowHold, method: "GET", path: "/v1/holds/{delivery}", summary: "One delivery that waits for a person's decision.", roles: HOLD_DECIDERS, person: false },
     Route { id: RouteId::DecideHold, method: "POST", path: "/v1/holds/{delivery}/decision", summary: "Vote to release a held delivery (two people are needed), or refuse it.", roles: HOLD_DECIDERS, person: true },
@@ -150,6 +180,7 @@ pub const ROUTES: &[Route] = &[
     Route { id: RouteId::Deliveries, method: "GET", path: "/v1/deliveries", summary: "List deliveries of the caller's records that failed, or whose fate is not known.", roles: SENDERS, person: false },
     Route { id: RouteId::Resend, method: "POST", path: "/v1/deliveries/{delivery}/resend", summary: "Send a delivery again that failed, or whose fate is not known.", roles: SENDERS, person: true },
     Route { id: RouteId::Checkpoint, method: "GET", path: "/v1/audit/checkpoint", summary: "The newest signed checkpoint of the audit log.", roles: EVERYONE, person: false },
+    Route { id: RouteId::ShowCheckpoint, method: "POST", path: "/v1/audit/checkpoints", summary: "Show the gateway a checkpoint the caller keeps; one it does not know means it was restored, and nothing is released.", roles: EVERYONE, person: false },
     Route { id: RouteId::Entries, method: "GET", path: "/v1/audit/entries", summary: "Entries of the audit log as JSON lines, for verification.", roles: EVERYONE, person: false },
     Route { id: RouteId::Inclusion, method: "GET", path: "/v1/audit/entries/{seq}/proof", summary: "The proof that an entry is in the log.", roles: EVERYONE, person: false },
     Route { id: RouteId::Consistency, method: "GET", path: "/v1/audit/consistency", summary: "The proof that one checkpoint extends another.", roles: EVERYONE, person: false },
@@ -204,6 +235,16 @@ fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
         RouteId::Submit => routing::post(records::submit),
         RouteId::Rehearse => routing::post(records::rehearse),
         RouteId::Journey => routing::get(records::journey),
+        RouteId::Recall => routing::post(recalls::recall),
+        RouteId::ShowRecall => routing::get(recalls::show),
+        RouteId::Notice => routing::get(recalls::notice),
+        RouteId::ShowCase => routing::get(cases::show),
+        RouteId::FindCase => routing::post(cases::find),
+        RouteId::Reconciliations => routing::get(reconciliations::list),
+        RouteId::ShowReconciliation => routing::get(reconciliations::show),
+        RouteId::AnswerReconciliation => routing::post(reconciliations::answer),
+        RouteId::Differences => routing::get(reconciliations::differences),
+        RouteId::ExplainDifference => routing::post(reconciliations::explain),
         RouteId::ExplainRecord => routing::get(records::authority),
         RouteId::Inbox => routing::get(inbox::list),
         RouteId::Collect => routing::get(inbox::collect),
@@ -221,6 +262,7 @@ fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
         RouteId::ShowTransition => routing::get(transitions::show),
         RouteId::RecordConsent => routing::post(consents::record),
         RouteId::FindConsents => routing::post(consents::find),
+        RouteId::PreviewConsent => routing::post(consents::preview),
         RouteId::Holds => routing::get(holds::list),
         RouteId::ShowHold => routing::get(holds::show),
         RouteId::DecideHold => routing::post(holds::decide),
@@ -233,6 +275,7 @@ fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
         RouteId::Deliveries => routing::get(deliveries::list),
         RouteId::Resend => routing::post(deliveries::resend),
         RouteId::Checkpoint => routing::get(audit::checkpoint),
+        RouteId::ShowCheckpoint => routing::post(audit::show),
         RouteId::Entries => routing::get(audit::entries),
         RouteId::Inclusion => routing::get(audit::inclusion),
         RouteId::Consistency => routing::get(audit::consistency),

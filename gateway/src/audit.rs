@@ -36,6 +36,9 @@ pub enum EventKind {
     /// A record was accepted, sealed and stored with its deliveries.
     #[serde(rename = "record.accepted")]
     RecordAccepted,
+    /// A record was superseded by a newer one, or recalled by its sender.
+    #[serde(rename = "record.taken_back")]
+    RecordTakenBack,
     /// A message or row was not accepted; it is kept sealed in quarantine with its reasons.
     #[serde(rename = "record.quarantined")]
     RecordQuarantined,
@@ -72,6 +75,9 @@ pub enum EventKind {
     /// It is stopped until a person decides.
     #[serde(rename = "delivery.held")]
     DeliveryHeld,
+    /// It was opened, and its sender took it back: it can be fetched no more.
+    #[serde(rename = "delivery.recalled")]
+    DeliveryRecalled,
     /// The recipient acknowledged it as accepted or rejected.
     #[serde(rename = "delivery.acknowledged")]
     DeliveryAcknowledged,
@@ -123,6 +129,16 @@ pub enum EventKind {
     /// Somebody read what is recorded of agreement to share.
     #[serde(rename = "consent.viewed")]
     ConsentViewed,
+    /// Somebody asked what a decision about sharing would do; nothing of it was recorded.
+    #[serde(rename = "consent.previewed")]
+    ConsentPreviewed,
+    /// A checkpoint was shown that this database does not know, because it was restored from a
+    /// backup: nothing is released from here on.
+    #[serde(rename = "restore.found")]
+    RestoreFound,
+    /// An operator confirmed that the consent ledger has caught up after a restore.
+    #[serde(rename = "restore.confirmed")]
+    RestoreConfirmed,
     /// The upload of a document began.
     #[serde(rename = "document.begun")]
     DocumentBegun,
@@ -141,6 +157,21 @@ pub enum EventKind {
     /// A message that waited for the scanner was taken up again.
     #[serde(rename = "message.retaken")]
     MessageRetaken,
+    /// Somebody looked at which messages belong to a case.
+    #[serde(rename = "case.viewed")]
+    CaseViewed,
+    /// A day was reconciled with a partner, in a signed statement.
+    #[serde(rename = "reconciliation.made")]
+    ReconciliationMade,
+    /// A partner, or somebody here, fetched a statement.
+    #[serde(rename = "reconciliation.viewed")]
+    ReconciliationViewed,
+    /// A partner answered a statement.
+    #[serde(rename = "reconciliation.answered")]
+    ReconciliationAnswered,
+    /// A person explained a difference that a partner had found.
+    #[serde(rename = "difference.explained")]
+    DifferenceExplained,
     /// Somebody looked at the board.
     #[serde(rename = "board.viewed")]
     BoardViewed,

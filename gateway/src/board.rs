@@ -73,6 +73,12 @@ pub struct Line {
     pub attention: Option<Attention>,
     /// Where the delivery stands.
     pub delivery: DeliveryState,
+    /// The rule or reason behind where the delivery stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The request that took this one's place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub superseded_by: Option<RecordId>,
     /// Days until the date that counts; negative when it has passed. Absent once settled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub days_left: Option<i32>,
@@ -109,7 +115,7 @@ pub async fn lines(
 }
 
 fn line(app: &App, row: BoardLine, labels: Labels, today: Date) -> Line {
-    let BoardLine { leg, label } = row;
+    let BoardLine { leg, label, reason, superseded_by } = row;
     let case = app
         .vault
         .expose_blob_for_owner(BlobKind::Label, leg.record.0, &leg.sender, &label)
@@ -144,6 +150,8 @@ fn line(app: &App, row: BoardLine, labels: Labels, today: Date) -> Line {
         answered_on: leg.answered_on,
         state: leg.state,
         delivery: leg.delivery,
+        reason,
+        superseded_by,
         days_left,
         overdue: days_left.is_some_and(|days| days < 0),
         answered_late: leg.answered_on.is_some_and(|answered| answered > due),

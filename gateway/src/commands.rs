@@ -6,7 +6,9 @@
 mod audit_verify;
 mod authority;
 mod bench;
+mod case;
 mod clocks;
+mod consents;
 mod demo;
 mod documents;
 mod extract;
@@ -14,6 +16,8 @@ mod holds;
 mod import;
 mod mapping;
 mod pki;
+mod reconcile;
+mod restore;
 mod serve;
 mod show;
 mod transitions;
@@ -64,6 +68,11 @@ enum Command {
     /// About one record.
     #[command(subcommand)]
     Record(show::RecordCommand),
+    /// About the messages that belong together.
+    #[command(subcommand)]
+    Case(case::CaseCommand),
+    /// What passed with a partner on a day: the signed statement, and what differs.
+    Reconcile(reconcile::ReconcileArgs),
     /// About what waits for a person's decision.
     #[command(subcommand)]
     Holds(holds::HoldsCommand),
@@ -79,6 +88,12 @@ enum Command {
     /// Why something may go, whether the rules hold together, and what others would change.
     #[command(subcommand)]
     Authority(authority::AuthorityCommand),
+    /// About agreement to share.
+    #[command(subcommand)]
+    Consents(consents::ConsentsCommand),
+    /// About a restored backup: nothing is released until the consent ledger has caught up.
+    #[command(subcommand)]
+    Restore(restore::RestoreCommand),
     /// About the audit log.
     #[command(subcommand)]
     Audit(audit_verify::AuditCommand),
@@ -164,11 +179,15 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Evidence(command) => clocks::evidence(&command, json).await,
         Command::Transitions(args) => transitions::transitions(&args, json).await,
         Command::Record(command) => show::record(&command, json).await,
+        Command::Case(command) => case::case(&command, json).await,
+        Command::Reconcile(args) => reconcile::reconcile(&args, json).await,
         Command::Holds(command) => holds::holds(&command, json).await,
         Command::Deliveries(command) => holds::deliveries(&command, json).await,
         Command::Quarantine(command) => Box::pin(holds::quarantine(&command, json)).await,
         Command::Documents(command) => documents::documents(&command, json).await,
         Command::Authority(command) => Box::pin(authority::authority(&command, json)).await,
+        Command::Consents(command) => consents::consents(&command, json).await,
+        Command::Restore(command) => restore::restore(&command, json).await,
         Command::Audit(command) => audit_verify::audit(&command, json).await,
         Command::Config(command) => show::config(&command, json),
         Command::Mapping(command) => mapping::mapping(&command, json),

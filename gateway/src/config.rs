@@ -12,11 +12,13 @@
 //!
 //! Limits: a configuration file is at most 1 MiB. Environment variables are not read at all.
 
+mod consent;
 mod document;
 mod documents;
 mod folders;
 mod mesh;
 mod partners;
+mod reconciliation;
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -26,6 +28,7 @@ use std::time::Duration;
 use schemas::OrganisationCode;
 use serde::Deserialize;
 
+pub use consent::{ConsentSection, IfMatch};
 use document::{Document, Step};
 
 pub use documents::{DocumentsSection, KeepingSection, S3Section, ScannerAddress};
@@ -33,6 +36,7 @@ pub use folders::Watch;
 pub use mesh::MeshSection;
 pub(crate) use partners::mllp_address;
 pub use partners::{Partner, Partners, Pin};
+pub use reconciliation::ReconciliationSection;
 
 /// Everything in `ehc-gateway.toml`, with paths resolved and defaults filled in.
 #[derive(Debug, Clone)]
@@ -53,6 +57,13 @@ pub struct Config {
     pub mesh: Option<MeshSection>,
     /// Where large documents are kept, and which are accepted.
     pub documents: DocumentsSection,
+    /// How decisions about sharing come into force.
+    pub consent: ConsentSection,
+    /// Where the newest checkpoint of the log is kept, outside the database: what a restored
+    /// backup is held against at start.
+    pub checkpoint_file: PathBuf,
+    /// When a day is reconciled with each partner.
+    pub reconciliation: ReconciliationSection,
     /// What is written about the gateway's own work.
     pub log: LogSection,
     /// Where HL7 v2 comes in, if it does.
@@ -327,7 +338,10 @@ impl Config {
 
     fn from_document(document: Document) -> Result<Self, ConfigError> {
         let raw: Raw = document.parse()?;
+        let newest = raw.gateway.data_dir.join("newest-checkpoint.txt");
         let mut config = Self {
+            checkpoint_file: raw.store.checkpoint_file.clone().unwrap_or(newest),
+            consent: raw.consent,
             store: raw.store.checked(&raw.gateway.data_dir, &document)?,
             documents: raw.documents.checked(&raw.gateway.data_dir, &document)?,
             gateway: raw.gateway,
@@ -336,6 +350,7 @@ impl Config {
             files: raw.files,
             delivery: raw.delivery,
             mesh: raw.mesh,
+            reconciliation: raw.reconciliation,
             log: raw.log,
             mllp: raw.mllp,
             document,
@@ -380,6 +395,9 @@ impl Config {
             let fix = format!("use more than {attempt} seconds (both timeouts together)");
             return wrong("delivery", "lease_seconds", problem, &fix);
         }
+        if let Some((setting, problem, fix)) = self.consent.fault() {
+            return wrong("consent", setting, problem, fix);
+        }
         if let Some((setting, problem, fix)) = self.mesh.as_ref().and_then(MeshSection::fault) {
             return wrong("mesh", setting, problem, fix);
         }
@@ -396,6 +414,7 @@ impl Config {
         let files = &mut self.files;
         let required = [
             store,
+            &mut self.checkpoint_file,
             &mut self.gateway.data_dir,
             &mut self.tls.certificate,
             &mut self.tls.key,
@@ -459,6 +478,9 @@ struct Raw {
     #[serde(default)]
     documents: documents::RawDocuments,
     #[serde(default)]
+    consent: ConsentSection,
+    reconciliation: ReconciliationSection,
+    #[serde(default)]
     log: LogSection,
     #[serde(default)]
     mllp: Option<MllpSection>,
@@ -470,6 +492,7 @@ struct RawStore {
     engine: Engine,
     path: Option<PathBuf>,
     url_file: Option<PathBuf>,
+    checkpoint_file: Option<PathBuf>,
 }
 
 #[derive(Default, Clone, Copy, Deserialize)]

@@ -7,7 +7,9 @@
 //!
 //! Use: one row of [`DUTIES`] and one file under `duties/` for each.
 
+mod consents;
 mod forgotten;
+mod reconciling;
 mod reminders;
 mod transition;
 
@@ -61,10 +63,21 @@ const DUTIES: &[Duty] = &[
         act: |app| Box::pin(reminders::remind(app)),
     },
     Duty {
+        name: "consent-decision-maker",
+        period: |app| Some(app.clock.today().to_string()),
+        act: consents::pass_decisions_on,
+    },
+    Duty {
+        name: "consent-expiry",
+        period: |app| Some(app.clock.today().to_string()),
+        act: consents::expire,
+    },
+    Duty {
         name: "transitions",
         period: |app| Some(app.clock.today().to_string()),
         act: transition::act,
     },
+    Duty { name: "reconciliation", period: reconciling::period, act: reconciling::act },
 ];
 
 /// Does what has fallen due and was not done yet. Gives how many duties were done. One that fails

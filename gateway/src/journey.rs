@@ -69,8 +69,18 @@ pub async fn of_record(
         let deliveries = app.store.deliveries_of(record).await?;
         // Whoever was refused or is waited for learns nothing, not even that there is a record.
         let out = |d: &Delivery| {
-            d.recipient == *recipient
-                && !matches!(d.state, DeliveryState::Held | DeliveryState::Withdrawn)
+            let stopped = match d.state {
+                DeliveryState::Held => true,
+                // What was opened before its sender took it back is theirs to see.
+                DeliveryState::Withdrawn => d.delivered_at.is_none(),
+                DeliveryState::Queued
+                | DeliveryState::Delivered
+                | DeliveryState::Accepted
+                | DeliveryState::Rejected
+                | DeliveryState::Failed
+                | DeliveryState::Unknown => false,
+            };
+            d.recipient == *recipient && !stopped
         };
         if !deliveries.iter().any(out) {
             return Ok(None);
@@ -100,6 +110,7 @@ pub(crate) fn is_own(entry: &Entry, who: &OrganisationCode) -> bool {
             | EventKind::DeliveryAttempted
             | EventKind::DeliveryDelivered
             | EventKind::DeliveryAcknowledged
+            | EventKind::DeliveryRecalled
     );
     event.actor.organisation == who.as_str() || (to_them && sent)
 }

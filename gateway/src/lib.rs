@@ -14,9 +14,12 @@
 //! - [`board`], [`journey`], [`holds`], [`repair`]: what people look at, and what they decide about
 //!   what is held, did not arrive or was not accepted.
 //! - [`transition`]: the way to adulthood, case by case, and what is missing on it.
+//! - [`cases`], [`notices`]: which messages belong together, what was superseded or recalled.
+//! - [`duties`], [`reconciliation`]: what is done at its time; each day, signed and answerable.
 //! - [`api`]: the partner API, from one table of routes.
 //! - [`tls`], [`peer`], [`pki`]: who is calling, and practice certificates.
 //! - [`config`], [`app`], [`serving`], [`telemetry`], [`commands`]: put together and run.
+//! - [`restore`]: nothing is released until the consent ledger has caught up after a restore.
 //! - [`mllp`]: how HL7 v2 messages are framed on a connection.
 //! - [`clock`], [`entropy`], [`secret_file`]: time, randomness and secrets, from outside.
 //! - [`whole_file`]: files that are there whole or not at all.
@@ -28,6 +31,7 @@ pub mod app;
 pub mod audit;
 pub mod authority;
 pub mod board;
+pub mod cases;
 pub mod clock;
 pub mod commands;
 pub mod config;
@@ -40,6 +44,7 @@ pub mod holds;
 pub mod intake;
 pub mod journey;
 pub mod mllp;
+pub mod notices;
 pub mod obligations;
 pub mod peer;
 pub mod performance;
@@ -48,7 +53,9 @@ pub mod pki;
 pub mod practice;
 pub mod queue;
 pub mod receipt;
+pub mod reconciliation;
 pub mod repair;
+pub mod restore;
 pub mod secret_file;
 pub mod serving;
 pub mod store;

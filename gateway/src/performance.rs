@@ -5,6 +5,7 @@
 //! column. Must never know SQL, HTTP or a child.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use jiff::civil::Date;
 use schemas::OrganisationCode;
@@ -197,7 +198,9 @@ impl Performance {
         for row in &self.rows {
             let name = row.organisation_name.replace('"', "\"\"");
             let cells: Vec<String> = row.figures.cells().iter().map(ToString::to_string).collect();
-            text.push_str(&format!(
+            // Writing to a string does not fail.
+            let _ = write!(
+                text,
                 "{},{},{by},{},{},\"{name}\",{},{}\r\n",
                 self.month,
                 self.as_of,
@@ -205,7 +208,7 @@ impl Performance {
                 row.organisation,
                 row.service,
                 cells.join(","),
-            ));
+            );
         }
         text
     }

@@ -15,36 +15,49 @@ mod answer;
 mod arriving;
 mod clocks;
 mod consent;
+mod destinations;
+mod disclosures;
 mod documents;
 mod guard;
 mod identity;
 mod issuing;
 mod outcome;
+mod preview;
+mod recall;
 mod refusing;
+mod relations;
 mod sending;
+mod superseding;
 mod transition;
 
+pub(crate) use relations::case_id;
+pub use relations::{RECALLED, SUPERSEDED};
 pub(crate) use sending::{delivery_event, question};
+
+use std::collections::BTreeSet;
 
 use adapters::mapping::FileKind;
 use schemas::{OrganisationCode, PersonalBytes};
 
 use crate::app::App;
-use crate::audit::{Actor, Event, EventKind};
+use crate::audit::{Actor, Event, EventKind, SubjectKey};
 use crate::authority;
 use crate::entropy::EntropyError;
 use crate::queue::SubmissionId;
 use crate::store::{Change, NewQuarantine, StoreError, Write};
 use crate::vault::{BlobKind, VaultError};
-use admission::Mode;
+use admission::{Finished, Mode};
 
 pub use arriving::NOT_SCANNED;
+pub use disclosures::ledger_tag;
+pub(crate) use disclosures::notice;
 pub use documents::{Apart, CollectedDocument, Leaving, Stopped, collect_document};
 pub(crate) use identity::after_death;
 pub use identity::{PERSON_DIED, reminders_ended};
-pub use issuing::issue;
+pub use issuing::{issue, record_by_itself};
 pub(crate) use outcome::request_hash_of;
 pub use outcome::{Answer, Preview};
+pub use preview::{Effect, OpenItem, preview};
 pub use sending::{CollectError, Collected, collect, dispatch};
 
 /// Who sends: an authenticated organisation, and for the log, how it was authenticated.
@@ -113,7 +126,18 @@ pub enum ReceiveError {
 ///
 /// Everything the answer says is durable, with its audit entries, before this returns.
 pub async fn receive(app: &App, sender: &Sender, raw: RawMessage) -> Result<Answer, ReceiveError> {
-    receive_and_say(app, sender, raw, &|_, _| {}).await
+    receive_whole(app, sender, raw, None, &|_, _| {}).await
+}
+
+/// [`receive`] for one decision about sharing, made on what the caller has seen: the tag of the
+/// person's ledger, or of a preview. Refused with [`StoreError::LedgerMoved`] when that has moved.
+pub async fn receive_if(
+    app: &App,
+    sender: &Sender,
+    raw: RawMessage,
+    expected: Option<String>,
+) -> Result<Answer, ReceiveError> {
+    receive_whole(app, sender, raw, expected, &|_, _| {}).await
 }
 
 /// [`receive`], saying after each row or message how many of how many were looked at.
@@ -121,6 +145,16 @@ pub async fn receive_and_say(
     app: &App,
     sender: &Sender,
     raw: RawMessage,
+    say: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Answer, ReceiveError> {
+    receive_whole(app, sender, raw, None, say).await
+}
+
+async fn receive_whole(
+    app: &App,
+    sender: &Sender,
+    raw: RawMessage,
+    expected: Option<String>,
     say: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Answer, ReceiveError> {
     let _claim = app.claim_key(&sender.organisation, &raw.key).ok_or(ReceiveError::InProgress)?;
@@ -139,6 +173,7 @@ pub async fn receive_and_say(
     };
     let submission = SubmissionId(app.make_id()?);
     let mut batch = admission::Batch::new(app, sender, submission, Mode::Commit);
+    batch.expected = expected;
     // XML is one message, or an extract whose records stand each on its own like rows.
     let several = raw.format == adapters::Format::Xml && reading.items.len() != 1;
     let one_message = !raw.format.is_tabular() && !several;
@@ -148,7 +183,7 @@ pub async fn receive_and_say(
         batch.take(item).await?;
         say(before + 1, items);
     }
-    let (change, rows, guards) = batch.finish(app).await?;
+    let Finished { changes: change, rows, restricted, guards } = batch.finish(app).await?;
     let answer = outcome::answer(app, submission, &raw, (rows, reading.notes, one_message))?;
     let original = app.vault.seal_blob(
         BlobKind::Original,
@@ -165,7 +200,8 @@ pub async fn receive_and_say(
     let key = app.stored_key(&raw.key);
     let new = outcome::submission(app, sender, key, request_hash, &answer, original);
     let received = Change::because(event).write(Write::Submission(new));
-    let answer = commit(app, change.into_iter().fold(received, Change::join), answer).await;
+    let change = change.into_iter().fold(received, Change::join);
+    let answer = commit_restricting(app, change, answer, &restricted).await;
     // Only now may sends about the people whose consent changed begin again.
     drop(guards);
     answer
@@ -280,6 +316,43 @@ pub async fn commit_once(
     let new = outcome::submission(app, sender, key, request_hash, &answer, original);
     commit(app, change.write(Write::Submission(new)), answer).await
 }
+
+/// Makes a change durable that may restrict people; says so when something about one of them has
+/// not left yet.
+async fn commit_restricting(
+    app: &App,
+    change: Change,
+    answer: Answer,
+    restricted: &BTreeSet<SubjectKey>,
+) -> Result<Answer, ReceiveError> {
+    match commit(app, change, answer).await {
+        // A delivery moved on between the decision and the commit: only without the guards.
+        Err(ReceiveError::Store(StoreError::StillLeaving | StoreError::Conflict { .. }))
+            if !restricted.is_empty() =>
+        {
+            Err(not_in_force(app, restricted).await)
+        }
+        committed => committed,
+    }
+}
+
+/// Nothing new goes about these people while their withdrawal is tried again.
+async fn not_in_force(app: &App, restricted: &BTreeSet<SubjectKey>) -> ReceiveError {
+    match hold_back(app, restricted).await {
+        Ok(()) => StoreError::StillLeaving.into(),
+        Err(error) => error,
+    }
+}
+
+async fn hold_back(app: &App, restricted: &BTreeSet<SubjectKey>) -> Result<(), ReceiveError> {
+    let until =
+        app.clock.now().checked_add(HELD_BACK_FOR).or(Err(ReceiveError::Ours("the time")))?;
+    Ok(app.store.hold_back(restricted, until).await?)
+}
+
+/// How long nothing goes about a person whose withdrawal was answered "not yet in force" and is
+/// not sent again.
+const HELD_BACK_FOR: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
 
 /// Gathers what a question is decided on.
 pub(crate) async fn evidence(

@@ -39,6 +39,18 @@ impl fmt::Display for SubmissionId {
     }
 }
 
+/// A case, as messages about it are found together: a keyed pseudonym of the authority and its
+/// reference, which nobody can compute who does not hold the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CaseId(pub Uuid);
+
+impl fmt::Display for CaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// How a delivery reaches its recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -113,7 +125,8 @@ pub enum LegState {
     Redirected,
     /// The person or the family objects, and nothing overrides it; stopped, for people.
     Objection,
-    /// Not sent: held for, or stopped by, a decision about sharing.
+    /// Not sent, or taken back: held for, or stopped by, a decision about sharing; recalled, or
+    /// superseded by a newer request. The reason stands with its delivery.
     Withheld,
 }
 

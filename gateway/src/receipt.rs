@@ -1,6 +1,6 @@
 //! Receipts: signed proof of what was handed in and what became of it.
 //!
-//! Owns the claims and their form, a compact JWS (RFC 7515) with Ed25519 (RFC 8037). It must never
+//! Owns the claims and the form of everything the gateway signs for partners, a compact JWS (RFC 7515) with Ed25519 (RFC 8037). It must never
 //! know content: rows are told by position, issues by rule and position, records by our own ids.
 //!
 //! ```
@@ -19,12 +19,13 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use schemas::{Issue, LegId, OrganisationCode, Place, RecordId, ServiceCode};
+use schemas::{Issue, LegId, MessageType, OrganisationCode, Place, RecordId, ServiceCode};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::audit::signing::{self, SigningKey, SigningKeyError};
-use crate::queue::SubmissionId;
+use crate::queue::{DeliveryId, SubmissionId};
 
 /// What a receipt says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +59,10 @@ pub struct RowOutcome {
     /// The services it was addressed to, each with what becomes of it there.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub legs: Vec<LegOutcome>,
+    /// What this organisation's records had disclosed about the person before agreement to share
+    /// was withdrawn. It is not called back.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub disclosures: Vec<Disclosure>,
     /// What was found: rules and positions.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub issues: Vec<Issue>,
@@ -75,6 +80,29 @@ pub enum RowResult {
     Refused,
     /// It was accepted before; nothing new was done.
     Unchanged,
+}
+
+/// What had gone to a recipient about a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Disclosure {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// The record.
+    pub record: RecordId,
+    /// What kind of message.
+    pub message_type: MessageType,
+    /// Who has it.
+    pub recipient: OrganisationCode,
+    /// When it first left.
+    pub at: Timestamp,
+    /// The authority it left under, for example `consent` or `statute`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub authority: Option<String>,
+    /// Whether it arrived as far as is known; otherwise it may have.
+    pub arrived: bool,
+    /// Whether the recipient is told of the withdrawal: it is, when it rested on agreement.
+    pub told: bool,
 }
 
 /// What becomes of one leg.
@@ -101,7 +129,7 @@ pub struct LegOutcome {
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiptError {
     /// The text is not a receipt.
-    #[error("not a receipt of this gateway (compact JWS, EdDSA, ehc-receipt+jwt)")]
+    #[error("not what this gateway signs (compact JWS, EdDSA, of the type asked for)")]
     Form,
     /// The key is not an Ed25519 public key in JWK.
     #[error("not an Ed25519 public key (JWK, OKP)")]
@@ -109,6 +137,28 @@ pub enum ReceiptError {
     /// It is not signed by the key, or was changed after signing.
     #[error("not signed by this key, or changed since")]
     Signature,
+}
+
+/// What the gateway signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signed {
+    /// A [`Receipt`].
+    Receipt,
+    /// A [`Notice`](crate::notices::Notice): something was superseded or recalled.
+    Notice,
+    /// A [`Statement`](crate::reconciliation::Statement): what passed on a day.
+    Statement,
+}
+
+impl Signed {
+    /// The `typ` of the JWS header (RFC 7515, section 4.1.9).
+    pub fn typ(self) -> &'static str {
+        match self {
+            Self::Receipt => "ehc-receipt+jwt",
+            Self::Notice => "ehc-notice+jwt",
+            Self::Statement => "ehc-reconciliation+jwt",
+        }
+    }
 }
 
 /// Signs receipts.
@@ -138,11 +188,17 @@ impl ReceiptSigner {
 
     /// Signs a receipt.
     pub fn sign(&self, receipt: &Receipt) -> Result<String, ReceiptError> {
+        self.sign_as(Signed::Receipt, receipt)
+    }
+
+    /// Signs something else that the gateway says, under a type of its own so that nothing passes
+    /// for what it is not. The same claims always give the same text.
+    pub fn sign_as(&self, what: Signed, claims: &impl Serialize) -> Result<String, ReceiptError> {
         let kid = key_id(&self.key.public());
-        let header = Header { alg: ALG.to_owned(), typ: TYP.to_owned(), kid };
+        let header = Header { alg: ALG.to_owned(), typ: what.typ().to_owned(), kid };
         let encode = |json: Vec<u8>| BASE64_URL_SAFE_NO_PAD.encode(json);
         let header = serde_json::to_vec(&header).map(encode).or(Err(ReceiptError::Form))?;
-        let claims = serde_json::to_vec(receipt).map(encode).or(Err(ReceiptError::Form))?;
+        let claims = serde_json::to_vec(claims).map(encode).or(Err(ReceiptError::Form))?;
         let signed = format!("{header}.{claims}");
         let signature = encode(self.key.sign(signed.as_bytes()));
         Ok(format!("{signed}.{signature}"))
@@ -160,12 +216,22 @@ impl ReceiptSigner {
 
 /// Reads a receipt and checks that the owner of the key signed it.
 pub fn verify(jws: &str, jwk: &Value) -> Result<Receipt, ReceiptError> {
+    verify_as(Signed::Receipt, jws, jwk)
+}
+
+/// Reads something else that the gateway signed, and checks that it is of this type and that the
+/// owner of the key signed it.
+pub fn verify_as<T: DeserializeOwned>(
+    what: Signed,
+    jws: &str,
+    jwk: &Value,
+) -> Result<T, ReceiptError> {
     let public = public_key(jwk).ok_or(ReceiptError::Key)?;
     let decode = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).or(Err(ReceiptError::Form));
     let (signed, signature) = jws.rsplit_once('.').ok_or(ReceiptError::Form)?;
     let (header, claims) = signed.split_once('.').ok_or(ReceiptError::Form)?;
     let header: Header = serde_json::from_slice(&decode(header)?).or(Err(ReceiptError::Form))?;
-    if header.alg != ALG || header.typ != TYP {
+    if header.alg != ALG || header.typ != what.typ() {
         return Err(ReceiptError::Form);
     }
     if header.kid != key_id(&public)
@@ -191,7 +257,6 @@ fn key_id(public: &[u8; 32]) -> String {
 }
 
 const ALG: &str = "EdDSA";
-const TYP: &str = "ehc-receipt+jwt";
 
 #[cfg(test)]
 mod tests;

@@ -19,6 +19,7 @@ use crate::documents::caretaker;
 use crate::entropy::Entropy;
 use crate::intake;
 use crate::queue::worker;
+use crate::restore;
 use crate::store::{Change, Write};
 use crate::tls::{self, Limits, ServerTls, TrustChange, TrustNews};
 
@@ -66,6 +67,7 @@ pub async fn start(
     let peers = Arc::clone(&app.peers);
     let tls = ServerTls::load(&settings, partners_file, peers, clock).map_err(AppError::from)?;
     let tls = Arc::new(tls.with_tls12_for_streams(allow_tls12).map_err(AppError::from)?);
+    restore::look_at_file(&app).await?;
     record_start(&app).await?;
 
     let (listener, address) = bind(listen).await?;
@@ -99,6 +101,7 @@ pub async fn start(
     tasks.spawn(worker::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(intake::mesh::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(caretaker::run(Arc::clone(&app), stop.clone()));
+    tasks.spawn(restore::keep_newest(Arc::clone(&app), stop.clone()));
     tasks.spawn(do_duties(Arc::clone(&app), stop.clone()));
     tasks.spawn(watch_trust(Arc::clone(&app), Arc::clone(&tls), stop.clone()));
     tasks.spawn(write_down_refusals(Arc::clone(&app), tls, stop.clone()));
@@ -147,6 +150,7 @@ impl Running {
             let chain = crate::telemetry::chain(&error);
             tracing::warn!(error = %chain, "the stop could not be written down");
         }
+        restore::keep_now(&self.app).await;
         self.app.store.close().await;
     }
 }

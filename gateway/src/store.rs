@@ -33,8 +33,12 @@ mod legs;
 mod log;
 mod migration;
 mod plan;
+mod reconciliations;
 mod records;
+mod relations;
+mod restores;
 mod row;
+mod sends;
 mod signal;
 mod subjects;
 mod transitions;
@@ -57,7 +61,7 @@ use subjects::SubjectLocks;
 pub use cases::{CaseClock, CaseClockLine, ClockFilter, NewCaseClock};
 pub use change::{
     Change, DocumentFound, NewConsent, NewDelivery, NewDocument, NewLeg, NewQuarantine, NewRecord,
-    NewSubmission, Settlement, Write,
+    NewSubmission, Relations, Settlement, Write,
 };
 pub use clocks::{AgreementRow, ClockWrite, LegSnapshot, ReminderRow, SnapshotFilter};
 pub use commit::{Committed, Traffic};
@@ -74,7 +78,14 @@ pub use identities::{CaseKey, CasePerson, IdentityKind, IdentityWrite, NewIdenti
 pub use legs::{BoardFilter, BoardLine, BoardPlace};
 pub use log::{AuditRow, Head, StoredCheckpoint};
 pub use plan::{Appended, LogError, LogKeeper};
+pub use reconciliations::{
+    Explained, NewDifference, NewStatement, Parcelled, ParcelledTo, Refused, Span, StatementId,
+    StoredDifference, StoredStatement,
+};
 pub use records::{StoredQuarantine, StoredRecord, StoredSubmission};
+pub use relations::{CaseMessage, Related, Taken};
+pub use restores::{Restore, Shown};
+pub use sends::{CLOCKS_AGREE, NewSend};
 pub use subjects::{Hold, SubjectGuard, SubjectGuards};
 pub use transitions::{
     NewTransitionStep, TransitionDay, TransitionDelivery, TransitionFilter, TransitionStep,

@@ -153,6 +153,15 @@ impl Metrics {
         }
     }
 
+    /// How many differences in reconciliations nobody has explained, and the days the oldest is open.
+    pub fn differences(&self, open: u64, days: u64) {
+        for (name, value) in [("ehc_differences_open", open), ("ehc_differences_oldest_days", days)]
+        {
+            let key = Key::from_name(name);
+            self.recorder.register_gauge(&key, &METADATA).set(gauge(value));
+        }
+    }
+
     /// What waits for people, by rule, and how long the oldest has waited. Rules that hold nothing
     /// any more fall to zero.
     pub fn ageing(&self, what: Ages, ageing: &[Ageing], now: Timestamp) {
@@ -234,6 +243,16 @@ impl Metrics {
         for (name, words) in transitions {
             self.recorder.describe_gauge(text(name), None, about(words));
         }
+        self.recorder.describe_gauge(
+            text("ehc_differences_open"),
+            None,
+            about("Differences that partners found in statements and nobody has explained."),
+        );
+        self.recorder.describe_gauge(
+            text("ehc_differences_oldest_days"),
+            None,
+            about("How many days the oldest of them is open."),
+        );
     }
 }
 

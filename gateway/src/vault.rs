@@ -279,6 +279,20 @@ impl Vault {
         Ok(PersonalBytes::new(content.to_vec()))
     }
 
+    /// Whom a record is about, as its sender said, for a message back to that sender about its own
+    /// record, and to nobody else. The caller answers for where it goes and for the audit entry.
+    pub fn expose_subject_for_sender(
+        &self,
+        sealed: &SealedRecord,
+        sender: &OrganisationCode,
+    ) -> Result<Option<schemas::record::Subject>, VaultError> {
+        if sealed.sender != *sender {
+            return Err(VaultError::Token("the record is another organisation's"));
+        }
+        let record = unframe(&self.open_any_version(sealed)?)?;
+        Ok(record.message().subject.clone())
+    }
+
     /// Wraps the key of a sealed record with the current wrapping key; the content stays as it is.
     ///
     /// The envelope's hash changes with it, so the change that stores it carries an event with

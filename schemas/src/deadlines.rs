@@ -365,7 +365,6 @@ impl Rules {
         let listed = period.excused_by.iter().any(|id| id == exception);
         let found = version.exception(exception).filter(|_| listed);
         let found = found.ok_or_else(|| NotShown::NotListed {
-            exception: exception.to_owned(),
             period: period.id.clone(),
             listed: match period.excused_by.as_slice() {
                 [] => "nothing".to_owned(),

@@ -118,8 +118,14 @@ impl TestGateway {
 
     /// Stops the gateway and starts it again on the same files and database.
     pub async fn restart(self) -> Self {
+        self.restart_after(|_| ()).await
+    }
+
+    /// Stops the gateway, does something to the folder it works in, and starts it again there.
+    pub async fn restart_after(self, between: impl FnOnce(&Path)) -> Self {
         let Self { engine, cast, clock, folder } = self;
         let stage = cast.fall().await;
+        between(folder.path());
         let cast = Cast::rise(stage).await.expect("the practice gateway starts again");
         Self { engine, cast, clock, folder }
     }

@@ -387,7 +387,7 @@ impl Source<'_> {
         let columns = columns.into_iter().map(|(path, column)| self.column(&path, column, width));
         let mut columns: Vec<Column> = columns.collect::<Result<_, _>>()?;
         // In the order of the canonical message, whatever the order of the file.
-        columns.sort_by_key(|column| Field::every().position(|f| f == column.field));
+        columns.sort_by_cached_key(|column| Field::every().position(|f| f == column.field));
         Ok(columns)
     }
 

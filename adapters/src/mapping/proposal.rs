@@ -96,7 +96,8 @@ struct Guess {
     alike: bool,
 }
 
-/// The columns of every mapping shipped, those of requests first.
+/// The columns of every mapping shipped, those of requests first. Left out are those for the names of
+/// the catalogue: `P_REQUESTED_ON` is like many a header of an extract, and means something else.
 fn known_columns() -> Vec<Column> {
     let mappings = BUILT_IN.iter().filter_map(|(name, _)| Mapping::built_in(name));
     let parts = mappings.flat_map(|mapping| {
@@ -104,6 +105,7 @@ fn known_columns() -> Vec<Column> {
         [vec![mapping], entities].concat()
     });
     let mut columns: Vec<Column> = parts.flat_map(|mapping| mapping.columns).collect();
+    columns.retain(|column| !column.field.path().starts_with("particulars."));
     for field in Field::ALL {
         let from = vec![field.path().to_owned()];
         let date = is_date(field);

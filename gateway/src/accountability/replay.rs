@@ -87,46 +87,35 @@ impl<'a> Replay<'a> {
     /// Keeps what later decisions knew.
     fn note(&mut self, entry: &Entry) {
         let event = &entry.event;
-        match event.kind {
-            EventKind::ConsentRecorded => {
-                if let Some(subject) = event.subject {
-                    let count = self.recorded.entry(subject).or_default();
-                    *count = count.saturating_add(1);
-                }
+        if event.kind == EventKind::ConsentRecorded
+            && let Some(subject) = event.subject
+        {
+            let count = self.recorded.entry(subject).or_default();
+            *count = count.saturating_add(1);
+        }
+        let known_as = event.detail.get("known_as").and_then(|hex| SubjectKey::from_hex(hex));
+        if event.kind == EventKind::IdentityRecorded
+            && let (Some(old), Some(now)) = (event.subject, known_as)
+        {
+            self.tie(old, now);
+        }
+        let Some(delivery) = event.delivery else { return };
+        let said = |name: &str| event.detail.get(name).map(String::as_str);
+        if event.kind == EventKind::DeliveryHeld {
+            self.votes.remove(&delivery);
+            self.emergencies.remove(&delivery);
+        } else if event.kind == EventKind::HoldDecided {
+            self.votes.entry(delivery).or_default().extend(vote(entry));
+        } else if event.kind == EventKind::HoldBroken {
+            let basis = said("basis").and_then(holds::ground_of);
+            let at = Timestamp::from_microsecond(entry.at_us).ok();
+            if let (Some(basis), Some(at)) = (basis, at) {
+                self.emergencies.insert(delivery, BreakGlass { basis, at });
             }
-            EventKind::HoldDecided => {
-                if let (Some(delivery), Some(vote)) = (event.delivery, vote(entry)) {
-                    self.votes.entry(delivery).or_default().push(vote);
-                }
-            }
-            EventKind::HoldBroken => {
-                let basis = event.detail.get("basis").and_then(|basis| holds::ground_of(basis));
-                let at = Timestamp::from_microsecond(entry.at_us).ok();
-                if let (Some(delivery), Some(basis), Some(at)) = (event.delivery, basis, at) {
-                    self.emergencies.insert(delivery, BreakGlass { basis, at });
-                }
-            }
-            EventKind::ReviewClosed
-                if event.detail.get("outcome").is_some_and(|o| o != "upheld") =>
-            {
-                if let Some(delivery) = event.delivery {
-                    self.emergencies.remove(&delivery);
-                }
-            }
-            EventKind::DeliveryHeld => {
-                if let Some(delivery) = event.delivery {
-                    self.votes.remove(&delivery);
-                    self.emergencies.remove(&delivery);
-                }
-            }
-            EventKind::IdentityRecorded => {
-                let known_as = event.detail.get("known_as");
-                let known_as = known_as.and_then(|hex| SubjectKey::from_hex(hex));
-                if let (Some(old), Some(now)) = (event.subject, known_as) {
-                    self.tie(old, now);
-                }
-            }
-            _ => {}
+        } else if event.kind == EventKind::ReviewClosed
+            && said("outcome").is_some_and(|outcome| outcome != "upheld")
+        {
+            self.emergencies.remove(&delivery);
         }
     }
 

@@ -17,6 +17,7 @@ use super::problem::{Kind, Problem};
 use crate::app::App;
 use crate::audit::verify::Row;
 use crate::audit::{Event, EventKind, bundle};
+use crate::restore::{self, RestoreError, Standing};
 use crate::store::Change;
 
 pub(super) async fn checkpoint(State(app): State<Arc<App>>) -> Result<Response, Problem> {
@@ -25,6 +26,35 @@ pub(super) async fn checkpoint(State(app): State<Arc<App>>) -> Result<Response, 
         Problem::new(Kind::NotFound, "The log is empty: there is no checkpoint yet.")
     })?;
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], note.note).into_response())
+}
+
+/// Somebody shows a checkpoint it keeps: is it of the history this database has?
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    body: String,
+) -> Result<Response, Problem> {
+    let standing = match restore::show(&app, &body, &caller.actor).await {
+        Ok(standing) => standing,
+        Err(RestoreError::Store(error)) => return Err(error.into()),
+        Err(RestoreError::Checkpoint(_)) => {
+            return Err(Problem::new(
+                Kind::InvalidParameter,
+                "This is not a checkpoint of this gateway's log. Send one as it was given: the answer of GET /v1/audit/checkpoint, or EHC-Log-Checkpoint decoded from base64.",
+            ));
+        }
+    };
+    let body = match standing {
+        Standing::Known => serde_json::json!({ "standing": "known", "held": false }),
+        Standing::LostAndConfirmed => {
+            serde_json::json!({ "standing": "lost-and-confirmed", "held": false })
+        }
+        Standing::Held(restore) => serde_json::json!({
+            "standing": "not-known", "held": true,
+            "own_size": restore.own_size, "lost_size": restore.lost_size,
+        }),
+    };
+    Ok(Json(body).into_response())
 }
 
 /// Query parameters for entries.

@@ -75,6 +75,8 @@ pub(super) async fn board(
         open_only: query.open,
         out_only: !asks && !everything,
     };
+    let theirs = (!everything).then(|| caller.peer.organisation());
+    let (differences, oldest) = crate::reconciliation::open_differences(&app, theirs).await?;
     let labels = if everything { Labels::Hidden } else { Labels::Shown };
     let scope = format!("board {filter:?}");
     let after = query.cursor.as_deref().map(|text| cursor::read::<(Date, LegId)>(&scope, text));
@@ -105,7 +107,8 @@ pub(super) async fn board(
     });
     let body = serde_json::json!({
         "today": app.clock.today(), "overdue": overdue, "legs": lines, "next": next, "holds": holds,
-        "reviews": reviews, "transitions": transitions,
+        "reviews": reviews, "differences": { "open": differences, "oldest_days": oldest },
+        "transitions": transitions,
     });
     Ok(Json(body).into_response())
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{Extension, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Json, Response};
 use schemas::NhsNumber;
 use serde::Deserialize;
@@ -12,8 +12,11 @@ use serde::Deserialize;
 use super::problem::{Kind, Problem};
 use super::{Caller, records};
 use crate::app::App;
-use crate::audit::{Event, EventKind};
+use crate::audit::{Event, EventKind, SubjectKey};
+use crate::authority::ConsentEntry;
+use crate::config::IfMatch;
 use crate::peer::Role;
+use crate::pipeline;
 use crate::store::Change;
 
 /// Records a `consent.grant` or `consent.withdraw`: the same pipeline as every message.
@@ -25,7 +28,58 @@ pub(super) async fn record(
 ) -> Result<Response, Problem> {
     let key = records::idempotency_key(&headers)?;
     let raw = records::raw_message(&headers, body, key)?;
-    records::take(&app, &caller, raw).await
+    let expected = headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok());
+    let expected = expected.map(|text| text.trim().to_owned());
+    if expected.is_none() && app.config.consent.if_match == IfMatch::Required {
+        return Err(Problem::new(
+            Kind::IfMatchRequired,
+            "Read the ledger (POST /v1/consents/find) or ask for a preview, and name its ETag in If-Match.",
+        ));
+    }
+    let answer = records::received(&app, &caller, raw, expected).await?;
+    // The record whose ledger the tag is of; an answer that is given again has no rows.
+    let record = answer.rows.iter().find_map(|row| row.record);
+    let mut response = records::answered(answer);
+    if let Some(record) = record
+        && let Some(subject) = app.store.find_record(record).await?.and_then(|r| r.subject)
+    {
+        let entries = app.store.consents_for(subject).await?;
+        tag(&app, subject, &entries, &mut response);
+    }
+    Ok(response)
+}
+
+/// Names the version of a person's ledger in the answer.
+fn tag(app: &App, subject: SubjectKey, entries: &[ConsentEntry], response: &mut Response) {
+    let version = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+    if let Ok(value) = HeaderValue::from_str(&pipeline::ledger_tag(app, subject, version)) {
+        response.headers_mut().insert(header::ETAG, value);
+    }
+}
+
+/// Says what recording a decision would do.
+pub(super) async fn preview(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Result<Response, Problem> {
+    let raw = records::raw_message(&headers, body, String::new())?;
+    match pipeline::preview(&app, &caller.sender(), raw).await? {
+        Ok(effect) => {
+            let etag = HeaderValue::from_str(&effect.etag);
+            let mut response = Json(effect).into_response();
+            if let Ok(value) = etag {
+                response.headers_mut().insert(header::ETAG, value);
+            }
+            Ok(response)
+        }
+        Err(issues) => Err(Problem::new(
+            Kind::MessageRefused,
+            "The decision would not be recorded: see the issues. Nothing was recorded.",
+        )
+        .with_issues(issues)),
+    }
 }
 
 /// Whose ledger is asked for.
@@ -57,7 +111,7 @@ pub(super) async fn find(
         Event::new(EventKind::ConsentViewed, caller.actor.clone()).with("entries", entries.len());
     event.subject = Some(subject);
     app.store.commit(Change::because(event)).await?;
-    let entries: Vec<_> = entries
+    let lines: Vec<_> = entries
         .iter()
         .map(|entry| {
             serde_json::json!({
@@ -69,10 +123,19 @@ pub(super) async fn find(
                 "expires_on": entry.expires_on,
                 "purposes": entry.purposes,
                 "exclusions": entry.exclusions,
+                "recipients": entry.recipients,
+                "classes": entry.classes,
+                "restriction": entry.restriction,
+                "assessed_on": entry.assessed_on,
+                "record": entry.record,
                 "recorded_by": entry.recorded_by,
                 "recorded_at": entry.recorded_at.to_string(),
             })
         })
         .collect();
-    Ok(Json(serde_json::json!({ "consents": entries })).into_response())
+    let mut response = Json(serde_json::json!({ "consents": lines })).into_response();
+    if concerned {
+        tag(&app, subject, &entries, &mut response);
+    }
+    Ok(response)
 }

@@ -122,7 +122,7 @@ pub(super) async fn process_message(
     let about = about(&identity, &headers);
     let dialect = identity.dialect;
     let answering = Answering { app: &app, caller: &caller, format, dialect };
-    match records::received(&app, &caller, raw).await {
+    match records::received(&app, &caller, raw, None).await {
         Ok(answer) => answering.answer(about, answer),
         Err(problem) => answering.fault(about, &problem),
     }
@@ -208,9 +208,11 @@ struct Stored {
 /// Transient is what may go better with the same message; the rest is for good.
 fn code_of(kind: Kind) -> ReplyCode {
     match kind {
-        Kind::RequestInProgress | Kind::TemporarilyUnavailable | Kind::Internal => {
-            ReplyCode::TransientError
-        }
+        Kind::RequestInProgress
+        | Kind::TemporarilyUnavailable
+        | Kind::NotYetInForce
+        | Kind::HeldAfterRestore
+        | Kind::Internal => ReplyCode::TransientError,
         Kind::MalformedMessage
         | Kind::MessageRefused
         | Kind::TooLarge
@@ -219,6 +221,8 @@ fn code_of(kind: Kind) -> ReplyCode {
         | Kind::IdempotencyKeyMissing
         | Kind::IdempotencyKeyReused
         | Kind::NotPermitted
+        | Kind::IfMatchRequired
+        | Kind::LedgerMoved
         | Kind::NotYoursToDecide
         | Kind::NotFound
         | Kind::NoLongerAvailable
@@ -250,6 +254,7 @@ fn fault(kind: Kind, words: String) -> Fault {
         | Kind::UnsupportedMediaType
         | Kind::IdempotencyKeyMissing
         | Kind::UnknownMapping
+        | Kind::IfMatchRequired
         | Kind::RangeNotSatisfiable
         | Kind::InvalidParameter => Cause::BadRequest,
         Kind::MessageRefused => Cause::UnprocessableEntity,
@@ -257,10 +262,13 @@ fn fault(kind: Kind, words: String) -> Fault {
         Kind::IdempotencyKeyReused
         | Kind::RequestInProgress
         | Kind::UploadOffset
+        | Kind::LedgerMoved
         | Kind::AlreadyDecided => Cause::Conflict,
         Kind::NotPermitted | Kind::NotYoursToDecide => Cause::Forbidden,
         Kind::NotFound | Kind::NoLongerAvailable => Cause::NotFound,
-        Kind::TemporarilyUnavailable => Cause::Unavailable,
+        Kind::TemporarilyUnavailable | Kind::NotYetInForce | Kind::HeldAfterRestore => {
+            Cause::Unavailable
+        }
         Kind::Internal => Cause::ServerError,
     };
     Fault { party, cause, rule: kind.code().to_owned(), words }

@@ -25,8 +25,15 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
     if app.is_stopping() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
     }
-    match app.store.audit_head().await {
-        Ok(_) => "ready\n".into_response(),
+    match app.store.unconfirmed_restore().await {
+        Ok(None) => "ready\n".into_response(),
+        // Ready to take consent decisions, which is what it waits for.
+        Ok(Some(restore)) => format!(
+            "held: this database is older than what {} holds ({} entries against {}); nothing is \
+             released until the consent ledger has caught up: see ehc-gateway restore show\n",
+            restore.shown_by, restore.own_size, restore.lost_size
+        )
+        .into_response(),
         Err(error) => {
             tracing::warn!(error = %crate::telemetry::chain(&error), "not ready: the store failed");
             (StatusCode::SERVICE_UNAVAILABLE, "not ready: the store does not answer\n")
@@ -41,6 +48,9 @@ async fn metrics(State(app): State<Arc<App>>) -> Response {
     }
     if let Ok(Some(day)) = app.store.newest_transition_day().await {
         app.metrics.transitions(&day);
+    }
+    if let Ok((open, days)) = crate::reconciliation::open_differences(&app, None).await {
+        app.metrics.differences(open, days);
     }
     let now = app.clock.now();
     if let Ok(holds) = app.store.holds_by_rule(None).await {

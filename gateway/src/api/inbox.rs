@@ -11,7 +11,6 @@ use axum::body::Bytes;
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
-use http_body_util::BodyExt;
 use jiff::Timestamp;
 use schemas::MessageType;
 use schemas::record::RejectionReason;
@@ -23,7 +22,7 @@ use super::{Caller, cursor, documents, records};
 use crate::app::App;
 use crate::pipeline::{self, Apart, Collected, CollectedDocument};
 use crate::queue::{Delivery, DeliveryId, DeliveryState};
-use crate::store::InboxPlace;
+use crate::store::{InboxPlace, Related};
 
 /// Query parameters of the inbox.
 #[derive(Debug, Deserialize)]
@@ -46,6 +45,21 @@ struct Line {
     state: DeliveryState,
     available_at: String,
     href: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    supersedes: Option<DeliveryId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    superseded_by: Option<DeliveryId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recalls: Option<Recalled>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notice: Option<String>,
+}
+
+/// What a recall in the inbox takes back from this recipient.
+#[derive(Debug, Serialize)]
+struct Recalled {
+    deliveries: Vec<DeliveryId>,
+    reason: String,
 }
 
 pub(super) async fn list(
@@ -76,7 +90,13 @@ pub(super) async fn list(
     let full = usize::try_from(limit).is_ok_and(|limit| deliveries.len() == limit);
     let last = deliveries.last().filter(|_| full);
     let next = last.and_then(|d| cursor::write(&scope, (d.available_at.as_microsecond(), d.id.0)));
-    let lines: Vec<Line> = deliveries.into_iter().map(line).collect();
+    let ids: Vec<DeliveryId> = deliveries.iter().map(|delivery| delivery.id).collect();
+    let mut related = app.store.related(recipient, &ids).await?;
+    let mut lines = Vec::with_capacity(deliveries.len());
+    for delivery in deliveries {
+        let related = related.remove(&delivery.id).unwrap_or_default();
+        lines.push(line(&app, delivery, related).await?);
+    }
     let mut response =
         Json(serde_json::json!({ "deliveries": lines, "next": &next })).into_response();
     if let Some(next) = &next
@@ -114,7 +134,7 @@ pub(super) async fn document(
     let organisation = caller.peer.organisation();
     let actor = &caller.actor;
     match pipeline::collect_document(&app, organisation, actor, id, index).await? {
-        CollectedDocument::Inside(collected) => Ok(leaving(collected)),
+        CollectedDocument::Inside(collected) => Ok(leaving(*collected)),
         CollectedDocument::Apart(apart) => in_ranges(&app, &headers, *apart).await,
     }
 }
@@ -199,12 +219,8 @@ pub(super) async fn acknowledge(
 /// The parcel as a response whose body keeps the guard until it has been handed over.
 fn leaving(collected: Collected) -> Response {
     let Collected { parcel, guard } = collected;
-    let body = http_body_util::Full::new(Bytes::copy_from_slice(parcel.expose_body()));
-    // The closure owns the guard: it is dropped with the body, after the last byte was taken.
-    let body = body.map_frame(move |frame| {
-        let _held = &guard;
-        frame
-    });
+    let bytes = Bytes::copy_from_slice(parcel.expose_body());
+    let body = Guarded { bytes: Some(bytes), guard };
     let mut response = Response::new(Body::new(body));
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(parcel.media_type()) {
@@ -222,8 +238,48 @@ fn leaving(collected: Collected) -> Response {
     response
 }
 
-fn line(delivery: Delivery) -> Line {
-    Line {
+/// A body that owns the person's guard: it is dropped with the body, after the last byte was taken.
+struct Guarded {
+    bytes: Option<Bytes>,
+    guard: Option<crate::store::SubjectGuard>,
+}
+
+impl hyper::body::Body for Guarded {
+    type Data = Bytes;
+    type Error = pipeline::Stopped;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
+        let Some(bytes) = self.bytes.take() else { return std::task::Poll::Ready(None) };
+        let may = self.guard.as_ref().is_none_or(crate::store::SubjectGuard::may_leave);
+        // The connection is cut: a sender that was frozen lets nothing go when it wakes.
+        let piece = if may { Ok(hyper::body::Frame::data(bytes)) } else { Err(pipeline::Stopped) };
+        std::task::Poll::Ready(Some(piece))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_none()
+    }
+
+    fn size_hint(&self) -> hyper::body::SizeHint {
+        let left = self.bytes.as_ref().map_or(0, Bytes::len);
+        hyper::body::SizeHint::with_exact(u64::try_from(left).unwrap_or(0))
+    }
+}
+
+async fn line(app: &App, delivery: Delivery, related: Related) -> Result<Line, Problem> {
+    let mut recalls = None;
+    if let Some((record, reason)) = &related.recalls {
+        let taken = app.store.taken(*record).await?.into_iter();
+        let theirs = taken.filter(|one| one.recipient == delivery.recipient && one.may_have_left());
+        let deliveries = theirs.map(|one| one.delivery).collect();
+        recalls = Some(Recalled { deliveries, reason: reason.clone() });
+    }
+    let acts = recalls.is_some() || related.supersedes.is_some();
+    let notice = acts.then(|| format!("/v1/records/{}/notice", delivery.record));
+    Ok(Line {
         href: format!("/v1/inbox/{}", delivery.id),
         delivery: delivery.id,
         kind: delivery.kind,
@@ -231,7 +287,11 @@ fn line(delivery: Delivery) -> Line {
         from: delivery.sender.to_string(),
         state: delivery.state,
         available_at: delivery.available_at.to_string(),
-    }
+        supersedes: related.supersedes,
+        superseded_by: related.superseded_by,
+        recalls,
+        notice,
+    })
 }
 
 pub(super) fn delivery_id(text: &str) -> Result<DeliveryId, Problem> {

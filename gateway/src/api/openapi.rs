@@ -81,10 +81,16 @@ fn operation(route: &Route) -> Value {
     let once = route.method == "POST"
         && route.id != RouteId::Rehearse
         && route.id != RouteId::FindConsents
+        && route.id != RouteId::PreviewConsent
+        && route.id != RouteId::ShowCheckpoint
+        && route.id != RouteId::FindCase
         && route.id != RouteId::ProcessMessage
         && route.id != RouteId::AppendDocument;
     if once {
         parameters.push(header_parameter("Idempotency-Key", true));
+    }
+    if route.id == RouteId::RecordConsent {
+        parameters.push(header_parameter("If-Match", false));
     }
     if route.id == RouteId::AppendDocument {
         parameters.push(header_parameter("Upload-Offset", true));
@@ -170,11 +176,21 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         RouteId::Deliveries => &["state", "limit"],
         RouteId::Transitions => &["gaps", "all", "cursor", "limit"],
         RouteId::Entries => &["from", "limit"],
+        RouteId::ShowReconciliation => &["version"],
         RouteId::Inclusion => &["size"],
         RouteId::Consistency => &["from", "to"],
         RouteId::Rehearse
         | RouteId::Journey
         | RouteId::ExplainRecord
+        | RouteId::Recall
+        | RouteId::ShowRecall
+        | RouteId::Notice
+        | RouteId::ShowCase
+        | RouteId::FindCase
+        | RouteId::Reconciliations
+        | RouteId::AnswerReconciliation
+        | RouteId::Differences
+        | RouteId::ExplainDifference
         | RouteId::Collect
         | RouteId::Document
         | RouteId::Acknowledge
@@ -186,6 +202,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::ShowTransition
         | RouteId::RecordConsent
         | RouteId::FindConsents
+        | RouteId::PreviewConsent
         | RouteId::ShowHold
         | RouteId::DecideHold
         | RouteId::AskAboutHold
@@ -196,6 +213,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::CloseReview
         | RouteId::Resend
         | RouteId::Checkpoint
+        | RouteId::ShowCheckpoint
         | RouteId::Keys
         | RouteId::WhoAmI
         | RouteId::Describe
@@ -212,6 +230,10 @@ fn request_body(id: RouteId) -> Option<Value> {
     let text = json!({ "schema": { "type": "string" } });
     let object = json!({ "schema": { "type": "object" } });
     let content = match id {
+        RouteId::PreviewConsent => json!({
+            "application/json": message, "application/fhir+json": object,
+        }),
+        RouteId::ShowCheckpoint => json!({ "text/plain": text }),
         RouteId::Submit | RouteId::Rehearse | RouteId::RecordConsent => json!({
             "application/json": message, "application/fhir+json": object, "text/csv": text,
             "application/zip": {},
@@ -250,8 +272,18 @@ fn request_body(id: RouteId) -> Option<Value> {
             },
         } } }),
         RouteId::AppendDocument => json!({ "application/octet-stream": {} }),
+        RouteId::Recall
+        | RouteId::FindCase
+        | RouteId::AnswerReconciliation
+        | RouteId::ExplainDifference => json!({ "application/json": { "schema": letter(id) } }),
         RouteId::Journey
         | RouteId::ExplainRecord
+        | RouteId::ShowRecall
+        | RouteId::Notice
+        | RouteId::ShowCase
+        | RouteId::Reconciliations
+        | RouteId::ShowReconciliation
+        | RouteId::Differences
         | RouteId::Inbox
         | RouteId::Collect
         | RouteId::Document
@@ -283,6 +315,55 @@ fn request_body(id: RouteId) -> Option<Value> {
         | RouteId::Capability => return None,
     };
     Some(json!({ "required": true, "content": content }))
+}
+
+/// What is sent about recalls, cases and reconciliations.
+fn letter(id: RouteId) -> Value {
+    if id == RouteId::Recall {
+        return json!({
+            "type": "object", "required": ["reason"],
+            "properties": {
+                "reason": { "enum": recall_reasons() },
+                "recipient": { "type": "string" },
+            },
+        });
+    }
+    if id == RouteId::FindCase {
+        return json!({
+            "type": "object",
+            "properties": {
+                "record": { "type": "string", "format": "uuid" },
+                "reference": { "type": "string" },
+                "authority": { "type": "string" },
+            },
+        });
+    }
+    if id == RouteId::ExplainDifference {
+        return json!({
+            "type": "object", "required": ["code"],
+            "properties": { "code": { "enum": crate::reconciliation::EXPLANATION_CODES } },
+        });
+    }
+    json!({
+        "type": "object", "required": ["version", "outcome"],
+        "properties": {
+            "version": { "type": "integer", "minimum": 1 },
+            "outcome": { "enum": ["agreed", "differs"] },
+            "differences": { "type": "array", "items": {
+                "type": "object", "required": ["item", "code"],
+                "properties": {
+                    "item": { "type": "string", "format": "uuid" },
+                    "code": { "enum": crate::reconciliation::DIFFERENCE_CODES },
+                },
+            } },
+        },
+    })
+}
+
+/// Why a message may be recalled, by the catalogue.
+fn recall_reasons() -> Vec<&'static str> {
+    let field = schemas::catalogue::Catalogue::built_in().field("recall_reason");
+    field.map(|field| field.codes.iter().map(String::as_str).collect()).unwrap_or_default()
 }
 
 /// Bodies whose members are all codes of closed lists, by route.

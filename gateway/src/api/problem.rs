@@ -47,6 +47,14 @@ pub enum Kind {
     RequestInProgress,
     /// The caller's role may not do this.
     NotPermitted,
+    /// An edit of a person's ledger must name the version it was made on.
+    IfMatchRequired,
+    /// The person's ledger, or what would follow, is not what the caller has seen.
+    LedgerMoved,
+    /// A withdrawal could not be put in force yet.
+    NotYetInForce,
+    /// Nothing is released until the consent ledger has caught up after a restore.
+    HeldAfterRestore,
     /// There is no such thing, for this caller.
     NotFound,
     /// It was stopped and is not available any more.
@@ -71,7 +79,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, for the documents' test and the API description.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::MalformedMessage,
         Self::MessageRefused,
         Self::TooLarge,
@@ -81,6 +89,10 @@ impl Kind {
         Self::IdempotencyKeyReused,
         Self::RequestInProgress,
         Self::NotPermitted,
+        Self::IfMatchRequired,
+        Self::LedgerMoved,
+        Self::NotYetInForce,
+        Self::HeldAfterRestore,
         Self::NotFound,
         Self::NoLongerAvailable,
         Self::UnknownMapping,
@@ -122,6 +134,18 @@ impl Kind {
             }
             Self::NotPermitted => {
                 ("not-permitted", 403, "Your organisation may not do this", Blame::Sender)
+            }
+            Self::IfMatchRequired => {
+                ("if-match-required", 428, "The version of the ledger is not named", Blame::Sender)
+            }
+            Self::LedgerMoved => {
+                ("ledger-moved", 412, "The consent ledger has moved", Blame::Sender)
+            }
+            Self::NotYetInForce => {
+                ("not-yet-in-force", 503, "It is not yet in force", Blame::Operator)
+            }
+            Self::HeldAfterRestore => {
+                ("held-after-restore", 503, "Nothing is released after a restore", Blame::Operator)
             }
             Self::NotFound => ("not-found", 404, "There is no such thing here", Blame::Sender),
             Self::NoLongerAvailable => {
@@ -198,6 +222,13 @@ impl Problem {
         self
     }
 
+    /// Adds what was found in the message.
+    #[must_use]
+    pub fn with_issues(mut self, issues: Vec<Issue>) -> Self {
+        self.issues = issues;
+        self
+    }
+
     /// What kind it is.
     pub fn kind(&self) -> Kind {
         self.kind
@@ -236,7 +267,8 @@ impl Problem {
         {
             response.headers_mut().insert(*name, value);
         }
-        if self.kind == Kind::TemporarilyUnavailable || self.kind == Kind::RequestInProgress {
+        let soon = [Kind::TemporarilyUnavailable, Kind::RequestInProgress, Kind::NotYetInForce];
+        if soon.contains(&self.kind) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
         response
@@ -255,9 +287,14 @@ impl IntoResponse for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let kind = match &error {
-            StoreError::Unavailable(_) | StoreError::Closed => Kind::TemporarilyUnavailable,
+            StoreError::Unavailable(_) | StoreError::Closed | StoreError::Fenced => {
+                Kind::TemporarilyUnavailable
+            }
             StoreError::KeyTaken | StoreError::DuplicateRecord => Kind::RequestInProgress,
             StoreError::Conflict { .. } => Kind::AlreadyDecided,
+            StoreError::StillLeaving => Kind::NotYetInForce,
+            StoreError::LedgerMoved => Kind::LedgerMoved,
+            StoreError::HeldAfterRestore => Kind::HeldAfterRestore,
             StoreError::LeaseLost
             | StoreError::Contradiction { .. }
             | StoreError::NewerSchema { .. }
@@ -266,15 +303,56 @@ impl From<StoreError> for Problem {
             | StoreError::Log(_)
             | StoreError::Entropy(_) => Kind::Internal,
         };
-        tracing::error!(error = %crate::telemetry::chain(&error), "the store failed: {}", kind.code());
-        let detail = if kind == Kind::TemporarilyUnavailable {
-            "Whether it was stored is not known. Send it again with the same idempotency key: it is done once."
-        } else if kind == Kind::AlreadyDecided {
-            "The same decision was recorded before, or the delivery is in another state."
+        let told = crate::telemetry::chain(&error);
+        if matches!(kind, Kind::LedgerMoved | Kind::NotYetInForce | Kind::HeldAfterRestore)
+            || matches!(error, StoreError::Fenced)
+        {
+            tracing::info!(error = %told, "the store refused: {}", kind.code());
         } else {
+            tracing::error!(error = %told, "the store failed: {}", kind.code());
+        }
+        Self::new(kind, detail_of(kind))
+    }
+}
+
+/// What to do about what the store said.
+fn detail_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::TemporarilyUnavailable => {
+            "Whether it was stored is not known. Send it again with the same idempotency key: it is done once."
+        }
+        Kind::AlreadyDecided => {
+            "The same decision was recorded before, or the delivery is in another state."
+        }
+        Kind::LedgerMoved => {
+            "Somebody recorded a decision since you looked, or what would follow has changed. Nothing was recorded. Read the ledger or ask for the preview again, look, and send it with the new ETag in If-Match."
+        }
+        Kind::NotYetInForce => {
+            "Something about this person is still leaving, so this is not recorded and not in force yet. Nothing new is sent about them meanwhile. Send it again with the same idempotency key until it is answered."
+        }
+        Kind::HeldAfterRestore => {
+            "This gateway runs on a restored database and releases nothing until its consent ledger has caught up. Consent decisions are taken: send again those you have sent since the backup. Then try this again."
+        }
+        Kind::MalformedMessage
+        | Kind::MessageRefused
+        | Kind::TooLarge
+        | Kind::UnsupportedMediaType
+        | Kind::NotAcceptable
+        | Kind::IdempotencyKeyMissing
+        | Kind::IdempotencyKeyReused
+        | Kind::RequestInProgress
+        | Kind::NotPermitted
+        | Kind::NotYoursToDecide
+        | Kind::IfMatchRequired
+        | Kind::NotFound
+        | Kind::NoLongerAvailable
+        | Kind::UnknownMapping
+        | Kind::InvalidParameter
+        | Kind::UploadOffset
+        | Kind::RangeNotSatisfiable
+        | Kind::Internal => {
             "Quote the reference to the operator. Send the request again with the same idempotency key."
-        };
-        Self::new(kind, detail)
+        }
     }
 }
 

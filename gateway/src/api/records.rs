@@ -51,18 +51,21 @@ pub(super) async fn take(
     caller: &Caller,
     raw: RawMessage,
 ) -> Result<Response, Problem> {
-    Ok(answered(received(app, caller, raw).await?))
+    Ok(answered(received(app, caller, raw, None).await?))
 }
 
-/// The same, for a caller that writes the answer in a form of its own.
+/// The same, for a caller that writes the answer in a form of its own; made on what the caller has
+/// seen of the person's ledger, when it says so.
 pub(super) async fn received(
     app: &Arc<App>,
     caller: &Caller,
     raw: RawMessage,
+    expected: Option<String>,
 ) -> Result<Answer, Problem> {
     let (receiving, sender) = (Arc::clone(app), caller.sender());
     let received =
-        tokio::spawn(async move { pipeline::receive(&receiving, &sender, raw).await }).await;
+        tokio::spawn(async move { pipeline::receive_if(&receiving, &sender, raw, expected).await });
+    let received = received.await;
     let answer = received.or(Err(Problem::new(
         Kind::Internal,
         "Quote the reference to the operator. Send the request again with the same idempotency key.",

@@ -190,11 +190,14 @@ fn say_what_stands(case: &Case<'_>, ledger: &Ledger<'_>, trace: &mut Trace) {
     trace.say(Stage::Consent, || {
         let about = kind_in_words(case.rule.consent_kind);
         match case.newest {
-            Some(entry) => format!(
-                "Of {about}, entry {} of the ledger stands; it is {}.",
-                entry.version,
-                case.standing.in_words()
-            ),
+            Some(entry) => {
+                let own = ledger.person_spoke(case.rule.consent_kind);
+                let whose = if own { " It is the person's own, which prevails." } else { "" };
+                let (version, standing) = (entry.version, case.standing.in_words());
+                format!(
+                    "Of {about}, entry {version} of the ledger stands; it is {standing}.{whose}"
+                )
+            }
             None => format!("Of {about}, nothing stands in the ledger."),
         }
     });

@@ -115,6 +115,11 @@ impl<'a> Ledger<'a> {
         self.of(kind).voice().newest()
     }
 
+    /// Whether the person has decided for themselves, which prevails.
+    pub(super) fn person_spoke(&self, kind: ConsentKind) -> bool {
+        self.of(kind).own_spoke
+    }
+
     fn of(&self, kind: ConsentKind) -> &Voices<'a> {
         match kind {
             ConsentKind::Sharing => &self.sharing,
@@ -171,8 +176,11 @@ impl<'a> Voices<'a> {
         if self.own_spoke { &self.own } else { &self.parental }
     }
 
+    /// Lists of exclusions that stand. One of unknown giver is kept for both voices; while the
+    /// person's own has not spoken, that of the parents says whether it was lifted.
     fn lists(&self) -> impl Iterator<Item = &'a ConsentEntry> {
-        self.own.lists.entries().chain(self.parental.lists.entries()).map(|(_, entry)| entry)
+        let own = self.own.lists.entries().filter(|_| self.own_spoke);
+        own.chain(self.parental.lists.entries()).map(|(_, entry)| entry)
     }
 }
 

@@ -8,6 +8,7 @@ mod adapters;
 mod decisions;
 mod documents;
 mod figures;
+mod withdrawals;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -48,6 +49,15 @@ pub(super) enum BenchCommand {
         #[arg(long, value_name = "FOLDER", default_value = ".")]
         dir: PathBuf,
     },
+    /// Races between withdrawals and senders: bytes that left after a withdrawal was acknowledged.
+    /// Must be none; exit code 1 when there are any.
+    Withdrawals {
+        /// How many races on each engine.
+        #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        races: u32,
+        #[command(flatten)]
+        on: On,
+    },
     /// One large document over mutual TLS: rates, and how little is held meanwhile.
     Documents {
         /// How large: 1G, 200M, or bytes.
@@ -65,6 +75,13 @@ pub(super) struct AcceptArgs {
     /// How long each measurement lasts, after a second of warming up.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: u32,
+    #[command(flatten)]
+    on: On,
+}
+
+/// Which engines, and where.
+#[derive(Debug, Args)]
+pub(super) struct On {
     /// Which engine to measure.
     #[arg(long, value_enum, default_value_t = Engines::Both)]
     engine: Engines,
@@ -107,6 +124,13 @@ pub(super) async fn bench(command: &BenchCommand, json: bool) -> anyhow::Result<
                 () = super::serve::told_to_stop() => bail!("stopped before the end"),
             };
         }
+        BenchCommand::Withdrawals { races, on } => {
+            let folder = Folder::make(&on.dir)?;
+            return tokio::select! {
+                raced = races_on(on, *races, &folder.0, json) => raced,
+                () = super::serve::told_to_stop() => bail!("stopped before the end"),
+            };
+        }
         BenchCommand::Documents { size, dir } => {
             let folder = Folder::make(dir)?;
             return tokio::select! {
@@ -115,7 +139,7 @@ pub(super) async fn bench(command: &BenchCommand, json: bool) -> anyhow::Result<
             };
         }
     };
-    let folder = Folder::make(&args.dir)?;
+    let folder = Folder::make(&args.on.dir)?;
     eprintln_line(&format!("Measuring in {}; it is removed at the end.", folder.0.display()));
     if cfg!(debug_assertions) {
         eprintln_line("This is a debug build: its figures mean nothing. Run it with --release.");
@@ -135,20 +159,20 @@ pub(super) async fn bench(command: &BenchCommand, json: bool) -> anyhow::Result<
 }
 
 async fn measure(args: &AcceptArgs, folder: &Path) -> anyhow::Result<[(&'static str, Half); 2]> {
-    let engines = if args.engine == Engines::Both { 2 } else { 1 };
+    let engines = if args.on.engine == Engines::Both { 2 } else { 1 };
     // Two loads, each with its bare inserts.
     let bar = progress(engines * 4, "warming up");
     let length = Duration::from_secs(args.seconds.into());
-    let sqlite = match args.engine {
+    let sqlite = match args.on.engine {
         Engines::Postgres => Half::NotRun("it was not asked for".to_owned()),
         Engines::Sqlite | Engines::Both => {
             let place = Place { folder: folder.join("sqlite"), store: StorePlan::Sqlite };
             Half::Measured(accept::measure(&place, length, &bar).await?)
         }
     };
-    let postgres = match args.engine {
+    let postgres = match args.on.engine {
         Engines::Sqlite => Half::NotRun("it was not asked for".to_owned()),
-        Engines::Postgres | Engines::Both => match server(args, folder).await? {
+        Engines::Postgres | Engines::Both => match server(&args.on, folder).await? {
             Found::Url { url, server } => {
                 let place =
                     Place { folder: folder.join("postgres"), store: StorePlan::Postgres(url) };
@@ -166,6 +190,50 @@ async fn measure(args: &AcceptArgs, folder: &Path) -> anyhow::Result<[(&'static 
     Ok([("sqlite", sqlite), ("postgres", postgres)])
 }
 
+/// The races on the engines that are here.
+async fn races_on(on: &On, races: u32, folder: &Path, json: bool) -> anyhow::Result<Outcome> {
+    let bar = progress(u64::from(races), "races on sqlite");
+    let mut tallies = Vec::new();
+    if on.engine != Engines::Postgres {
+        let place = folder.join("sqlite");
+        let tally = withdrawals::race(&place, StorePlan::Sqlite, races, &bar).await?;
+        tallies.push(("sqlite", tally));
+    }
+    bar.reset();
+    bar.set_message("races on postgres");
+    let mut not_run = None;
+    if on.engine != Engines::Sqlite {
+        match server(on, folder).await? {
+            Found::Url { url, server } => {
+                let (place, store) = (folder.join("postgres"), StorePlan::Postgres(url));
+                tallies.push(("postgres", withdrawals::race(&place, store, races, &bar).await?));
+                if let Some(server) = server {
+                    tokio::task::spawn_blocking(move || server.stop()).await??;
+                }
+            }
+            Found::Nothing => not_run = Some("PostgreSQL was not found on this machine".to_owned()),
+            Found::Broken(why) => bail!("PostgreSQL did not start: {why}"),
+        }
+    }
+    bar.finish_and_clear();
+    if json {
+        let mut document: Map<String, Value> = tallies
+            .iter()
+            .map(|(engine, tally)| ((*engine).to_owned(), tally.document()))
+            .collect();
+        document.insert("not_run".to_owned(), not_run.into());
+        print_line(&format!("{:#}", Value::Object(document)));
+    } else {
+        let rows = tallies.iter().map(|(engine, tally)| tally.cells(engine));
+        print_line(&table(&withdrawals::HEADER, rows));
+        if let Some(why) = not_run {
+            eprintln_line(&format!("The postgres half did not run: {why}."));
+        }
+    }
+    let none_after = tallies.iter().all(|(_, tally)| tally.bytes_after == 0);
+    Ok(if none_after { Outcome::Done } else { Outcome::Failed })
+}
+
 /// A PostgreSQL to measure.
 enum Found {
     /// Its address, and the server when it is ours to stop.
@@ -178,7 +246,7 @@ enum Found {
 }
 
 /// The server the operator names, or one of our own with every flush to disk on.
-async fn server(args: &AcceptArgs, folder: &Path) -> anyhow::Result<Found> {
+async fn server(args: &On, folder: &Path) -> anyhow::Result<Found> {
     if let Some(file) = &args.postgres_url_file {
         let bytes = crate::secret_file::read(file)?;
         let url = std::str::from_utf8(&bytes).ok().map(str::trim).unwrap_or_default().to_owned();

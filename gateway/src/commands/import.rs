@@ -174,6 +174,7 @@ fn refused(error: ReceiveError, json: bool) -> anyhow::Result<Outcome> {
         ReceiveError::InProgress | ReceiveError::Store(StoreError::Unavailable(_)) => {
             (Outcome::TryAgain, "temporarily-unavailable")
         }
+        ReceiveError::Store(StoreError::StillLeaving) => (Outcome::TryAgain, "not-yet-in-force"),
         ReceiveError::Store(_)
         | ReceiveError::Vault(_)
         | ReceiveError::Entropy(_)

@@ -378,3 +378,15 @@ fn a_partner_by_mailbox_has_one_of_its_own() {
     let both = parse_partners(&both).expect_err("refused").to_string();
     assert!(both.contains("belongs to two partners"), "{both}");
 }
+
+#[test]
+fn a_day_closes_at_six_in_the_evening_or_when_it_says() {
+    let example = parse(EXAMPLE).expect("the example parses");
+    assert_eq!(example.reconciliation.at.to_string(), "18:00:00");
+    let earlier = parse(&EXAMPLE.replacen("at = \"18:00\"", "at = \"17:30\"", 1));
+    assert_eq!(earlier.expect("it parses").reconciliation.at.to_string(), "17:30:00");
+    for wrong in ["six", "6:00", "24:00", "18:60", "18:00:30"] {
+        let complaint = complaint("at = \"18:00\"", &format!("at = \"{wrong}\""));
+        assert!(complaint.contains("hours and minutes"), "{wrong}: {complaint}");
+    }
+}

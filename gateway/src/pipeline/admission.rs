@@ -9,24 +9,24 @@ use adapters::Item;
 use jiff::civil::Date;
 use schemas::deadlines::end_of_compulsory_school_age;
 use schemas::{
-    Body, Checked, Field, Issue, MessageId, MessageType, OrganisationCode, Place, Record, RecordId,
-    ServiceCode,
+    Checked, Field, Issue, LegId, MessageType, OrganisationCode, Place, Record, RecordId,
 };
 
 use super::answer::{self, Attachment};
+use super::destinations::Destination;
 use super::identity::no_reminder;
+use super::relations::{Standing, TakingBack};
 use super::{ReceiveError, Sender};
 use super::{arriving, guard};
 use crate::app::App;
 use crate::audit::{DecisionNote, Event, EventKind, SubjectKey};
 use crate::authority::{self, ConsentEntry, Question, RecordFacts};
-use crate::queue::{CarrierKind, Delivery, DeliveryId, DeliveryState, LegState, SubmissionId};
+use crate::queue::{Delivery, DeliveryId, DeliveryState, LegState, SubmissionId};
 use crate::receipt::{LegOutcome, RowOutcome, RowResult};
 use crate::store::{
-    CaseKey, CasePerson, Change, ClockWrite, Hold, NewDelivery, NewLeg, NewRecord, SubjectGuards,
-    Write,
+    CaseKey, CasePerson, Change, ClockWrite, NewDelivery, NewLeg, NewRecord, SubjectGuards, Write,
 };
-use crate::vault::BlobKind;
+use crate::vault::{BlobKind, SealedBlob};
 
 /// The rows of one submission on their way to one change.
 pub(super) struct Batch<'a> {
@@ -43,6 +43,10 @@ pub(super) struct Batch<'a> {
     pub(super) restricted: BTreeSet<SubjectKey>,
     /// What this batch sends on its way, with the questions it was decided on.
     pub(super) queued: Vec<(Delivery, Question)>,
+    /// Records that this batch supersedes or recalls, to be done under their guards.
+    pub(super) taking_back: Vec<TakingBack>,
+    /// Deliveries that it has stopped so far.
+    pub(super) stopped: BTreeSet<DeliveryId>,
     /// Where earlier rows of this batch have brought legs.
     pub(super) legs: answer::Moved,
     pub(super) seen: BTreeMap<[u8; 32], (RecordId, [u8; 32])>,
@@ -53,6 +57,26 @@ pub(super) struct Batch<'a> {
     /// People of whom this batch says that they died.
     pub(super) died: BTreeSet<SubjectKey>,
     pub(super) mode: Mode,
+    /// What the caller has seen of the person's ledger, when it must not have moved since.
+    pub(super) expected: Option<String>,
+    /// The version that was found to be what the caller has seen.
+    pub(super) expected_version: Option<u32>,
+    /// Who is told of withdrawals in this batch, by person.
+    pub(super) told: BTreeMap<SubjectKey, BTreeSet<OrganisationCode>>,
+    /// Withdrawals that came as part of another message, to be made known as messages of their own.
+    pub(super) notices: Vec<Item>,
+    /// Whether what is taken now is such a notice.
+    pub(super) noticing: bool,
+}
+
+/// A batch that is closed: what to write, what to tell, and whom it restricts.
+pub(super) struct Finished {
+    pub(super) changes: Vec<Change>,
+    pub(super) rows: Vec<RowOutcome>,
+    pub(super) restricted: BTreeSet<SubjectKey>,
+    /// To be held until the changes are durable; none when they could not be had in time. Then the
+    /// fence alone decides.
+    pub(super) guards: Option<SubjectGuards>,
 }
 
 /// Whether a batch will be committed, or only says what would happen.
@@ -64,15 +88,8 @@ pub(super) enum Mode {
     Rehearse,
 }
 
-/// A recipient of a record, and what was decided about it.
-pub(super) struct Destination {
-    delivery: DeliveryId,
-    pub(super) recipient: OrganisationCode,
-    service: Option<ServiceCode>,
-    carrier: CarrierKind,
-}
-
 /// What the gateway knows of a checked record before it is sealed.
+#[derive(Debug, Clone)]
 pub(super) struct Facts {
     pub(super) id: RecordId,
     pub(super) kind: MessageType,
@@ -84,6 +101,9 @@ pub(super) struct Facts {
 }
 
 type Issues = Vec<Issue>;
+
+/// That a record may be held, and what was decided about each recipient.
+type Weighed = (authority::Admission, Vec<(Destination, DecisionNote)>);
 
 impl<'a> Batch<'a> {
     pub(super) fn new(
@@ -102,12 +122,19 @@ impl<'a> Batch<'a> {
             recorded: BTreeMap::new(),
             restricted: BTreeSet::new(),
             queued: Vec::new(),
+            taking_back: Vec::new(),
+            stopped: BTreeSet::new(),
             legs: answer::Moved::default(),
             seen: BTreeMap::new(),
             cases: BTreeMap::new(),
             same: Vec::new(),
             died: BTreeSet::new(),
             mode,
+            expected: None,
+            expected_version: None,
+            told: BTreeMap::new(),
+            notices: Vec::new(),
+            noticing: false,
         }
     }
 
@@ -134,23 +161,36 @@ impl<'a> Batch<'a> {
     }
 
     /// Closes the batch: what to write, what to tell, and the guards to hold until it is durable.
-    pub(super) async fn finish(
-        mut self,
-        app: &App,
-    ) -> Result<(Vec<Change>, Vec<RowOutcome>, SubjectGuards), ReceiveError> {
+    pub(super) async fn finish(mut self, app: &App) -> Result<Finished, ReceiveError> {
+        self.make_known().await?;
         let restricted = std::mem::take(&mut self.restricted);
+        let taking_back = std::mem::take(&mut self.taking_back);
+        let mut guarded = restricted.clone();
+        guarded.extend(taking_back.iter().map(TakingBack::guard));
+        let at_most = app.config.consent.wait();
         // Exclusive: waits for every send about these people that has begun.
-        let guards = app.store.subject_guards(&restricted, Hold::Exclusive).await?;
+        let guards = app.store.subject_guards_within(&guarded, at_most).await?;
+        if guards.is_none() {
+            super::hold_back(app, &restricted).await?;
+        }
+        // Whoever lost a guard may still be sending.
+        if !app.store.wait_until_left(&guarded, at_most).await? {
+            return Err(super::not_in_force(app, &restricted).await);
+        }
+        for taking in taking_back {
+            self.take_back(taking).await?;
+        }
         let mut decided = BTreeSet::new();
-        for subject in restricted {
+        for subject in &restricted {
             // What is queued about one person under several pseudonyms is decided once.
-            if !decided.contains(&subject) {
-                decided.extend(app.store.pseudonyms_of(subject).await?);
-                let stops = self.decide_queued_again(subject).await?;
+            if !decided.contains(subject) {
+                decided.extend(app.store.pseudonyms_of(*subject).await?);
+                let stops = self.decide_queued_again(*subject).await?;
                 self.changes.extend(stops);
             }
+            self.list_disclosures(*subject).await?;
         }
-        Ok((self.changes, self.rows, guards))
+        Ok(Finished { changes: self.changes, rows: self.rows, restricted, guards })
     }
 
     async fn admit(
@@ -185,10 +225,18 @@ impl<'a> Batch<'a> {
             Ok(attachment) => attachment,
             Err(issue) => return Ok(Err(vec![issue.at(place)])),
         };
-        let destinations = match self.destinations(&record, attachment.as_ref(), services, place)? {
+        let standing = match self.standing(&record, &facts, attachment.as_ref(), place).await? {
+            Ok(standing) => standing,
+            Err(issue) => return Ok(Err(vec![issue])),
+        };
+        let taken = standing.taking.as_ref();
+        let found = self.destinations(&record, (attachment.as_ref(), taken), services, place);
+        let destinations = match found? {
             Ok(destinations) => destinations,
             Err(issues) => return Ok(Err(issues)),
         };
+        let mut warnings = warnings;
+        warnings.extend(standing.warning.clone());
         let whose = self.whose_case(attachment.as_ref(), &destinations);
         let case = match self.correlate(&record, &facts, whose, place).await? {
             Ok(case) => case,
@@ -201,8 +249,13 @@ impl<'a> Batch<'a> {
         let people = case.into_iter().chain(self.acted_for(&record, &facts)).collect();
         let identifies = guard::identifying(&record).cloned();
         let entry = self.consent_entry(facts.id, record.message().consent.as_ref());
+        let entry = entry.filter(|_| !self.noticing);
+        let mut destinations = destinations;
+        destinations.extend(self.others_told(&record, &facts, &destinations).await?);
+        self.must_be_expected(&facts, entry.as_ref()).await?;
         let said = self.acknowledged(&record).await?;
-        let row = self.decide(record, &facts, attachment, destinations, entry, (place, warnings));
+        let bound = (attachment, standing);
+        let row = self.decide(record, &facts, bound, destinations, entry, (place, warnings));
         let mut row = match row.await? {
             Ok(row) => row,
             Err(issues) => return Ok(Err(issues)),
@@ -220,33 +273,15 @@ impl<'a> Batch<'a> {
         &mut self,
         record: Record,
         facts: &Facts,
-        attachment: Option<Attachment>,
+        (attachment, standing): (Option<Attachment>, Standing),
         destinations: Vec<Destination>,
         entry: Option<ConsentEntry>,
         (place, warnings): (&Place, Issues),
     ) -> Result<Result<RowOutcome, Issues>, ReceiveError> {
-        let questions: Vec<Question> =
-            destinations.iter().map(|to| self.question(facts, to)).collect();
-        let evidence = self.evidence(&self.holding_question(facts), None, entry.as_ref()).await?;
-        let (now, today) = (self.app.clock.now(), self.app.clock.today());
-        let asked = RecordFacts {
-            record: facts.id,
-            kind: facts.kind,
-            sender: self.sender.organisation.clone(),
-        };
-        let rules = self.app.rule_book();
-        let mut admitted = authority::admit(&asked, &questions, &evidence, rules, now, today);
-        let mut destinations = destinations;
-        if admitted.admission.is_none() && facts.kind.is_about_consent() {
-            // A withdrawal is recorded even when nobody may be told of it.
-            destinations.clear();
-            admitted = authority::admit(&asked, &[], &evidence, rules, now, today);
-        }
-        let decisions = self.with_death(facts, &admitted.per_question).await?;
-        let Some(admission) = admitted.admission else {
-            let keeping = admitted.keeping.iter().map(authority::Decision::note);
-            let issues = decisions.into_iter().chain(keeping);
-            return Ok(Err(issues.map(|note| refusal(&note, place)).collect()));
+        let weighed = self.weigh(facts, destinations, entry.as_ref(), place).await?;
+        let (admission, told) = match weighed {
+            Ok(weighed) => weighed,
+            Err(issues) => return Ok(Err(issues)),
         };
         let label = self.label(&record, facts)?;
         let keys = facts_keys(facts);
@@ -261,20 +296,24 @@ impl<'a> Batch<'a> {
         if let Some(effect) = &effect {
             self.legs.by(effect);
         }
-        let recipients: Vec<&OrganisationCode> =
-            destinations.iter().map(|to| &to.recipient).collect();
+        let recipients: Vec<&OrganisationCode> = told.iter().map(|(to, _)| &to.recipient).collect();
         let clocks = self.clocks(&record, facts, &recipients).await?;
         let step = self.transition_step(&record, facts)?;
         let sealed = self.app.vault.seal(record, admission)?;
-        let mut change = self.accepted(facts, sealed, label, attachment.as_ref());
+        let about = attachment.as_ref().map(|attachment| attachment.leg.id);
+        let mut change = self.accepted(facts, (sealed, label), about, &standing);
         change = step.into_iter().fold(change, Change::write);
         if let Some((leg, _)) = replaced {
             self.legs.replaced(leg);
             change = change.write(Write::Clock(ClockWrite::LegReplaced(leg, facts.id)));
         }
         let mut legs = Vec::new();
-        for (to, note) in destinations.iter().zip(&decisions) {
-            let (step, leg) = self.deliver(facts, to, note, received_on)?;
+        // Whom a recall tells is known only under the guard.
+        let recalls = facts.kind == MessageType::Recall;
+        let (told, later) = if recalls { (Vec::new(), told) } else { (told, Vec::new()) };
+        for (to, note) in &told {
+            let first = standing.first_receipt(to.service.as_ref());
+            let (step, leg) = self.deliver(facts, to, note, first.unwrap_or(received_on))?;
             change = change.join(step);
             legs.push(leg);
         }
@@ -287,10 +326,43 @@ impl<'a> Batch<'a> {
         change = clocks.into_iter().fold(change, Change::join);
         self.seen.insert(facts.identity, (facts.id, facts.fingerprint));
         self.changes.push(change);
+        let taking = standing.taking.map(|taking| TakingBack { told: later, ..taking });
+        self.taking_back.extend(taking);
         Ok(Ok(RowOutcome { legs, ..row(place, RowResult::Accepted, Some(facts.id), warnings) }))
     }
 
-    fn facts(&self, record: &Record) -> Result<Facts, ReceiveError> {
+    /// Asks whether the gateway may hold a record, and send it to each destination.
+    async fn weigh(
+        &self,
+        facts: &Facts,
+        mut destinations: Vec<Destination>,
+        entry: Option<&ConsentEntry>,
+        place: &Place,
+    ) -> Result<Result<Weighed, Issues>, ReceiveError> {
+        let questions: Vec<Question> =
+            destinations.iter().map(|to| self.question(facts, to)).collect();
+        let evidence = self.evidence(&self.holding_question(facts), None, entry).await?;
+        let (now, today) = (self.app.clock.now(), self.app.clock.today());
+        let sender = self.sender.organisation.clone();
+        let asked = RecordFacts { record: facts.id, kind: facts.kind, sender };
+        let rules = self.app.rule_book();
+        let mut admitted = authority::admit(&asked, &questions, &evidence, rules, now, today);
+        let stops = facts.kind.is_about_consent() || facts.kind == MessageType::Recall;
+        if admitted.admission.is_none() && stops {
+            // A withdrawal is recorded, and a recall done, even when nobody may be told of it.
+            destinations.clear();
+            admitted = authority::admit(&asked, &[], &evidence, rules, now, today);
+        }
+        let decisions = self.with_death(facts, &admitted.per_question).await?;
+        let Some(admission) = admitted.admission else {
+            let keeping = admitted.keeping.iter().map(authority::Decision::note);
+            let issues = decisions.into_iter().chain(keeping);
+            return Ok(Err(issues.map(|note| refusal(&note, place)).collect()));
+        };
+        Ok(Ok((admission, destinations.into_iter().zip(decisions).collect())))
+    }
+
+    pub(super) fn facts(&self, record: &Record) -> Result<Facts, ReceiveError> {
         let message = record.message();
         let names = self.app.vault.pseudonyms();
         let subject = message.subject.as_ref();
@@ -301,13 +373,18 @@ impl<'a> Batch<'a> {
             demographics: subject.map(|subject| names.demographics(subject)),
             decisions_pass_on: subject
                 .and_then(|subject| end_of_compulsory_school_age(subject.date_of_birth).ok()),
-            identity: identity(self.app, &message.sender, &message.id),
+            identity: self.identity_of(message.id.expose()),
             fingerprint: names.recognition("fingerprint", &arriving::recognisable(record)),
         })
     }
 
+    /// How a message of this sender is recognised by the sender's own reference.
+    pub(super) fn identity_of(&self, reference: &str) -> [u8; 32] {
+        identity(self.app, &self.sender.organisation, reference)
+    }
+
     /// The sender must be who it says, and its role must send this type.
-    fn may_send(&self, record: &Record, place: &Place) -> Option<Issue> {
+    pub(super) fn may_send(&self, record: &Record, place: &Place) -> Option<Issue> {
         let message = record.message();
         if message.sender != self.sender.organisation {
             return Some(Issue::error(
@@ -354,71 +431,6 @@ impl<'a> Batch<'a> {
         })
     }
 
-    fn destinations(
-        &self,
-        record: &Record,
-        attachment: Option<&Attachment>,
-        services: &[Place],
-        place: &Place,
-    ) -> Result<Result<Vec<Destination>, Issues>, ReceiveError> {
-        let message = record.message();
-        if let Body::Request(request) = &message.body {
-            return self.routed(&request.services, services, place);
-        }
-        let own = &self.sender.organisation;
-        let other = attachment.map(|Attachment { leg, .. }| {
-            // What the authority says of a leg goes to the service that was asked.
-            if leg.sender == *own { leg.recipient.clone() } else { leg.sender.clone() }
-        });
-        let recipient = other.or(message.recipient.clone());
-        let Some(recipient) = recipient else { return Ok(Ok(Vec::new())) };
-        let Some(carrier) = self.app.carrier_of(&recipient) else {
-            if message.kind.is_about_consent() {
-                // A withdrawal is recorded even when there is nobody to tell.
-                return Ok(Ok(Vec::new()));
-            }
-            return Ok(Err(vec![Issue::error(
-                "recipient-unknown",
-                Some(Field::RECIPIENT),
-                place.clone(),
-                "is not an organisation this gateway delivers to",
-                "check the organisation code, or ask the operator to add the partner",
-            )]));
-        };
-        let delivery = DeliveryId(self.app.make_id()?);
-        Ok(Ok(vec![Destination { delivery, recipient, service: None, carrier }]))
-    }
-
-    /// One destination per service asked; the recipient comes from the routing table alone.
-    fn routed(
-        &self,
-        services: &[ServiceCode],
-        places: &[Place],
-        place: &Place,
-    ) -> Result<Result<Vec<Destination>, Issues>, ReceiveError> {
-        let mut destinations = Vec::new();
-        let mut issues = Vec::new();
-        for (index, service) in services.iter().enumerate() {
-            let route = self.app.route(service, self.app.clock.today());
-            let carrier = route.as_ref().and_then(|to| self.app.carrier_of(to));
-            let (Some(recipient), Some(carrier)) = (route, carrier) else {
-                let at = places.get(index).unwrap_or(place).clone();
-                issues.push(Issue::error(
-                    "service-unknown",
-                    Some(Field::SERVICES),
-                    at,
-                    "names a service that is not in the routing table today",
-                    "use a service code of the routing table, or map the source's code to one",
-                ));
-                continue;
-            };
-            let delivery = DeliveryId(self.app.make_id()?);
-            let service = Some(service.clone());
-            destinations.push(Destination { delivery, recipient, service, carrier });
-        }
-        Ok(if issues.is_empty() { Ok(destinations) } else { Err(issues) })
-    }
-
     fn question(&self, facts: &Facts, to: &Destination) -> Question {
         Question {
             recipient: to.recipient.clone(),
@@ -450,11 +462,7 @@ impl<'a> Batch<'a> {
     }
 
     /// The case reference, sealed for the board.
-    fn label(
-        &self,
-        record: &Record,
-        facts: &Facts,
-    ) -> Result<crate::vault::SealedBlob, ReceiveError> {
+    fn label(&self, record: &Record, facts: &Facts) -> Result<SealedBlob, ReceiveError> {
         let case = record.message().case.as_ref().map_or("", |case| case.expose());
         let owner = &self.sender.organisation;
         Ok(self.app.vault.seal_blob(BlobKind::Label, facts.id.0, owner, case.as_bytes())?)
@@ -463,11 +471,17 @@ impl<'a> Batch<'a> {
     fn accepted(
         &self,
         facts: &Facts,
-        sealed: crate::vault::SealedRecord,
-        label: crate::vault::SealedBlob,
-        attachment: Option<&Attachment>,
+        (sealed, label): (crate::vault::SealedRecord, crate::vault::SealedBlob),
+        about: Option<LegId>,
+        standing: &Standing,
     ) -> Change {
         let mut event = self.event(EventKind::RecordAccepted, facts);
+        if let Some(earlier) = standing.relations.supersedes {
+            event = event.with("supersedes", earlier);
+        }
+        if let Some((recalled, reason)) = &standing.relations.recalls {
+            event = event.with("recalls", recalled).with("reason", reason);
+        }
         event.hashes.insert("sealed".to_owned(), sealed.sha256_hex());
         Change::because(event).write(Write::Record(NewRecord {
             sealed,
@@ -477,7 +491,8 @@ impl<'a> Batch<'a> {
             subject: facts.subject,
             demographics: facts.demographics,
             label,
-            about: attachment.map(|attachment| attachment.leg.id),
+            about,
+            relations: standing.relations.clone(),
             decisions_pass_on: facts.decisions_pass_on,
             accepted_at: self.app.clock.now(),
         }))
@@ -501,7 +516,7 @@ impl<'a> Batch<'a> {
     }
 
     /// The delivery to one recipient and, for requests, its clock.
-    fn deliver(
+    pub(super) fn deliver(
         &mut self,
         facts: &Facts,
         to: &Destination,
@@ -563,10 +578,10 @@ impl<'a> Batch<'a> {
 }
 
 /// By what a message is recognised: its sender and the sender's own reference.
-pub(super) fn identity(app: &App, sender: &OrganisationCode, reference: &MessageId) -> [u8; 32] {
+pub(super) fn identity(app: &App, sender: &OrganisationCode, reference: &str) -> [u8; 32] {
     let mut bytes = sender.as_str().as_bytes().to_vec();
     bytes.push(0);
-    bytes.extend_from_slice(reference.expose().as_bytes());
+    bytes.extend_from_slice(reference.as_bytes());
     app.vault.pseudonyms().recognition("identity", &bytes)
 }
 
@@ -580,7 +595,14 @@ pub(super) fn row(
     record: Option<RecordId>,
     issues: Issues,
 ) -> RowOutcome {
-    RowOutcome { place: place.clone(), outcome, record, legs: Vec::new(), issues }
+    RowOutcome {
+        place: place.clone(),
+        outcome,
+        record,
+        legs: Vec::new(),
+        disclosures: Vec::new(),
+        issues,
+    }
 }
 
 fn refusal(note: &DecisionNote, place: &Place) -> Issue {

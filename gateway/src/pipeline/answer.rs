@@ -16,7 +16,7 @@ use super::guard::Known;
 use super::{ReceiveError, Sender};
 use crate::app::App;
 use crate::audit::SubjectKey;
-use crate::queue::{Leg, LegState};
+use crate::queue::{DeliveryId, DeliveryState, Leg, LegState};
 use crate::store::{StoreError, StoredRecord};
 
 pub(super) use effect::{Effect, effect};
@@ -107,13 +107,19 @@ pub(super) async fn attach(
     );
     let Some(mut leg) = app.store.find_leg(leg_id).await? else { return Ok(Err(unknown)) };
     leg.state = moved.state(&leg);
-    // What was withheld was never put to them.
-    let asked = leg.recipient == sender.organisation && leg.state != LegState::Withheld;
+    let asked = leg.recipient == sender.organisation;
     // Whoever asked is one of the three who agree that existing advice is sufficient.
     let asks =
         message.kind == MessageType::AdviceExistingSufficient && leg.sender == sender.organisation;
     if !asked && !asks {
         return Ok(Err(unknown));
+    }
+    if asked && leg.state == LegState::Withheld {
+        // What was withheld was never put to them, unless it was taken back after they opened it.
+        let delivery = app.store.find_delivery(DeliveryId(leg_id.0)).await?;
+        let opened =
+            delivery.filter(|d| d.delivered_at.is_some() && d.state != DeliveryState::Held);
+        return Ok(Err(opened.map_or(unknown, |_| TAKEN_BACK)));
     }
     let request = app.store.find_record(leg.record).await?;
     let same = match &request {
@@ -183,12 +189,14 @@ fn shown(app: &App, leg: &Leg, exception: &Exception) -> Result<(), Unplaced> {
             "does not fall in the six weeks of the request",
             otherwise,
         ),
-        _ => Unplaced(
-            "exception-not-shown",
-            Field::EXCEPTION_LIMB,
-            "does not excuse lateness here",
-            otherwise,
-        ),
+        NotShown::NotListed { .. } | NotShown::Backwards { .. } | NotShown::Deadline(_) => {
+            Unplaced(
+                "exception-not-shown",
+                Field::EXCEPTION_LIMB,
+                "does not excuse lateness here",
+                otherwise,
+            )
+        }
     })
 }
 
@@ -235,6 +243,14 @@ async fn agreements(
     agreed.extend(moved.agreed.get(&leg.id).into_iter().flatten().cloned());
     Ok(Ok(agreed))
 }
+
+/// A request that its authority took back after it had been opened.
+const TAKEN_BACK: Unplaced = Unplaced(
+    "leg-taken-back",
+    Field::LEG,
+    "is a request that the authority has recalled, or replaced by a newer one",
+    "answer the newer request in your inbox, or speak to the authority",
+);
 
 /// The one leg that an answer without a leg's id can only mean: the single request about this
 /// person that the sender still owes; for advice, failing that, the single one it answered before.

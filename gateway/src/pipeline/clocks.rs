@@ -70,7 +70,8 @@ impl Batch<'_> {
 
     /// A message that replaces an earlier one takes back what that one did to clocks.
     async fn undo(&self, earlier: &MessageId, effects: &mut Effects) -> Result<(), ReceiveError> {
-        let identity = super::admission::identity(self.app, &self.sender.organisation, earlier);
+        let identity =
+            super::admission::identity(self.app, &self.sender.organisation, earlier.expose());
         let known = self.app.store.find_duplicate(identity).await?;
         if let Some((record, _)) = known {
             effects.writes.push(ClockWrite::Undone(record, self.app.clock.today()));

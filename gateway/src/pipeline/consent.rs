@@ -10,7 +10,7 @@ use schemas::{Field, Issue, Place, Record, RecordId};
 
 use super::admission::{Batch, Facts, Mode, row};
 use super::{ReceiveError, evidence};
-use crate::audit::{EventKind, SubjectKey};
+use crate::audit::{Event, EventKind, SubjectKey};
 use crate::authority::{self, ConsentEntry, Evidence, Question, Ruling};
 use crate::queue::{DeliveryId, DeliveryState};
 use crate::receipt::{RowOutcome, RowResult};
@@ -33,9 +33,18 @@ impl Batch<'_> {
         let (Some(subject), Some(entry)) = (facts.subject, entry) else {
             return Ok(row(place, RowResult::Unchanged, Some(known), warnings));
         };
+        self.must_be_expected(&facts, Some(&entry)).await?;
         let ledger = self.evidence(&self.holding_question(&facts), None, None).await?.consents;
-        let newest = ledger.iter().filter(|e| e.kind == entry.kind).max_by_key(|e| e.version);
+        // What the gateway found out by itself is not what the sender said: a source that goes on
+        // saying what it said before says nothing new.
+        let said = ledger.iter().filter(|e| {
+            e.kind == entry.kind
+                && (e.status == entry.status
+                    || !matches!(e.status, ConsentStatus::Stale | ConsentStatus::Expired))
+        });
+        let newest = said.max_by_key(|e| e.version);
         if newest.is_none_or(|newest| !says_the_same(newest, &entry)) {
+            self.tell_apart(record, subject).await?;
             let change = self.record_consent(&facts, subject, entry);
             self.changes.push(change);
             warnings.push(Issue::warning(
@@ -124,12 +133,26 @@ impl Batch<'_> {
         })
     }
 
+    /// Records what nobody sent. Its event names the record that brought what it is about.
+    pub(super) fn record_itself(&mut self, subject: SubjectKey, entry: ConsentEntry) {
+        self.restricted.insert(subject);
+        let mut event = Event::new(EventKind::ConsentRecorded, self.sender.actor.clone())
+            .with("status", name_of(entry.status));
+        event.record = Some(entry.record);
+        event.subject = Some(subject);
+        self.recorded.entry(subject).or_default().push(entry.clone());
+        let (record, restricts, expected) = (entry.record, true, None);
+        let new = NewConsent { subject, record, entry, restricts, expected };
+        self.changes.push(Change::because(event).write(Write::Consent(new)));
+    }
+
     pub(super) fn record_consent(
         &mut self,
         facts: &Facts,
         subject: SubjectKey,
         entry: ConsentEntry,
     ) -> Change {
+        let expected = self.expected_version;
         let restricts = entry.status != ConsentStatus::Given
             || !entry.exclusions.is_empty()
             || !entry.purposes.is_empty()
@@ -146,6 +169,8 @@ impl Batch<'_> {
             subject,
             record: facts.id,
             entry,
+            restricts,
+            expected,
         }))
     }
 
@@ -157,6 +182,10 @@ impl Batch<'_> {
         let stored = self.app.store.queued_for_subject(subject).await?;
         let mut on_its_way = Vec::new();
         for delivery in stored.into_iter().filter(|d| d.state == DeliveryState::Queued) {
+            // What this batch takes back is stopped already.
+            if self.stopped.contains(&delivery.id) {
+                continue;
+            }
             if let Some(record) = self.app.store.find_record(delivery.record).await? {
                 let question = super::sending::question(&delivery, &record);
                 on_its_way.push((delivery, question));

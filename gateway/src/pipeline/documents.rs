@@ -28,7 +28,7 @@ use crate::vault::segments::{Segments, segments_for};
 #[derive(Debug)]
 pub enum CollectedDocument {
     /// It came inside its message: here it is.
-    Inside(Collected),
+    Inside(Box<Collected>),
     /// It is kept apart: nothing of it has left, and nothing is in the log, until [`Apart::leave`].
     Apart(Box<Apart>),
 }
@@ -76,7 +76,8 @@ pub async fn collect_document(
     let opening = open(app, recipient, actor, id).await?;
     let inside = opening.opened.record().attachments().len();
     let Some(apart) = index.checked_sub(inside) else {
-        return inside_of(app, opening, actor, index).await.map(CollectedDocument::Inside);
+        let inside = inside_of(app, opening, actor, index).await?;
+        return Ok(CollectedDocument::Inside(Box::new(inside)));
     };
     let document = opening.opened.record().stored().get(apart).cloned();
     let document = document.ok_or(CollectError::NoDocument)?;
@@ -93,14 +94,17 @@ async fn inside_of(
     actor: &Actor,
     index: usize,
 ) -> Result<Collected, CollectError> {
-    let Opening { delivery, stored, opened, note, guard } = opening;
+    let fence = opening.fence(app)?;
+    let Opening { delivery, stored, opened, note, mut guard, .. } = opening;
     let parcel = Parcel::document(&opened, index).ok_or(CollectError::NoDocument)?;
     let mut event = delivery_event(EventKind::DeliveryCollected, &delivery, &stored, actor);
     event.decision = Some(note);
     event.hashes.insert("parcel".to_owned(), sha256_hex(parcel.expose_body()));
     let event = event.with("media_type", parcel.media_type());
     let collected = Write::Collected(delivery.id, app.clock.now());
-    app.store.commit(Change::because(event).write(collected)).await?;
+    let change = Change::because(event).write(Write::Sending(fence.send)).write(collected);
+    app.store.commit(change).await?;
+    fence.entered(app, &mut guard);
     Ok(Collected { parcel, guard })
 }
 
@@ -123,7 +127,8 @@ impl Apart {
     /// Sends a range of it. That it goes is durable in the log before this returns.
     pub async fn leave(self, app: &Arc<App>, range: Range<u64>) -> Result<Leaving, CollectError> {
         let Self { opening, document, segments, number, asked } = self;
-        let Opening { delivery, stored, opened: _, note, guard } = opening;
+        let fence = opening.fence(app)?;
+        let Opening { delivery, stored, note, mut guard, .. } = opening;
         let kind = EventKind::DeliveryCollected;
         let mut event = delivery_event(kind, &delivery, &stored, &asked.actor);
         event.decision = Some(note);
@@ -134,7 +139,9 @@ impl Apart {
             .with("number", number)
             .with("range", format!("{}-{}", range.start, range.end));
         let collected = Write::Collected(delivery.id, app.clock.now());
-        app.store.commit(Change::because(event).write(collected)).await?;
+        let change = Change::because(event).write(Write::Sending(fence.send)).write(collected);
+        app.store.commit(change).await?;
+        fence.entered(app, &mut guard);
         // One piece waits while the next is opened: what is held does not grow with the document.
         let (to, pieces) = mpsc::channel(1);
         let length = range.end.saturating_sub(range.start);
@@ -165,6 +172,8 @@ enum Ended {
     Refused(#[from] CollectError),
     #[error("it cannot be read")]
     Unreadable(#[from] SegmentError),
+    #[error("it took longer than it may")]
+    Late,
     #[error("its bytes are not those that were accepted")]
     Changed,
 }
@@ -190,8 +199,9 @@ impl Sending {
         let mut left = range.end.saturating_sub(range.start);
         let mut began = Instant::now();
         let mut in_stretch = 0;
+        let stretch = STRETCH.min(self.app.config.consent.leaving() / 2);
         for index in places {
-            if in_stretch == STRETCH_SEGMENTS || began.elapsed() >= STRETCH {
+            if in_stretch == STRETCH_SEGMENTS || began.elapsed() >= stretch {
                 drop(guard.take());
                 guard = self.may_go_on().await?;
                 (began, in_stretch) = (Instant::now(), 0);
@@ -212,6 +222,9 @@ impl Sending {
             {
                 return Err(Ended::Changed);
             }
+            if guard.as_ref().is_some_and(|guard| !guard.may_leave()) {
+                return Err(Ended::Late);
+            }
             let sent = self.to.send(Ok(Bytes::copy_from_slice(piece)));
             let sent = tokio::time::timeout(STALL, sent).await;
             sent.or(Err(Ended::NotRead))?.or(Err(Ended::NotRead))?;
@@ -226,7 +239,11 @@ impl Sending {
         if !opening.opened.record().stored().contains(&self.document) {
             return Err(Ended::Refused(CollectError::NoDocument));
         }
-        Ok(opening.guard)
+        let fence = opening.fence(&self.app)?;
+        let mut guard = opening.guard;
+        self.app.store.begin_sending(&fence.send).await.map_err(CollectError::from)?;
+        fence.entered(&self.app, &mut guard);
+        Ok(guard)
     }
 }
 

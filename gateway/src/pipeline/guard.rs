@@ -18,8 +18,9 @@ use schemas::{Body, Field, Issue, MessageType, NhsNumber, OrganisationCode, Plac
 use serde_json::Value;
 
 use super::ReceiveError;
-use super::admission::{Batch, Destination, Facts};
+use super::admission::{Batch, Facts};
 use super::answer::{Attachment, Keys};
+use super::destinations::Destination;
 use crate::app::App;
 use crate::audit::SubjectKey;
 use crate::peer::Role;

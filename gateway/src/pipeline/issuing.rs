@@ -6,12 +6,13 @@
 use adapters::{Format, Item};
 use schemas::{Draft, Field, OrganisationCode, PersonalBytes, Place};
 
-use super::admission::{Batch, Mode};
+use super::admission::{Batch, Finished, Mode};
 use super::{Answer, RawMessage, ReceiveError, Sender, outcome};
 use crate::app::App;
-use crate::audit::{Actor, Event, EventKind};
+use crate::audit::{Actor, Event, EventKind, SubjectKey};
+use crate::authority::ConsentEntry;
 use crate::queue::SubmissionId;
-use crate::store::{Change, Write};
+use crate::store::{Change, StoreError, Write};
 use crate::vault::BlobKind;
 
 /// Makes a message on behalf of an organisation and puts it on its way. `key` makes it once: the
@@ -49,7 +50,7 @@ pub async fn issue(
     let mut batch = Batch::new(app, &sender, submission, Mode::Commit);
     batch.format = Some(Format::Json);
     batch.take(Item { draft, raw: PersonalBytes::new(Vec::new()) }).await?;
-    let (changes, rows, guards) = batch.finish(app).await?;
+    let Finished { changes, rows, restricted, guards } = batch.finish(app).await?;
     let answer = outcome::answer(app, submission, &raw, (rows, Vec::new(), true))?;
     let original = app.vault.seal_blob(BlobKind::Original, submission.0, on_behalf_of, b"")?;
     let mut event = Event::new(EventKind::SubmissionReceived, Actor::gateway())
@@ -59,7 +60,32 @@ pub async fn issue(
     event.submission = Some(submission);
     let new = outcome::submission(app, &sender, stored_key, request_hash, &answer, original);
     let issued = Change::because(event).write(Write::Submission(new));
-    let answer = super::commit(app, changes.into_iter().fold(issued, Change::join), answer).await;
+    let change = changes.into_iter().fold(issued, Change::join);
+    let answer = super::commit_restricting(app, change, answer, &restricted).await;
     drop(guards);
     answer
+}
+
+/// Records a decision about sharing that nobody sent: agreement that has expired, or is stale and
+/// nobody can be told. What is on its way about the person is decided again, in the same commit.
+pub async fn record_by_itself(
+    app: &App,
+    subject: SubjectKey,
+    entry: ConsentEntry,
+) -> Result<(), ReceiveError> {
+    let organisation = app.organisation().clone();
+    let sender = Sender { organisation, roles: Vec::new(), actor: Actor::gateway() };
+    let submission = SubmissionId(app.make_id()?);
+    let mut batch = Batch::new(app, &sender, submission, Mode::Commit);
+    batch.record_itself(subject, entry);
+    let Finished { changes, restricted, guards, .. } = batch.finish(app).await?;
+    let Some(change) = changes.into_iter().reduce(Change::join) else { return Ok(()) };
+    let recorded = app.store.commit(change).await;
+    drop(guards);
+    match recorded {
+        Err(StoreError::StillLeaving | StoreError::Conflict { .. }) => {
+            Err(super::not_in_force(app, &restricted).await)
+        }
+        recorded => Ok(recorded.map(drop)?),
+    }
 }

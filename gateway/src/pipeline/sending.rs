@@ -4,16 +4,21 @@
 //! a withdrawal takes the exclusive one, so it waits for what has begun, and nothing begins after
 //! it was acknowledged.
 
+use std::time::Duration;
+
 use adapters::{Format, Outbound};
 use schemas::{MessageType, OrganisationCode};
 
 use super::evidence;
+use super::relations::guarded;
 use crate::app::App;
 use crate::audit::{Actor, DecisionNote, Event, EventKind, SubjectKey};
 use crate::authority::{self, Question, Release, Ruling};
 use crate::delivery::{Parcel, SendError};
 use crate::queue::{CarrierKind, Delivery, DeliveryId, DeliveryState, Lease};
-use crate::store::{Change, Hold, Settlement, StoreError, StoredRecord, SubjectGuard, Write};
+use crate::store::{
+    CLOCKS_AGREE, Change, Hold, NewSend, Settlement, StoreError, StoredRecord, SubjectGuard, Write,
+};
 use crate::vault::{Opened, VaultError};
 
 /// A record opened for its recipient. The guard must live until the bytes have gone.
@@ -61,7 +66,46 @@ pub(super) struct Opening {
     pub(super) stored: StoredRecord,
     pub(super) opened: Opened,
     pub(super) note: DecisionNote,
+    /// The version of the person's ledger that authority was asked about.
+    pub(super) ledger: u32,
     pub(super) guard: Option<SubjectGuard>,
+}
+
+impl Opening {
+    /// The fence before these bytes: what to commit with the event that says that they leave.
+    pub(super) fn fence(&self, app: &App) -> Result<Fence, CollectError> {
+        let at_most = app.config.consent.leaving();
+        Fence::new(app, self.stored.subject, self.ledger, at_most)
+    }
+}
+
+/// A row that says that somebody sends, before it is written ([`crate::store::NewSend`]).
+pub(super) struct Fence {
+    pub(super) send: NewSend,
+    until: tokio::time::Instant,
+}
+
+impl Fence {
+    pub(super) fn new(
+        app: &App,
+        subject: Option<SubjectKey>,
+        ledger: u32,
+        at_most: Duration,
+    ) -> Result<Self, CollectError> {
+        // Both are taken now, before the row is written: the row outlasts the right to send.
+        let until = tokio::time::Instant::now() + at_most;
+        let lapses = app.clock.now().checked_add(at_most.saturating_add(CLOCKS_AGREE));
+        let lapses = lapses.or(Err(CollectError::Ours("the time")))?;
+        let id = app.make_id().map_err(StoreError::from)?;
+        Ok(Self { send: NewSend { id, subject, ledger, until: lapses }, until })
+    }
+
+    /// The row is written: the guard takes it away when the bytes have gone.
+    pub(super) fn entered(self, app: &App, guard: &mut Option<SubjectGuard>) {
+        if let Some(guard) = guard {
+            guard.entered(&app.store, self.send.id, self.until);
+        }
+    }
 }
 
 /// Opens a delivery for the recipient that fetches it.
@@ -74,22 +118,46 @@ pub async fn collect(
     id: DeliveryId,
     format: Option<Format>,
 ) -> Result<Collected, CollectError> {
+    let mut collected = collect_once(app, recipient, actor, id, format).await;
+    for _ in 1..ASKED_AGAIN {
+        if !matches!(collected, Err(CollectError::Store(StoreError::Fenced))) {
+            break;
+        }
+        collected = collect_once(app, recipient, actor, id, format).await;
+    }
+    collected
+}
+
+async fn collect_once(
+    app: &App,
+    recipient: &OrganisationCode,
+    actor: &Actor,
+    id: DeliveryId,
+    format: Option<Format>,
+) -> Result<Collected, CollectError> {
     let collects = app.store.find_delivery(id).await?.map(|delivery| delivery.carrier);
     if collects != Some(CarrierKind::Collect) {
         return Err(CollectError::NotFound);
     }
     let opening = open(app, recipient, actor, id).await?;
-    let Opening { delivery, stored, opened, note, guard } = opening;
+    let fence = opening.fence(app)?;
+    let Opening { delivery, stored, opened, note, mut guard, .. } = opening;
     let parcel = render(app, &delivery, &stored, opened, format).await?;
     let mut event = delivery_event(EventKind::DeliveryCollected, &delivery, &stored, actor);
     event.decision = Some(note);
     event.hashes.insert("parcel".to_owned(), crate::entropy::sha256_hex(parcel.expose_body()));
     let event = event.with("media_type", parcel.media_type());
-    app.store
-        .commit(Change::because(event).write(Write::Collected(delivery.id, app.clock.now())))
-        .await?;
+    let collected = Write::Collected(delivery.id, app.clock.now());
+    let change = Change::because(event).write(Write::Sending(fence.send)).write(collected);
+    app.store.commit(change).await?;
+    fence.entered(app, &mut guard);
     Ok(Collected { parcel, guard })
 }
+
+/// How often authority is asked again when the person's ledger moves meanwhile.
+const ASKED_AGAIN: usize = 3;
+/// How long a push waits for a withdrawal that is being recorded.
+const HELD_BACK_FOR: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
 
 /// Asks authority about a delivery now, under the person's guard, and opens its record.
 pub(super) async fn open(
@@ -101,16 +169,17 @@ pub(super) async fn open(
     let delivery = app.store.find_delivery(id).await?.filter(|d| d.recipient == *recipient);
     let delivery = delivery.ok_or(CollectError::NotFound)?;
     let stored = app.store.find_record(delivery.record).await?.ok_or(CollectError::NotFound)?;
-    let guard = match stored.subject {
-        Some(subject) => Some(app.store.subject_guard(subject, Hold::Shared).await?),
-        None => None,
-    };
+    let guard = Some(app.store.subject_guard(guarded(&stored), Hold::Shared).await?);
     // Read again under the guard: it may have been stopped while this waited.
     let delivery = app.store.find_delivery(id).await?.ok_or(CollectError::NotFound)?;
     if matches!(delivery.state, DeliveryState::Held | DeliveryState::Withdrawn) {
         return Err(CollectError::Stopped);
     }
-    let (release, note) = match decide(app, &delivery, &stored).await? {
+    if app.store.unconfirmed_restore().await?.is_some() {
+        return Err(StoreError::HeldAfterRestore.into());
+    }
+    let (ruling, ledger) = decide(app, &delivery, &stored).await?;
+    let (release, note) = match ruling {
         Ruling::Granted(release, note) => (release, note),
         Ruling::Hold(note) => {
             stop(app, &delivery, &stored, note, DeliveryState::Held, actor).await?;
@@ -122,42 +191,63 @@ pub(super) async fn open(
         }
     };
     let opened = app.vault.open(&stored.sealed, release, app.clock.now())?;
-    Ok(Opening { delivery, stored, opened, note, guard })
+    Ok(Opening { delivery, stored, opened, note, ledger, guard })
 }
 
 /// Attempts one leased push and settles it, whatever happens.
 pub async fn dispatch(app: &App, lease: Lease) -> Result<(), CollectError> {
-    let delivery = lease.delivery.clone();
-    let actor = Actor::gateway();
+    let delivery = &lease.delivery;
     let stored = app.store.find_record(delivery.record).await?.ok_or(CollectError::NotFound)?;
-    let _guard = match stored.subject {
-        Some(subject) => Some(app.store.subject_guard(subject, Hold::Shared).await?),
-        None => None,
-    };
-    let current = app.store.find_delivery(delivery.id).await?.ok_or(CollectError::NotFound)?;
-    if current.state != DeliveryState::Queued {
-        return Ok(());
+    for _ in 0..ASKED_AGAIN {
+        let mut guard = Some(app.store.subject_guard(guarded(&stored), Hold::Shared).await?);
+        let current = app.store.find_delivery(delivery.id).await?.ok_or(CollectError::NotFound)?;
+        if current.state != DeliveryState::Queued {
+            return Ok(());
+        }
+        if !delivery.carrier.tells_copies_apart() && may_have_arrived(app, delivery).await? {
+            let reason = "an earlier attempt ended without an outcome".to_owned();
+            let actor = Actor::gateway();
+            let event = delivery_event(EventKind::DeliveryUnknown, delivery, &stored, &actor)
+                .with("outcome", &reason);
+            let stopped = Settlement::Stopped(DeliveryState::Unknown, reason);
+            return settle(app, &lease, event, stopped).await;
+        }
+        match attempt(app, &lease, &stored, &mut guard).await {
+            // The person's ledger has moved since authority was asked: ask again.
+            Err(CollectError::Store(StoreError::Fenced)) => {}
+            ended => return ended,
+        }
     }
-    if !delivery.carrier.tells_copies_apart() && may_have_arrived(app, &delivery).await? {
-        let reason = "an earlier attempt ended without an outcome".to_owned();
-        let event = delivery_event(EventKind::DeliveryUnknown, &delivery, &stored, &actor)
-            .with("outcome", &reason);
-        let stopped = Settlement::Stopped(DeliveryState::Unknown, reason);
-        return settle(app, &lease, event, stopped).await;
-    }
-    let ruling = decide(app, &delivery, &stored).await?;
+    // A withdrawal waits. The lease is given back, and whoever takes it on asks again.
+    let actor = Actor::gateway();
+    let event = delivery_event(EventKind::DeliveryDeferred, delivery, &stored, &actor)
+        .with("outcome", "a decision about agreement to share is being recorded");
+    let next =
+        app.clock.now().checked_add(HELD_BACK_FOR).or(Err(CollectError::Ours("the time")))?;
+    settle(app, &lease, event, Settlement::Deferred(next)).await
+}
+
+/// One attempt under the person's guard: decided, opened, in the log, fenced, sent and settled.
+async fn attempt(
+    app: &App,
+    lease: &Lease,
+    stored: &StoredRecord,
+    guard: &mut Option<SubjectGuard>,
+) -> Result<(), CollectError> {
+    let (delivery, actor) = (&lease.delivery, Actor::gateway());
+    let (ruling, ledger) = decide(app, delivery, stored).await?;
     let (release, note) = match ruling {
         Ruling::Granted(release, note) => (release, note),
         Ruling::Hold(note) => {
-            return stop(app, &delivery, &stored, note, DeliveryState::Held, &actor).await;
+            return stop(app, delivery, stored, note, DeliveryState::Held, &actor).await;
         }
         Ruling::Refused(note) => {
-            return stop(app, &delivery, &stored, note, DeliveryState::Withdrawn, &actor).await;
+            return stop(app, delivery, stored, note, DeliveryState::Withdrawn, &actor).await;
         }
     };
     let opened = app.vault.open(&stored.sealed, release, app.clock.now());
     let parcel = match opened {
-        Ok(opened) => render(app, &delivery, &stored, opened, None).await,
+        Ok(opened) => render(app, delivery, stored, opened, None).await,
         Err(error) => Err(error.into()),
     };
     let parcel = match parcel {
@@ -168,30 +258,49 @@ pub async fn dispatch(app: &App, lease: Lease) -> Result<(), CollectError> {
         ) => {
             let chain = crate::telemetry::chain(&error);
             tracing::error!(delivery = %delivery.id, error = %chain, "a delivery cannot be made");
-            let event = delivery_event(EventKind::DeliveryFailed, &delivery, &stored, &actor)
+            let event = delivery_event(EventKind::DeliveryFailed, delivery, stored, &actor)
                 .with("outcome", "it cannot be opened or written");
             let reason = "cannot-be-made".to_owned();
             let stopped = Settlement::Stopped(DeliveryState::Failed, reason);
-            return settle(app, &lease, event, stopped).await;
+            return settle(app, lease, event, stopped).await;
         }
         Err(error) => return Err(error),
     };
-    let mut event = delivery_event(EventKind::DeliveryAttempted, &delivery, &stored, &actor);
+    let mut event = delivery_event(EventKind::DeliveryAttempted, delivery, stored, &actor);
     event.decision = Some(note);
     event.hashes.insert("parcel".to_owned(), crate::entropy::sha256_hex(parcel.expose_body()));
-    let event = event.with("attempt", lease.delivery.attempts + 1);
-    settle(app, &lease, event, Settlement::Attempting).await?;
-    let sent = app.push(parcel).await;
-    let (kind, settlement, detail) = settlement(app, &delivery, sent);
-    let event = delivery_event(kind, &delivery, &stored, &actor).with("outcome", detail);
-    match settle(app, &lease, event.clone(), settlement).await {
+    let event = event.with("attempt", delivery.attempts + 1);
+    // Another worker may have the delivery when the lease ends: nothing leaves after that.
+    let at_most = Duration::from_secs(app.config.delivery.lease_seconds.get().into());
+    let fence = Fence::new(app, stored.subject, ledger, at_most)?;
+    let (delivery_id, token) = (delivery.id, lease.token);
+    let attempting =
+        Write::Settle { delivery: delivery_id, token, settlement: Settlement::Attempting };
+    // The fence first: a ledger that has moved is told from a lease that is lost.
+    let begins = Change::because(event).write(Write::Sending(fence.send)).write(attempting);
+    app.store.commit(begins).await?;
+    let (id, until) = (fence.send.id, fence.until);
+    fence.entered(app, guard);
+    let sent = tokio::time::timeout_at(until, app.push(parcel)).await;
+    let late = || SendError::Unknown("it took longer than it may".to_owned());
+    let (kind, settlement, detail) =
+        settlement(app, delivery, sent.unwrap_or_else(|_| Err(late())));
+    let event = delivery_event(kind, delivery, stored, &actor).with("outcome", detail);
+    let ends = settled(lease, event.clone(), settlement).write(Write::Sent(id));
+    match app.store.commit(ends).await {
+        Ok(_) => {
+            if let Some(guard) = guard {
+                guard.left();
+            }
+            Ok(())
+        }
         // The recipient acknowledged it before its answer to the push arrived here: the delivery
         // has moved on, and what happened is still said.
-        Err(CollectError::Store(StoreError::LeaseLost)) => {
+        Err(StoreError::LeaseLost) => {
             app.store.commit(Change::because(event)).await?;
             Ok(())
         }
-        settled => settled,
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -258,27 +367,30 @@ async fn settle(
     event: Event,
     settlement: Settlement,
 ) -> Result<(), CollectError> {
-    let delivery = lease.delivery.id;
-    let change =
-        Change::because(event).write(Write::Settle { delivery, token: lease.token, settlement });
-    app.store.commit(change).await?;
+    app.store.commit(settled(lease, event, settlement)).await?;
     Ok(())
+}
+
+fn settled(lease: &Lease, event: Event, settlement: Settlement) -> Change {
+    let delivery = lease.delivery.id;
+    Change::because(event).write(Write::Settle { delivery, token: lease.token, settlement })
 }
 
 async fn decide(
     app: &App,
     delivery: &Delivery,
     stored: &StoredRecord,
-) -> Result<Ruling<Release>, CollectError> {
+) -> Result<(Ruling<Release>, u32), CollectError> {
     let question = question(delivery, stored);
     let evidence = evidence(app, &question, Some(delivery.id)).await?;
+    let ledger = u32::try_from(evidence.consents.len()).unwrap_or(u32::MAX);
     let (now, today) = (app.clock.now(), app.clock.today());
     let ruling = authority::release(&question, delivery.id, &evidence, app.rule_book(), now, today);
     let died = match question.subject {
         Some(subject) => app.store.death_of(subject).await?,
         None => None,
     };
-    Ok(super::after_death(ruling, (question.kind, died), &evidence.overrides))
+    Ok((super::after_death(ruling, (question.kind, died), &evidence.overrides), ledger))
 }
 
 async fn stop(
@@ -368,7 +480,7 @@ async fn render(
     let leg = if delivery.kind == MessageType::AdviceRequest {
         Some(delivery.id.leg())
     } else {
-        stored.about
+        super::recall::leg_taken_back(app, stored, &delivery.recipient).await?
     };
     let due_on = match app.store.find_leg(delivery.id.leg()).await? {
         Some(leg) => Some(leg.statutory_due),

@@ -84,6 +84,25 @@ impl Partner {
         self.post_as("officer-1", path, media_type, key, body).await
     }
 
+    /// Posts a body that was made on what the caller has seen: the tag of an earlier answer.
+    pub async fn post_if(
+        &self,
+        tag: &str,
+        path: &str,
+        key: &str,
+        body: impl Into<Vec<u8>>,
+    ) -> Result<Reply, reqwest::Error> {
+        let request = self
+            .client
+            .post(format!("{}{path}", self.base))
+            .header("content-type", "application/json")
+            .header("idempotency-key", key)
+            .header("if-match", tag)
+            .header("ehc-acting-user", "officer-1")
+            .body(body.into());
+        reply(request.send().await?).await
+    }
+
     /// Posts a body under an idempotency key, for a named person.
     pub async fn post_as(
         &self,

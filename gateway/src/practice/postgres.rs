@@ -96,6 +96,17 @@ impl Server {
         Ok(format!("postgres://postgres@localhost/{name}?host={host}"))
     }
 
+    /// Copies a database that nobody is connected to; gives the copy's address.
+    pub fn copy_database(&self, from: &str, name: &str) -> io::Result<String> {
+        let mut command = Command::new(self.bin.join("createdb"));
+        command.arg("-h").arg(&self.folder).args(["-U", "postgres", "-T", from, name]);
+        if !command.status()?.success() {
+            return Err(io::Error::other("createdb failed"));
+        }
+        let host = percent_encoded(&self.folder);
+        Ok(format!("postgres://postgres@localhost/{name}?host={host}"))
+    }
+
     /// Stops the server and waits until its folder is gone.
     pub fn stop(mut self) -> io::Result<()> {
         // Closing the pipe is the order to stop.

@@ -54,6 +54,9 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
 }
 
 async fn lease(app: &App, free: u32) -> Result<Vec<Lease>, StoreError> {
+    if app.store.unconfirmed_restore().await?.is_some() {
+        return Ok(Vec::new());
+    }
     let settings = &app.config.delivery;
     let lease_for = SignedDuration::from_secs(settings.lease_seconds.get().into());
     let per_partner = u32::try_from(settings.in_flight_per_partner.get()).unwrap_or(u32::MAX);

@@ -31,6 +31,7 @@ fn receipt() -> Receipt {
         outcome,
         record,
         legs,
+        disclosures: Vec::new(),
         issues,
     };
     Receipt {

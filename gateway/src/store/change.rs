@@ -8,10 +8,13 @@ use uuid::Uuid;
 use super::clocks::ClockWrite;
 use super::holds::HoldWrite;
 use super::identities::IdentityWrite;
+use super::reconciliations::{Explained, NewDifference, NewStatement, StatementId};
+use super::restores::Shown;
+use super::sends::NewSend;
 use crate::audit::{Event, SubjectKey};
 use crate::authority::ConsentEntry;
 use crate::documents::DocumentState;
-use crate::queue::{CarrierKind, DeliveryId, DeliveryState, LegState, SubmissionId};
+use crate::queue::{CarrierKind, CaseId, DeliveryId, DeliveryState, LegState, SubmissionId};
 use crate::vault::segments::DocumentHeader;
 use crate::vault::{SealedBlob, SealedRecord};
 
@@ -104,6 +107,10 @@ pub enum Write {
     /// A delivery is stopped until a person decides (state `Held`), or for good (`Withdrawn`).
     /// A new hold needs new votes: earlier ones are taken off the delivery and stay in the log.
     Stop(DeliveryId, DeliveryState, String),
+    /// A delivery is taken back by its sender, opened or not, under this rule: it is withdrawn, and
+    /// keeps the time at which it was opened. Fails when it is no longer in the state, or was
+    /// attempted more often than, that was read: then somebody may have it who was not told.
+    TakenBack(DeliveryId, (DeliveryState, u64), &'static str),
     /// The recipient's business acknowledgement: `Accepted` or `Rejected`, with a reason code.
     /// Fails when the delivery is held or withdrawn: a recipient may well have what we believe
     /// failed, or do not know the fate of.
@@ -125,6 +132,9 @@ pub enum Write {
         /// The new expected date, for an exception.
         expected_on: Option<Date>,
     },
+    /// A leg whose answer was taken back: the service owes it again, in the state it had before it
+    /// answered as far as that is known. Fails when it is no longer in the state that was read.
+    LegReopened(LegId, LegState),
     /// A leg whose request is stopped: withheld if the service still owes an answer. One that was
     /// answered before stays as it is, and that is no failure.
     LegWithheld(LegId),
@@ -139,10 +149,34 @@ pub enum Write {
     Resume(DeliveryId, Timestamp),
     /// The fingerprint of the trust files now in force.
     TrustInForce(String),
+    /// Somebody is about to send about a person: in the commit that says that bytes will leave.
+    /// Fails when the person's ledger is not the one authority was asked about, when a withdrawal
+    /// waits, or when nothing may go after a restore.
+    Sending(NewSend),
+    /// What was being sent has left.
+    Sent(Uuid),
+    /// A checkpoint was shown that this database does not know: nothing goes from here on.
+    RestoreFound(Shown),
+    /// An operator confirms, naming the size that was lost and why, that the consent ledger has
+    /// caught up. Fails when nothing is held, or another size is.
+    RestoreConfirmed {
+        /// The size of the newest checkpoint that was shown.
+        lost_size: u64,
+        /// The operator's reason, a code.
+        reason: String,
+    },
     /// A duty was done for its period. Fails when it was done before.
     DutyDone(&'static str, String),
     /// The way to adulthood: what a record tells of it, or what a day came to.
     Transition(super::TransitionWrite),
+    /// A day was reconciled with a partner. Fails when there is that version.
+    Statement(NewStatement),
+    /// The partner's answer to a statement: agreed, or not. Fails when it was answered before.
+    StatementAnswered(StatementId, bool),
+    /// A difference that a partner found.
+    Difference(NewDifference),
+    /// A person explained a difference. Fails when it was explained before.
+    DifferenceExplained(Uuid, Explained),
     /// The upload of a document begins.
     DocumentBegun(NewDocument),
     /// A document comes into another state. Fails when it is no longer in the one that was read.
@@ -234,10 +268,23 @@ pub struct NewRecord {
     pub label: SealedBlob,
     /// The leg it answers.
     pub about: Option<LegId>,
+    /// How it stands to earlier records.
+    pub relations: Relations,
     /// The day from which the young person decides.
     pub decisions_pass_on: Option<Date>,
     /// When it was accepted.
     pub accepted_at: Timestamp,
+}
+
+/// How a record stands to others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Relations {
+    /// The case it belongs to.
+    pub case: Option<CaseId>,
+    /// The record that it takes the place of. A record is superseded once.
+    pub supersedes: Option<RecordId>,
+    /// The record that it, a recall, takes back, and the code of the reason.
+    pub recalls: Option<(RecordId, String)>,
 }
 
 /// A delivery to one recipient.
@@ -306,6 +353,11 @@ pub struct NewConsent {
     pub record: RecordId,
     /// What was decided.
     pub entry: ConsentEntry,
+    /// Whether it may stop what was free to go: then it fails while somebody still sends about
+    /// the person.
+    pub restricts: bool,
+    /// The version the ledger must be at; any when none is named.
+    pub expected: Option<u32>,
 }
 
 /// How an attempt under a lease ended.

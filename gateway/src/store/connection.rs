@@ -158,7 +158,7 @@ async fn open_postgres(url: &DatabaseUrl, connections: u32) -> Result<Engine, St
     let locks = PgPoolOptions::new()
         .max_connections(LOCKS)
         .acquire_timeout(LOCK_WAIT)
-        .connect_lazy_with(options);
+        .connect_lazy_with(options.options([("lock_timeout", LOCK_TIMEOUT)]));
     assert_durable(&pool).await?;
     Ok(Engine::Postgres { pool, locks })
 }
@@ -185,6 +185,8 @@ const SETTINGS: [(&str, &str, &str); 4] = [
 const BUSY: Duration = Duration::from_secs(10);
 const ACQUIRE: Duration = Duration::from_secs(15);
 const LOCK_WAIT: Duration = Duration::from_mins(1);
+/// How long a lock on a person is waited for at the server, when nothing else is said.
+const LOCK_TIMEOUT: &str = "20s";
 const READERS: u32 = 4;
 const CONNECTIONS: u32 = 12;
 const LOCKS: u32 = 24;

@@ -1,5 +1,6 @@
 //! Questions about agreement to share: the ledger, votes on what is held, the trust in force.
 
+use jiff::civil::Date;
 use schemas::RecordId;
 
 use super::Store;
@@ -42,6 +43,31 @@ impl Store {
         rows.iter().map(consent).collect()
     }
 
+    /// Agreements given by somebody who no longer decides, of people about whom decisions passed on
+    /// in these days (both included), with nothing recorded after them: the person's pseudonym and
+    /// the entry.
+    pub async fn passed_on(
+        &self,
+        from: Date,
+        to: Date,
+        limit: u32,
+    ) -> Result<Vec<(SubjectKey, ConsentEntry)>, StoreError> {
+        let rows = self.engine.rows(&PASSED_ON, values![from, to, limit]).await?;
+        rows.iter().map(with_subject).collect()
+    }
+
+    /// Agreements whose last day was in these days (both included), with nothing recorded after
+    /// them.
+    pub async fn lapsed(
+        &self,
+        from: Date,
+        to: Date,
+        limit: u32,
+    ) -> Result<Vec<(SubjectKey, ConsentEntry)>, StoreError> {
+        let rows = self.engine.rows(&LAPSED, values![from, to, limit]).await?;
+        rows.iter().map(with_subject).collect()
+    }
+
     /// Votes to release a held delivery, oldest first.
     pub async fn overrides_for(&self, delivery: DeliveryId) -> Result<Vec<Override>, StoreError> {
         let rows = self.engine.rows(&OVERRIDES_FOR, values![delivery.0]).await?;
@@ -61,6 +87,10 @@ impl Store {
         let row = self.engine.row(&TRUST_IN_FORCE, values![]).await?;
         row.map(|row| row.text("fingerprint")).transpose()
     }
+}
+
+fn with_subject(row: &Row) -> Result<(SubjectKey, ConsentEntry), StoreError> {
+    Ok((SubjectKey(row.hash("subject")?), consent(row)?))
 }
 
 fn consent(row: &Row) -> Result<ConsentEntry, StoreError> {
@@ -88,6 +118,32 @@ statements! {
         "select version, status, kind, given_by, decided_on, expires_on, purposes, exclusions,
             recipients, classes, restriction, assessed_on, recorded_by, recorded_at, record_id as id
         from consents where subject = $1 order by version";
+    PASSED_ON = "consents::passed_on" on "consents":
+        "select c.subject, c.version, c.status, c.kind, c.given_by, c.decided_on, c.expires_on,
+            c.purposes, c.exclusions, c.recipients, c.classes, c.restriction, c.assessed_on,
+            c.recorded_by, c.recorded_at, c.record_id as id
+        from consents c
+        where c.subject in (
+                select r.subject from records r
+                where r.decisions_pass_on >= $1 and r.decisions_pass_on <= $2)
+            and c.status = 'given'
+            and (c.given_by is null or c.given_by in ('parent', 'local-authority'))
+            and not exists (
+                select 1 from consents n
+                where n.subject = c.subject and n.kind = c.kind and n.version > c.version
+                    and n.status not in ('not-recorded', 'restricted', 'lifted'))
+        order by c.subject, c.version limit $3";
+    LAPSED = "consents::lapsed" on "consents":
+        "select c.subject, c.version, c.status, c.kind, c.given_by, c.decided_on, c.expires_on,
+            c.purposes, c.exclusions, c.recipients, c.classes, c.restriction, c.assessed_on,
+            c.recorded_by, c.recorded_at, c.record_id as id
+        from consents c
+        where c.expires_on >= $1 and c.expires_on <= $2 and c.status = 'given'
+            and not exists (
+                select 1 from consents n
+                where n.subject = c.subject and n.kind = c.kind and n.version > c.version
+                    and n.status not in ('not-recorded', 'restricted', 'lifted'))
+        order by c.expires_on, c.subject limit $3";
     OVERRIDES_FOR = "consents::overrides_for" on "overrides":
         "select person, organisation, basis, at_us, delivery_id as id
         from overrides where delivery_id = $1 order by at_us, person";

@@ -31,6 +31,20 @@ pub enum StoreError {
     /// The lease lapsed or was taken over; another worker may hold the delivery.
     #[error("the lease is no longer held")]
     LeaseLost,
+    /// Nothing may begin to go about this person: their ledger has moved since authority was asked,
+    /// or a withdrawal waits. Ask authority again.
+    #[error("the person's consent ledger has moved, or is about to")]
+    Fenced,
+    /// Somebody still sends about this person, so that nothing can be stopped yet; nothing was
+    /// written.
+    #[error("something about this person is still leaving")]
+    StillLeaving,
+    /// The person's ledger is not at the version that was named; nothing was written.
+    #[error("the person's consent ledger has moved")]
+    LedgerMoved,
+    /// This database is older than what partners hold: nothing goes until an operator confirms.
+    #[error("nothing goes until the consent ledger has caught up after a restore")]
+    HeldAfterRestore,
     /// What is stored does not allow the change, for example collecting what was withdrawn.
     #[error("the change does not fit what is stored: {rule}")]
     Conflict {
@@ -86,6 +100,10 @@ impl StoreError {
             Self::KeyTaken
             | Self::DuplicateRecord
             | Self::LeaseLost
+            | Self::Fenced
+            | Self::StillLeaving
+            | Self::LedgerMoved
+            | Self::HeldAfterRestore
             | Self::Conflict { .. }
             | Self::Contradiction { .. } => true,
             Self::Unavailable(_)
@@ -157,6 +175,8 @@ impl StoreError {
             Self::KeyTaken
         } else if clash == "records_identity_key" || clash.contains("records.identity") {
             Self::DuplicateRecord
+        } else if clash.contains("records_supersedes") || clash.contains("records.supersedes") {
+            Self::Conflict { rule: "a record is superseded once" }
         } else if clash.contains("overrides") {
             Self::Conflict { rule: "the same person has voted before" }
         } else {

@@ -51,6 +51,10 @@ pub struct BoardLine {
     pub leg: Leg,
     /// The case reference, sealed.
     pub label: SealedBlob,
+    /// The rule or reason behind the state of the delivery.
+    pub reason: Option<String>,
+    /// The record that took the place of the one that asks.
+    pub superseded_by: Option<RecordId>,
 }
 
 impl Store {
@@ -105,7 +109,12 @@ impl Store {
         ];
         let rows = self.engine.rows(&BOARD, values).await?;
         let line = |row: &Row| {
-            Ok(BoardLine { leg: leg(row)?, label: SealedBlob { envelope: row.bytes("label")? } })
+            Ok(BoardLine {
+                leg: leg(row)?,
+                label: SealedBlob { envelope: row.bytes("label")? },
+                reason: row.maybe_text("reason")?,
+                superseded_by: row.maybe_id("superseded_by")?.map(RecordId),
+            })
         };
         rows.iter().map(line).collect()
     }
@@ -163,7 +172,9 @@ statements! {
         "select id, record_id, sender, recipient, service, received_on, statutory_due,
             alternative_due, operational_due, rule_version, state, answered_on, expected_on,
             exception, part_on, remainder_on, forecast_on, late_reason, replaced_by,
-            delivery_state, label
+            delivery_state, label,
+            (select d.reason from deliveries d where d.id = leg_lines.id) as reason,
+            (select n.id from records n where n.supersedes = leg_lines.record_id) as superseded_by
         from leg_lines
         where (cast($1 as text) is null or sender = $1)
             and (cast($2 as text) is null or recipient = $2)

@@ -98,6 +98,18 @@ const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../../migrations/postgres/0006_clocks.sql"),
     },
     Migration {
+        number: 7,
+        name: "consent_in_force",
+        sqlite: include_str!("../../migrations/sqlite/0007_consent_in_force.sql"),
+        postgres: include_str!("../../migrations/postgres/0007_consent_in_force.sql"),
+    },
+    Migration {
+        number: 8,
+        name: "letters",
+        sqlite: include_str!("../../migrations/sqlite/0008_letters.sql"),
+        postgres: include_str!("../../migrations/postgres/0008_letters.sql"),
+    },
+    Migration {
         number: 9,
         name: "grounds_of_votes",
         sqlite: include_str!("../../migrations/sqlite/0009_grounds_of_votes.sql"),

@@ -174,15 +174,25 @@ impl Plan {
             | Write::Settle { .. }
             | Write::Collected(..)
             | Write::Stop(..)
+            | Write::TakenBack(..)
+            | Write::Statement(_)
+            | Write::StatementAnswered(..)
+            | Write::Difference(_)
+            | Write::DifferenceExplained(..)
             | Write::Acknowledged(..)
             | Write::Undelivered(..)
             | Write::LegChanged { .. }
             | Write::LegWithheld(_)
+            | Write::LegReopened(..)
             | Write::LegRestarted(_)
             | Write::Clock(_)
             | Write::Override(..)
             | Write::TrustInForce(_)
             | Write::DutyDone(..)
+            | Write::Sending(_)
+            | Write::Sent(_)
+            | Write::RestoreFound(_)
+            | Write::RestoreConfirmed { .. }
             | Write::Transition(_)
             | Write::DocumentBegun(_)
             | Write::DocumentMoved { .. }
@@ -228,6 +238,10 @@ fn record(new: &NewRecord) -> Vec<Value> {
         new.about.map(|leg| leg.0),
         new.decisions_pass_on,
         new.accepted_at,
+        new.relations.case.map(|case| case.0),
+        new.relations.supersedes.map(|id| id.0),
+        new.relations.recalls.as_ref().map(|(id, _)| id.0),
+        new.relations.recalls.as_ref().map(|(_, reason)| reason.clone()),
     ]
 }
 

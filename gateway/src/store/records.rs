@@ -6,12 +6,13 @@ use schemas::{LegId, OrganisationCode, RecordId};
 use uuid::Uuid;
 
 use super::Store;
+use super::change::Relations;
 use super::engine::statements;
 use super::error::StoreError;
 use super::row::Row;
 use super::value::values;
 use crate::audit::SubjectKey;
-use crate::queue::SubmissionId;
+use crate::queue::{CaseId, SubmissionId};
 use crate::vault::{SealedBlob, SealedRecord};
 
 /// A submission as it was answered.
@@ -54,6 +55,8 @@ pub struct StoredRecord {
     pub label: SealedBlob,
     /// The leg it answers.
     pub about: Option<LegId>,
+    /// How it stands to earlier records.
+    pub relations: Relations,
     /// The day from which the young person decides.
     pub decisions_pass_on: Option<Date>,
     /// When it was accepted.
@@ -199,8 +202,18 @@ fn record(row: &Row) -> Result<StoredRecord, StoreError> {
         demographics: row.maybe_hash("demographics")?,
         label: SealedBlob { envelope: row.bytes("label")? },
         about: row.maybe_id("about")?.map(LegId),
+        relations: relations(row)?,
         decisions_pass_on: row.maybe_date("decisions_pass_on")?,
         accepted_at: row.time("accepted_at")?,
+    })
+}
+
+pub(super) fn relations(row: &Row) -> Result<Relations, StoreError> {
+    let recalls = row.maybe_id("recalls")?.map(RecordId);
+    Ok(Relations {
+        case: row.maybe_id("case_id")?.map(CaseId),
+        supersedes: row.maybe_id("supersedes")?.map(RecordId),
+        recalls: recalls.zip(row.maybe_text("recall_reason")?),
     })
 }
 
@@ -228,7 +241,8 @@ statements! {
         from submissions where id = $1";
     FIND_RECORD = "records::find_record" on "records":
         "select id, submission_id, kind, sender, recipients, envelope, subject, demographics,
-            label, about, decisions_pass_on, accepted_at
+            label, about, decisions_pass_on, accepted_at, case_id, supersedes, recalls,
+            recall_reason
         from records where id = $1";
     FIND_DUPLICATE = "records::find_duplicate" on "records":
         "select id, fingerprint from records where identity = $1";

@@ -6,6 +6,7 @@ mod guards;
 mod holds;
 mod identities;
 mod leases;
+mod letters;
 #[expect(unreachable_pub, reason = "the file is also included by the tests crate")]
 mod postgres;
 mod questions;

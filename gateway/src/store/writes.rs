@@ -7,15 +7,14 @@ use jiff::Timestamp;
 use schemas::OrganisationCode;
 
 use super::change::{Change, NewConsent, Settlement, Write};
-use super::clocks;
-use super::documents;
 use super::engine::{Insert, Statement, Transaction, statements};
 use super::error::StoreError;
 use super::log::Head;
 use super::plan::Plan;
+use super::reconciliations;
 use super::transitions;
 use super::value::{Value, name_of, values};
-use super::{holds, identities};
+use super::{clocks, documents, holds, identities, restores, sends};
 use crate::queue::{DeliveryId, DeliveryState};
 
 /// Reads the head of the log and keeps it locked until the transaction ends.
@@ -61,7 +60,7 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         }
         Write::Leg(new) => clocks::remember(tx, new.id, now).await,
         Write::Clock(write) => clocks::update(tx, write, now).await,
-        Write::Consent(new) => consent(tx, new).await,
+        Write::Consent(new) => consent(tx, new, now).await,
         Write::Settle { delivery, token, settlement } => {
             let (statement, mut rest) = settling(settlement, now)?;
             let mut values = values![delivery.0, *token];
@@ -76,6 +75,14 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
             one(tx, &COLLECTED, values![id.0, *at], rule).await
         }
         Write::Stop(id, state, reason) => stop(tx, (*id, *state, reason), now).await,
+        Write::TakenBack(id, (state, attempts), rule) => {
+            let values = values![id.0, *rule, name_of(*state), *attempts];
+            one(tx, &TAKEN_BACK, values, "the delivery has moved on meanwhile").await
+        }
+        Write::Statement(_)
+        | Write::StatementAnswered(..)
+        | Write::Difference(_)
+        | Write::DifferenceExplained(..) => reconciliations::update(tx, write, now).await,
         Write::Acknowledged(id, state, reason, at) => {
             let states = [DeliveryState::Accepted, DeliveryState::Rejected];
             let state = one_of(*state, &states, "it is acknowledged as accepted or rejected")?;
@@ -86,9 +93,10 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
             let rule = "only what was handed over, and not acknowledged, comes back";
             one(tx, &UNDELIVERED, values![id.0, reason.as_str()], rule).await
         }
-        Write::LegChanged { .. } | Write::LegWithheld(_) | Write::LegRestarted(_) => {
-            leg(tx, write, now).await
-        }
+        Write::LegChanged { .. }
+        | Write::LegReopened(..)
+        | Write::LegWithheld(_)
+        | Write::LegRestarted(_) => leg(tx, write, now).await,
         Write::Override(id, vote) => {
             let basis = vote.basis.as_str();
             let values = values![id.0, vote.person.as_str(), &vote.organisation, basis, vote.at];
@@ -100,6 +108,13 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         }
         Write::TrustInForce(fingerprint) => {
             tx.execute(&TRUST_IN_FORCE, values![fingerprint.as_str()]).await.map(drop)
+        }
+        Write::Sending(new) => sends::enter(tx, new, now).await,
+        Write::Sent(id) => sends::leave(tx, *id).await,
+        Write::RestoreFound(shown) => restores::found(tx, shown, now).await,
+        Write::RestoreConfirmed { lost_size, reason } => {
+            let values = values![*lost_size, reason.as_str(), now];
+            one(tx, &restores::CONFIRM, values, "only the size that is held is confirmed").await
         }
         Write::DutyDone(name, period) => {
             let values = values![*name, period.as_str(), now];
@@ -115,35 +130,36 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
     }
 }
 
-/// What changes a leg; each change is remembered with its time.
-#[expect(clippy::wildcard_enum_match_arm, reason = "called for changes of legs alone")]
+/// Changes a leg, and remembers how it stood from when to when.
 async fn leg(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(), StoreError> {
-    match write {
-        Write::LegChanged { leg, from, state, answered_on, expected_on } => {
-            let values =
-                values![leg.0, name_of(*state), *answered_on, *expected_on, name_of(*from)];
-            one(tx, &LEG_CHANGED, values, "the leg has changed meanwhile").await?;
-            clocks::remember(tx, *leg, now).await
-        }
-        Write::LegWithheld(leg) => match tx.execute(&LEG_WITHHELD, values![leg.0]).await? {
+    if let Write::LegChanged { leg, from, state, answered_on, expected_on } = write {
+        let values = values![leg.0, name_of(*state), *answered_on, *expected_on, name_of(*from)];
+        one(tx, &LEG_CHANGED, values, "the leg has changed meanwhile").await?;
+        return clocks::remember(tx, *leg, now).await;
+    }
+    if let Write::LegReopened(leg, from) = write {
+        let values = values![leg.0, name_of(*from)];
+        one(tx, &LEG_REOPENED, values, "the leg has changed meanwhile").await?;
+        return clocks::remember(tx, *leg, now).await;
+    }
+    if let Write::LegWithheld(leg) = write {
+        return match tx.execute(&LEG_WITHHELD, values![leg.0]).await? {
             0 => Ok(()),
             _ => clocks::remember(tx, *leg, now).await,
-        },
-        Write::LegRestarted(new) => {
-            let values = values![
-                new.id.0,
-                new.received_on,
-                new.statutory_due,
-                new.operational_due,
-                new.rule_version.as_str(),
-                name_of(new.state),
-                new.alternative_due,
-            ];
-            one(tx, &LEG_RESTARTED, values, "only a withheld leg begins again").await?;
-            clocks::remember(tx, new.id, now).await
-        }
-        _ => Ok(()),
+        };
     }
+    let Write::LegRestarted(new) = write else { return Ok(()) };
+    let values = values![
+        new.id.0,
+        new.received_on,
+        new.statutory_due,
+        new.operational_due,
+        new.rule_version.as_str(),
+        name_of(new.state),
+        new.alternative_due,
+    ];
+    one(tx, &LEG_RESTARTED, values, "only a withheld leg begins again").await?;
+    clocks::remember(tx, new.id, now).await
 }
 
 async fn stop(
@@ -189,7 +205,15 @@ fn settling(
     })
 }
 
-async fn consent(tx: &mut Transaction, new: &NewConsent) -> Result<(), StoreError> {
+async fn consent(tx: &mut Transaction, new: &NewConsent, now: Timestamp) -> Result<(), StoreError> {
+    if let Some(expected) = new.expected {
+        if sends::entries(tx, new.subject).await? != u64::from(expected) {
+            return Err(StoreError::LedgerMoved);
+        }
+    }
+    if new.restricts {
+        sends::nobody(tx, new.subject, now).await?;
+    }
     let entry = &new.entry;
     let organisations = |codes: &[OrganisationCode]| {
         let codes: Vec<&str> = codes.iter().map(OrganisationCode::as_str).collect();
@@ -282,6 +306,10 @@ statements! {
             lease_expires_at = null,
             held_at = case when $2 = 'held' and state = 'queued' then $4 else held_at end
         where id = $1 and state in ('queued', 'held')";
+    TAKEN_BACK = "writes::update" on "deliveries":
+        "update deliveries set state = 'withdrawn', reason = $2, lease_token = null,
+            lease_expires_at = null
+        where id = $1 and state = $3 and attempts = $4 and state <> 'withdrawn'";
     ACKNOWLEDGED = "writes::update" on "deliveries":
         "update deliveries set state = $2, reason = $3, acknowledged_at = $4, lease_token = null,
             lease_expires_at = null
@@ -297,6 +325,10 @@ statements! {
     LEG_WITHHELD = "writes::update" on "legs":
         "update legs set state = 'withheld'
         where id = $1 and state in ('waiting', 'accepted', 'exception', 'partial')";
+    LEG_REOPENED = "writes::update" on "legs":
+        "update legs set state = case when expected_on is null then 'accepted' else 'exception' end,
+            answered_on = null, part_on = null, remainder_on = null
+        where id = $1 and state = $2";
     LEG_RESTARTED = "writes::update" on "legs":
         "update legs set received_on = $2, statutory_due = $3, operational_due = $4,
             rule_version = $5, state = $6, alternative_due = $7
@@ -352,6 +384,10 @@ const RECORDS: Insert = Insert {
         ("about", "?"),
         ("decisions_pass_on", "?"),
         ("accepted_at", "?"),
+        ("case_id", "?"),
+        ("supersedes", "?"),
+        ("recalls", "?"),
+        ("recall_reason", "?"),
     ],
 };
 

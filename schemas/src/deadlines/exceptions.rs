@@ -65,13 +65,10 @@ pub struct Claim {
 
 /// Why dates do not show what an exception needs.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
 pub enum NotShown {
     /// The exception is none of those that the law lists for the period.
-    #[error("{exception} does not excuse {period}; what may is: {listed}")]
+    #[error("the law lists for {period}: {listed}; nothing else excuses it")]
     NotListed {
-        /// The exception claimed.
-        exception: String,
         /// The period.
         period: String,
         /// Those listed, or `nothing`.

@@ -45,7 +45,7 @@ impl Rules {
         for period in &version.periods {
             writeln!(page, "{}", period_row(period))?;
         }
-        self.write_exceptions(page, version)?;
+        Self::write_exceptions(page, version)?;
         writeln!(page, "\n### When a request counts as received, for display\n")?;
         writeln!(page, "| manner | day that counts | checked |\n|---|---|---|")?;
         for Receipt { manner, words, verified, .. } in &version.receipts {
@@ -62,7 +62,7 @@ impl Rules {
         Ok(())
     }
 
-    fn write_exceptions(&self, page: &mut String, version: &RuleVersion) -> std::fmt::Result {
+    fn write_exceptions(page: &mut String, version: &RuleVersion) -> std::fmt::Result {
         writeln!(page, "\n### What excuses being late\n")?;
         writeln!(
             page,
@@ -202,8 +202,39 @@ file can be named in the configuration as `files.clocks`, another table of bank 
   opened the message. A redirected request keeps its first date.
 - **Only what is listed excuses.** A waiting list does not, nor a vacancy, nor that a child is not
   known to a service.
+- **An exception excuses up to the new date that the service gave.** After it the leg is late again.
 - **Checked** says whether the number was compared with public text of the law. What was not is a
   default, and the note says what to look at.
+
+## What the gateway does with them
+
+**Answers.** Advice stops the six weeks, and so does a nil return, which leaves the leg unmet for the
+authority. Existing advice stops them once the adviser, the authority and the family have each agreed
+(regulation 6(4)). A redirection hands the first date on, to one other service, once. An exception must
+be shown by its dates, or the message is refused. A part of the advice, and a forecast of being late,
+let the clock run. An objection stops the leg, for people.
+
+**Shown.** `GET /v1/board` and `ehc-gateway board` show each leg, `GET /v1/clocks` and `ehc-gateway
+clocks list` the clocks of cases; whoever asked and whoever owes see the same. `standing` tells apart:
+`in-time`, `late-forecast`, `excused`, `overdue`; `on-time`, `answered-excused`, `answered-late`, `nil`,
+`objection`, `rejected`, `redirected`, `withheld`. What its owner did without a message, or which
+exception excuses it, the owner says with `POST /v1/clocks/{clock}`.
+
+**Warnings.** For a leg whose clock runs, an `advice.chaser` goes to the service, and a copy to the
+authority, on each day listed below; they name the leg, the service and the date, and no child. After a
+pause only the newest is made up for.
+
+**Figures.** `GET /v1/performance?month=2026-11` and `ehc-gateway performance --month 2026-11` count the
+legs asked in a month, or with `by=due` those due in it, as they stood at the end of any day (`as_of`).
+Each leg is in one column: on time, excused, late, nil, outstanding (with those overdue among them),
+redirected, rejected, objection. What was held or stopped was not asked. They come from the history that
+is written with each change of a leg, so that a past day comes out the same whenever it is asked for.
+
+**Evidence.** `GET /v1/legs/{leg}/evidence` and `ehc-gateway evidence make LEG` write one file: the
+clock and its history, the request and the answers by hash with the signed receipts that the reader was
+given, agreements, exceptions, reminders, and the log entries with the proofs that lead to a signed
+checkpoint. `ehc-gateway evidence verify FILE --key VKEY` checks it without a gateway. What was said in
+words stays in the sealed records that it names.
 ";
 
 /// From the domain reference: dates that can be checked with a calendar.

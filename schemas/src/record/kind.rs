@@ -261,7 +261,8 @@ impl MessageType {
 
     /// Whether the message itself must say whom it is for: no request and no leg does.
     pub fn needs_a_recipient(self) -> bool {
-        let elsewhere = self == Self::AdviceRequest
+        // A recall without one is for everybody who has what it takes back.
+        let elsewhere = matches!(self, Self::AdviceRequest | Self::Recall)
             || self.is_about_consent()
             || (self.answers_a_leg() && self != Self::AdviceExistingSufficient);
         !elsewhere

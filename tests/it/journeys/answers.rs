@@ -12,7 +12,7 @@ fn days(count: i64) -> SignedDuration {
 }
 
 /// An answer of a type about a child's leg, with what the type says.
-fn answer(from: &Partner, kind: &str, id: &str, (leg, number): (&str, u32), says: Value) -> Value {
+fn answer(from: &Partner, kind: &str, id: &str, (leg, number): (&str, u32), says: &Value) -> Value {
     let mut message = json!({
         "type": kind, "id": id, "sender": from.code, "leg": leg,
         "subject": people::subject(&people::child(number)),
@@ -94,7 +94,7 @@ fn a_forecast_of_being_late_excuses_nothing() {
         let trust = gateway.mental();
         let on = gateway.today().saturating_add(80.days());
         let says = json!({ "particulars": { "late_reason": "waiting-list", "forecast_on": on } });
-        taken(trust, &answer(trust, "advice.late_forecast", "L-1", (&leg, 3), says)).await;
+        taken(trust, &answer(trust, "advice.late_forecast", "L-1", (&leg, 3), &says)).await;
         let forecast = line(&gateway, &leg).await;
         assert_eq!(forecast["standing"], "late-forecast");
         assert_eq!(forecast["late_reason"], "waiting-list");
@@ -119,18 +119,18 @@ fn only_dates_that_show_a_limb_of_regulation_8_2_excuse() {
         let kind = "advice.exception";
         // An absence without its end, and one of a day less than four weeks.
         let open = exception("b", after(5), None, after(60));
-        let told = refused(trust, &answer(trust, kind, "E-1", (&leg, 4), open)).await;
+        let told = refused(trust, &answer(trust, kind, "E-1", (&leg, 4), &open)).await;
         assert!(told.contains("exception-not-shown"), "{told}");
         let short = exception("b", after(5), Some(after(31)), after(60));
-        let told = refused(trust, &answer(trust, kind, "E-2", (&leg, 4), short)).await;
+        let told = refused(trust, &answer(trust, kind, "E-2", (&leg, 4), &short)).await;
         assert!(told.contains("at least 4 weeks on end"), "{told}");
         // An appointment before the request came.
         let early = exception("c", today.saturating_sub(3.days()), None, after(60));
-        let told = refused(trust, &answer(trust, kind, "E-3", (&leg, 4), early)).await;
+        let told = refused(trust, &answer(trust, kind, "E-3", (&leg, 4), &early)).await;
         assert!(told.contains("advice.late_forecast"), "{told}");
         assert_eq!(line(&gateway, &leg).await["state"], "waiting", "nothing was excused");
         let shown = exception("b", after(5), Some(after(32)), after(60));
-        taken(trust, &answer(trust, kind, "E-4", (&leg, 4), shown)).await;
+        taken(trust, &answer(trust, kind, "E-4", (&leg, 4), &shown)).await;
         let excused = line(&gateway, &leg).await;
         assert_eq!(excused["exception"], "reg-8-2-b");
         gateway.clock.advance(days(50));
@@ -149,7 +149,7 @@ fn a_nil_return_leaves_the_leg_unmet_for_the_authority() {
             let leg = gateway.request(number, "CAMHS").await;
             let says = json!({ "nil": { "reason": reason } });
             let id = format!("N-{number}");
-            taken(trust, &answer(trust, "advice.nil", &id, (&leg, number), says)).await;
+            taken(trust, &answer(trust, "advice.nil", &id, (&leg, number), &says)).await;
             let line = line(&gateway, &leg).await;
             assert_eq!(line["standing"], "nil");
             assert_eq!(line["attention"], "leg-unmet");
@@ -164,7 +164,7 @@ fn an_objection_stops_the_leg_for_people() {
         let leg = gateway.request(7, "CAMHS").await;
         let trust = gateway.mental();
         let says = json!({ "triage": { "reason": "SUBJECT_OBJECTS" } });
-        taken(trust, &answer(trust, "advice.rejected", "O-1", (&leg, 7), says)).await;
+        taken(trust, &answer(trust, "advice.rejected", "O-1", (&leg, 7), &says)).await;
         gateway.clock.advance(days(60));
         let line = line(&gateway, &leg).await;
         assert_eq!(line["state"], "objection");
@@ -186,7 +186,7 @@ fn existing_advice_stops_the_clock_only_when_all_three_agree() {
                 "reports_relied_on": ["A made-up report"], "agreeing_party": party,
                 "agreed_on": today, "agreed_by": "Somebody made up",
             }});
-            answer(from, "advice.existing_sufficient", id, (&leg, 8), says)
+            answer(from, "advice.existing_sufficient", id, (&leg, 8), &says)
         };
         taken(trust, &agrees(trust, la, "S-1", "adviser")).await;
         assert_eq!(line(&gateway, &leg).await["state"], "waiting", "one of three");
@@ -213,7 +213,7 @@ fn a_redirected_leg_is_replaced_once_and_by_one_service() {
         let first = gateway.today();
         let (la, trust) = (gateway.la(), gateway.acute());
         let says = json!({ "triage": { "reason": "WRONG_ORG", "redirect_to": "RXT" } });
-        taken(trust, &answer(trust, "advice.redirected", "D-1", (&leg, 9), says)).await;
+        taken(trust, &answer(trust, "advice.redirected", "D-1", (&leg, 9), &says)).await;
         assert_eq!(line(&gateway, &leg).await["attention"], "ask-elsewhere");
         gateway.clock.advance(days(10));
         let again = |id: &str, services: &[&str]| {

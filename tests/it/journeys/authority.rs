@@ -80,7 +80,7 @@ fn past_decisions_are_made_again_as_the_log_has_them_and_a_draft_shows_what_it_c
         }
         let fetch = gateway.mental().get(&format!("/v1/inbox/{leg}"), None).await;
         assert_eq!(fetch.expect("an answer").status, 200);
-        gateway.request(34, "COMMUNITY-PAEDIATRICS").await;
+        gateway.request(34, "PAEDIATRICS").await;
         let past = all_past(&gateway).await;
         let book = gateway.cast.app().rule_book();
         assert!(past.len() >= 3, "{past:?}");

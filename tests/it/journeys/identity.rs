@@ -51,8 +51,9 @@ fn a_case_whose_person_changes_stops() {
             assert!(!reply.text().contains(&child.nhs_number));
         }
         // A person says that the new name is the same person's: then it is.
-        let extra =
-            json!({ "old_nhs_number": child.nhs_number, "new_nhs_number": child.nhs_number });
+        let extra = json!({
+            "old_person_id": child.la_person_id, "new_nhs_number": child.nhs_number,
+        });
         accepted(&gateway, "m-1", &event(&gateway, "person.match", "M-1", &renamed, &extra)).await;
         accepted(&gateway, "c-5", &request("C-5", &renamed)).await;
         gateway.end().await;

@@ -20,7 +20,7 @@ fn message(
     kind: &str,
     id: &str,
     number: u32,
-    particulars: Value,
+    particulars: &Value,
 ) -> Value {
     json!({
         "type": kind, "id": id, "sender": from.code, "recipient": to.code,
@@ -43,8 +43,8 @@ async fn clocks(of: &Partner) -> Vec<Value> {
 
 async fn clock(of: &Partner, period: &str) -> Value {
     let all = clocks(of).await;
-    let found = all.iter().find(|clock| clock["period"] == period);
-    found.unwrap_or_else(|| panic!("no {period} in {all:?}")).clone()
+    let found = all.into_iter().find(|clock| clock["period"] == period);
+    found.expect("the clock")
 }
 
 async fn say(by: &Partner, clock: &Value, key: &str, word: Value) -> (u16, String) {
@@ -63,7 +63,7 @@ fn a_request_starts_6_16_and_20_weeks_that_both_sides_see() {
         let (la, trust) = (gateway.la(), gateway.mental());
         let asked = gateway.today().saturating_sub(3.days());
         let says = json!({ "assessment_requested_on": asked, "request_source": "parent" });
-        taken(la, &message((la, trust), "ehcna.considering", "C-1", 1, says.clone())).await;
+        taken(la, &message((la, trust), "ehcna.considering", "C-1", 1, &says)).await;
         for (period, after) in [("reg-5", 42), ("reg-10", 112), ("reg-13-2", 140)] {
             let ours = clock(la, period).await;
             assert_eq!(ours["due_on"], plus(asked, after), "{period}");
@@ -75,12 +75,12 @@ fn a_request_starts_6_16_and_20_weeks_that_both_sides_see() {
         assert!(clocks(gateway.acute()).await.is_empty(), "nobody else sees it");
         // The same told to another trust by local rule is the same clock, which that one sees too.
         let (other, kind) = (gateway.acute(), "ehcna.considering");
-        taken(la, &message((la, other), kind, "C-2", 1, says)).await;
+        taken(la, &message((la, other), kind, "C-2", 1, &says)).await;
         assert_eq!(clocks(other).await.len(), 3);
         assert_eq!(clocks(la).await.len(), 3);
         // The decision meets the six weeks; the plan, and not its refusal, is what is owed now.
         let says = json!({ "will_assess": true, "decided_on": gateway.today() });
-        taken(la, &message((la, trust), "ehcna.decision", "C-3", 1, says)).await;
+        taken(la, &message((la, trust), "ehcna.decision", "C-3", 1, &says)).await;
         assert_eq!(clock(la, "reg-5").await["standing"], "met-in-time");
         gateway.clock.advance(days(150));
         assert_eq!(clock(la, "reg-13-2").await["standing"], "overdue");
@@ -94,10 +94,10 @@ fn no_assessment_ends_what_else_was_owed() {
         let (la, trust) = (gateway.la(), gateway.mental());
         let asked = gateway.today();
         let says = json!({ "assessment_requested_on": asked, "request_source": "school" });
-        taken(la, &message((la, trust), "ehcna.considering", "C-1", 2, says)).await;
+        taken(la, &message((la, trust), "ehcna.considering", "C-1", 2, &says)).await;
         gateway.clock.advance(days(43));
         let says = json!({ "will_assess": false, "decided_on": gateway.today(), "reason": "x" });
-        taken(la, &message((la, trust), "ehcna.decision", "C-2", 2, says)).await;
+        taken(la, &message((la, trust), "ehcna.decision", "C-2", 2, &says)).await;
         assert_eq!(clock(la, "reg-5").await["standing"], "met-late");
         for period in ["reg-10", "reg-13-2"] {
             let ended = clock(la, period).await;
@@ -114,7 +114,7 @@ fn only_its_owner_says_what_excuses_a_clock_and_the_dates_must_show_it() {
         let (la, trust) = (gateway.la(), gateway.mental());
         let asked = gateway.today();
         let says = json!({ "assessment_requested_on": asked, "request_source": "parent" });
-        taken(la, &message((la, trust), "ehcna.considering", "C-1", 3, says)).await;
+        taken(la, &message((la, trust), "ehcna.considering", "C-1", 3, &says)).await;
         gateway.clock.advance(days(150));
         let late = clock(la, "reg-13-2").await;
         assert_eq!(late["standing"], "overdue");
@@ -148,21 +148,21 @@ fn a_review_runs_its_chain_and_starts_the_next_year() {
         let meeting = gateway.today().saturating_add(20.days());
         let both = (la, trust);
         let says = json!({ "meeting_on": meeting });
-        taken(la, &message(both, "review.invite", "R-1", 4, says)).await;
+        taken(la, &message(both, "review.invite", "R-1", 4, &says)).await;
         assert_eq!(clock(la, "review-notice").await["standing"], "met-in-time");
         let papers = clock(trust, "review-papers").await;
         assert_eq!(papers["owner"], trust.code.as_str(), "the adviser owes its advice");
         assert_eq!(papers["due_on"], plus(meeting, -14));
         assert_eq!(clock(la, "review-decision").await["due_on"], plus(meeting, 28));
         let says = json!({ "meeting_on": meeting, "progress": "A made-up word." });
-        taken(trust, &message((trust, la), "review.advice", "R-2", 4, says)).await;
+        taken(trust, &message((trust, la), "review.advice", "R-2", 4, &says)).await;
         assert_eq!(clock(la, "review-papers").await["standing"], "met-in-time");
         gateway.clock.advance(days(40));
         let says = json!({
             "meeting_on": meeting, "review_decision": "amend", "decided_on": gateway.today(),
             "amendments_sent_on": gateway.today(),
         });
-        taken(la, &message(both, "review.decision", "R-3", 4, says)).await;
+        taken(la, &message(both, "review.decision", "R-3", 4, &says)).await;
         assert_eq!(clock(la, "review-decision").await["standing"], "met-in-time");
         assert_eq!(clock(la, "review-final").await["due_on"], plus(meeting, 84));
         assert_eq!(clock(la, "reg-22").await["due_on"], plus(gateway.today(), 56));
@@ -177,7 +177,7 @@ fn what_no_message_says_its_owner_says() {
     each_engine("clocks_done", |gateway| async move {
         let (la, board) = (gateway.la(), gateway.cast.commissioner());
         let says = json!({ "recommendation": "A made-up one.", "recommended_on": gateway.today() });
-        taken(la, &message((la, board), "tribunal.recommendation", "T-1", 5, says)).await;
+        taken(la, &message((la, board), "tribunal.recommendation", "T-1", 5, &says)).await;
         let owed = clock(board, "tribunal-response").await;
         assert_eq!(owed["owner"], board.code.as_str());
         assert_eq!(owed["verified"], false, "the five weeks are not checked against the law");
@@ -199,8 +199,8 @@ fn a_message_that_replaces_another_takes_back_what_that_did_to_clocks() {
         let (la, trust) = (gateway.la(), gateway.mental());
         let (wrong, right) = (gateway.today().saturating_sub(30.days()), gateway.today());
         let says = |on: Date| json!({ "assessment_requested_on": on, "request_source": "parent" });
-        taken(la, &message((la, trust), "ehcna.considering", "S-1", 6, says(wrong))).await;
-        let mut again = message((la, trust), "ehcna.considering", "S-2", 6, says(right));
+        taken(la, &message((la, trust), "ehcna.considering", "S-1", 6, &says(wrong))).await;
+        let mut again = message((la, trust), "ehcna.considering", "S-2", 6, &says(right));
         again["supersedes"] = json!("S-1");
         taken(la, &again).await;
         let open = la.get("/v1/clocks?open=true&period=reg-5", None).await.expect("one").json();
@@ -369,7 +369,7 @@ fn an_evidence_pack_proves_itself_without_the_gateway() {
         let states: Vec<&str> = ours.history.iter().map(|step| step.state.as_str()).collect();
         assert_eq!(states, ["waiting", "exception", "answered"]);
         let text = serde_json::to_string(&ours).expect("JSON");
-        for secret in [people::nhs_number(16), child.family_name.to_string()] {
+        for secret in [people::nhs_number(16), child.family_name.clone()] {
             assert!(!text.contains(&secret), "it names no child");
         }
 

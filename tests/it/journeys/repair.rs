@@ -1,16 +1,26 @@
 //! What was not accepted goes through the pipeline again, from the bytes its partner sent.
 
-use std::time::Duration;
-
 use gateway::audit::Actor;
 use gateway::practice::people::{self, Row};
 use gateway::repair::{self, RepairError, Replay};
 use tests::{TestGateway, each_engine};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use uuid::Uuid;
 
 async fn quarantined(gateway: &TestGateway) -> Vec<repair::QuarantineLine> {
     let app = gateway.cast.app();
     repair::quarantined(app, None, &Actor::local(), 10).await.expect("a list")
+}
+
+/// What the operator's listener says.
+async fn metrics(gateway: &TestGateway) -> String {
+    let stream = TcpStream::connect(gateway.cast.admin_address()).await;
+    let mut stream = stream.expect("a connection");
+    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").await.expect("asked");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.expect("metrics");
+    text
 }
 
 fn under(mapping: &str) -> Replay {
@@ -98,10 +108,7 @@ fn what_is_forgotten_is_spoken_of_each_day() {
         let duty = said.filter(|text| text.contains("forgotten-holds")).collect::<Vec<_>>();
         assert_eq!(duty.len(), 1, "once a day");
         assert!(duty[0].contains("\"count\":\"1\""), "{}", duty[0]);
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build();
-        let client = client.expect("a client");
-        let url = format!("http://{}/metrics", gateway.cast.admin_address());
-        let metrics = client.get(url).send().await.expect("metrics").text().await.expect("text");
+        let metrics = metrics(&gateway).await;
         let rule = "{rule=\"restriction-meets-statute\"}";
         assert!(metrics.contains(&format!("ehc_holds{rule} 1")), "{metrics}");
         assert!(metrics.contains(&format!("ehc_holds_oldest_seconds{rule} 6048")), "{metrics}");

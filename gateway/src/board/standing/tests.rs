@@ -41,7 +41,7 @@ fn a_forecast_of_being_late_excuses_nothing() {
 fn advice_is_on_time_excused_or_late_by_the_day_it_came() {
     let came = |on, expected_on| {
         let answered_on = Some(on);
-        Facts { answered_on, expected_on, ..leg(LegState::Answered) }.standing(date(2026, 1, 1))
+        Facts { expected_on, answered_on, ..leg(LegState::Answered) }.standing(date(2026, 1, 1))
     };
     assert_eq!(came(DUE, None), Standing::OnTime);
     assert_eq!(came(date(2025, 10, 28), None), Standing::AnsweredLate);

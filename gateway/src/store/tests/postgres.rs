@@ -12,7 +12,8 @@ use super::server::{self, Durability, Server};
 /// A running server.
 #[derive(Debug)]
 pub struct Cluster {
-    server: Server,
+    /// The server itself.
+    pub server: Server,
     made: Mutex<u32>,
 }
 

@@ -11,7 +11,8 @@ use crate::audit::{Actor, Event, EventKind, SubjectKey};
 use crate::authority::ConsentEntry;
 use crate::queue::{CarrierKind, DeliveryId, DeliveryState, LegState, SubmissionId};
 use crate::store::{
-    Change, NewConsent, NewDelivery, NewLeg, NewQuarantine, NewRecord, NewSubmission, Write,
+    Change, NewConsent, NewDelivery, NewLeg, NewQuarantine, NewRecord, NewSubmission, Relations,
+    Write,
 };
 use crate::vault::{SealedBlob, SealedRecord};
 
@@ -81,6 +82,7 @@ pub(super) fn record(submission: SubmissionId, about: SubjectKey) -> NewRecord {
         demographics: Some(hash(2)),
         label: blob("label"),
         about: None,
+        relations: Relations::default(),
         decisions_pass_on: Some(jiff::civil::date(2031, 6, 27)),
         accepted_at: at(0),
     }
@@ -143,6 +145,8 @@ pub(super) fn consent(subject: SubjectKey, record: RecordId, status: ConsentStat
             recorded_by: organisation("334"),
             recorded_at: at(0),
         },
+        restricts: false,
+        expected: None,
     }
 }
 

@@ -6,7 +6,8 @@ use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
     bare, cases, clocks, consents, counts, deliveries, documents, duties, holds, identities, legs,
-    log, migration, records, subjects, transitions, writes,
+    log, migration, reconciliations, records, relations, restores, sends, subjects, transitions,
+    writes,
 };
 
 const REGISTRY: &[&[Statement]] = &[
@@ -23,7 +24,11 @@ const REGISTRY: &[&[Statement]] = &[
     legs::ALL,
     log::ALL,
     migration::ALL,
+    reconciliations::ALL,
     records::ALL,
+    relations::ALL,
+    restores::ALL,
+    sends::ALL,
     subjects::ALL,
     transitions::ALL,
     writes::ALL,

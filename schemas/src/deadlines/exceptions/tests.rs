@@ -154,7 +154,7 @@ fn a_review_has_no_exception_at_all() {
     let period = ("review-decision", date(2025, 11, 10), date(2025, 12, 8));
     let refused = Rules::built_in().excuse(period, "reg-10-4-c", &day(date(2025, 11, 20)));
     let refused = refused.expect_err("no excuse");
-    assert!(refused.to_string().ends_with("what may is: nothing"), "{refused}");
+    assert!(refused.to_string().contains("review-decision: nothing"), "{refused}");
 }
 
 #[test]

@@ -93,6 +93,14 @@ decision_table! {
         plan().with([given(), ConsentEntry {
             exclusions: vec![org("334")], ..entry(2, ConsentStatus::NotRecorded)
         }]) => refused("recipient-excluded");
+    a_recipient_left_out_by_nobody_knows_whom_is_let_in_again_by_later_agreement:
+        plan().with([ConsentEntry {
+            exclusions: vec![org("334")], given_by: None, ..on(10, entry(1, ConsentStatus::NotRecorded))
+        }, on(11, given())]) => goes("consent");
+    a_recipient_the_child_left_out_is_not_let_in_again_by_a_parent:
+        plan().with([ConsentEntry {
+            exclusions: vec![org("334")], ..on(10, by(CompetentChild, ConsentStatus::Given))
+        }, on(11, given())]) => refused("recipient-excluded");
     an_objection_ends_implied_agreement_between_health_bodies:
         asks(M::TransitionReferral, "RYW", "RRK").with([stopped()]) => refused("consent-withdrawn");
     agreement_to_something_narrower_leaves_implied_agreement_to_a_person:

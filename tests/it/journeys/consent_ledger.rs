@@ -1,0 +1,307 @@
+//! The consent ledger as people use it: look, see what a decision would do, confirm, and be told.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use gateway::practice::client::Partner;
+use gateway::practice::people::{self, Row};
+use serde_json::{Value, json};
+use tests::{TestGateway, each_engine};
+
+/// A transition plan that rests on agreement, from the mental health trust to another trust.
+pub(super) fn plan(gateway: &TestGateway, id: &str, to: &Partner, subject: &Value) -> Value {
+    let today = gateway.today().to_string();
+    json!({
+        "type": "transition.health_plan", "id": id, "sender": gateway.mental().code,
+        "recipient": to.code, "case": format!("EHC-{id}"), "subject": subject,
+        "consent": { "status": "given", "given_by": "parent", "date": today },
+        "transition": {
+            "named_worker": "Pat Practice-Worker", "plan_date": today,
+            "actions": ["A made-up action"],
+        },
+    })
+}
+
+async fn send(from: &Partner, id: &str, message: &Value) -> Value {
+    let reply = from.send(id, message).await.expect("an answer");
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    reply.json()
+}
+
+async fn collect(gateway: &TestGateway, who: &Partner) -> Vec<Value> {
+    let mut messages = Vec::new();
+    for delivery in gateway.inbox(who).await {
+        let path = format!("/v1/inbox/{delivery}");
+        let reply = who.get(&path, Some("application/json")).await.expect("an answer");
+        // What was collected before may be stopped since.
+        if reply.status != 410 {
+            assert_eq!(reply.status, 200, "{}", reply.text());
+            messages.push(reply.json());
+        }
+    }
+    messages
+}
+
+/// What is recorded about a child, and the tag of it.
+async fn ledger(gateway: &TestGateway, number: u32) -> (Vec<Value>, String) {
+    let whose = json!({ "nhs_number": people::nhs_number(number) }).to_string();
+    let auditor = gateway.auditor();
+    let reply = auditor.post("/v1/consents/find", "application/json", "look", whose).await;
+    let reply = reply.expect("an answer");
+    let tag = reply.header("etag").expect("a tag").to_owned();
+    (reply.json()["consents"].as_array().expect("entries").clone(), tag)
+}
+
+/// What a command says, given this on standard input, and its exit code.
+fn command(gateway: &TestGateway, arguments: &[&str], input: &str) -> (Option<i32>, String) {
+    let mut command = tests::binary::command();
+    command.args(arguments).args(["--json", "-c"]).arg(gateway.cast.config_path());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the command runs");
+    child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("it is read");
+    let output = child.wait_with_output().expect("it ends");
+    eprintln!("{}", String::from_utf8_lossy(&output.stderr));
+    (output.status.code(), String::from_utf8(output.stdout).expect("text"))
+}
+
+/// How many entries of the log are of a kind.
+async fn logged(gateway: &TestGateway, kind: &str) -> usize {
+    let rows = gateway.cast.app().store.audit_rows(0, 5000).await.expect("the log");
+    let leaves = rows.iter().map(|row| String::from_utf8_lossy(&row.leaf).into_owned());
+    leaves.filter(|leaf| leaf.contains(&format!("\"kind\":\"{kind}\""))).count()
+}
+
+#[test]
+fn an_edit_made_on_an_old_version_of_the_ledger_is_refused() {
+    each_engine("ledger_etag", |gateway| async move {
+        let (la, child) = (gateway.la(), people::child(1));
+        gateway.request(1, "CAMHS").await;
+        let (_, empty) = ledger(&gateway, 1).await;
+        let (_, of_another) = ledger(&gateway, 2).await;
+        assert_ne!(empty, of_another, "a tag fits one person");
+        let grant = |id: &str| {
+            let today = gateway.today().to_string();
+            json!({
+                "type": "consent.grant", "id": id, "sender": la.code,
+                "subject": people::subject(&child),
+                "consent": { "given_by": "parent", "date": today },
+            })
+            .to_string()
+        };
+        let reply = la.post_if(&empty, "/v1/consents", "g-1", grant("G-1")).await;
+        let reply = reply.expect("an answer");
+        assert_eq!(reply.status, 201, "{}", reply.text());
+        let first = reply.header("etag").expect("a tag").to_owned();
+        assert_eq!(ledger(&gateway, 1).await.1, first, "the answer names the new version");
+
+        let withdrawal = people::withdrawal(&la.code, "W-1", &child, gateway.today()).to_string();
+        let stale = la.post_if(&empty, "/v1/consents", "w-1", withdrawal.clone()).await;
+        let stale = stale.expect("an answer");
+        assert_eq!((stale.status, stale.json()["code"].as_str()), (412, Some("ledger-moved")));
+        assert_eq!(ledger(&gateway, 1).await.0.len(), 1, "nothing was recorded");
+        let now = la.post_if(&first, "/v1/consents", "w-1", withdrawal).await;
+        assert_eq!(now.expect("an answer").status, 201);
+        let (entries, tag) = ledger(&gateway, 1).await;
+        assert_eq!(entries[1]["status"], "withdrawn");
+        assert_ne!(tag, first);
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn where_it_is_required_an_edit_must_name_the_version_it_was_made_on() {
+    each_engine("ledger_required", |gateway| async move {
+        let gateway = gateway
+            .restart_after(|folder| {
+                let file = folder.join("ehc-gateway.toml");
+                let text = std::fs::read_to_string(&file).expect("the configuration");
+                let text = format!("{text}\n[consent]\nif_match = \"required\"\n");
+                std::fs::write(&file, text).expect("the configuration is written");
+            })
+            .await;
+        let la = gateway.la();
+        let message =
+            people::withdrawal(&la.code, "W-1", &people::child(1), gateway.today()).to_string();
+        let without = la.post("/v1/consents", "application/json", "w-1", message.clone()).await;
+        let without = without.expect("an answer");
+        assert_eq!(
+            (without.status, without.json()["code"].as_str()),
+            (428, Some("if-match-required"))
+        );
+        let (_, tag) = ledger(&gateway, 1).await;
+        let with = la.post_if(&tag, "/v1/consents", "w-1", message).await;
+        assert_eq!(with.expect("an answer").status, 201);
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn a_preview_says_what_a_withdrawal_would_do_and_does_nothing() {
+    each_engine("ledger_preview", |gateway| async move {
+        let (trust, la) = (gateway.mental(), gateway.la());
+        let subject = people::subject(&people::child(4));
+        // Gone on agreement; on its way on agreement; on its way under statute.
+        send(trust, "P-1", &plan(&gateway, "P-1", gateway.acute(), &subject)).await;
+        assert_eq!(collect(&gateway, gateway.acute()).await.len(), 1);
+        send(trust, "P-2", &plan(&gateway, "P-2", la, &subject)).await;
+        gateway.request(4, "PAEDIATRICS").await;
+
+        let withdrawal =
+            people::withdrawal(&trust.code, "W-4", &people::child(4), gateway.today()).to_string();
+        let asked =
+            || trust.post("/v1/consents/preview", "application/json", "none", withdrawal.clone());
+        let shown = asked().await.expect("an answer");
+        assert_eq!(shown.status, 200, "{}", shown.text());
+        let effect = shown.json();
+        let open = effect["open"].as_array().expect("open items");
+        assert_eq!(open.len(), 1, "the authority's own request is only counted: {effect}");
+        assert_eq!((&open[0]["now"], &open[0]["then"]), (&json!("queued"), &json!("withdrawn")));
+        assert_eq!(effect["disclosed"][0]["recipient"], gateway.acute().code);
+        assert_eq!(effect["disclosed"][0]["told"], true);
+        assert_eq!(effect["told"], json!([gateway.acute().code]));
+        assert_eq!(effect["of_others"], 1);
+        assert_eq!(ledger(&gateway, 4).await.0.len(), 2, "nothing was recorded");
+        assert_eq!(gateway.inbox(la).await.len(), 1, "nothing was stopped");
+        assert_eq!(logged(&gateway, "consent.previewed").await, 1, "that somebody asked is logged");
+
+        // The same at the machine itself, from a file and from standard input.
+        let file = gateway.folder().join("withdrawal.json");
+        std::fs::write(&file, &withdrawal).expect("a file");
+        let path = file.to_str().expect("a path");
+        let (code, said) =
+            command(&gateway, &["consents", "preview", path, "--as", &trust.code], "");
+        assert_eq!(code, Some(0));
+        let said: Value = serde_json::from_str(&said).expect("JSON");
+        assert_eq!(said["etag"], effect["etag"], "it shows the same");
+        let (code, said) = command(&gateway, &["consents", "history"], &people::nhs_number(4));
+        assert_eq!(code, Some(0));
+        let said: Value = serde_json::from_str(&said).expect("JSON");
+        assert_eq!(said["consents"].as_array().expect("entries").len(), 2);
+        assert_eq!(command(&gateway, &["consents", "show"], "9990000000").0, Some(5));
+
+        // Somebody collects meanwhile: what was shown is no longer so.
+        let before = shown.header("etag").expect("a tag").to_owned();
+        assert_eq!(collect(&gateway, la).await.len(), 1);
+        let late = trust.post_if(&before, "/v1/consents", "w-4", withdrawal.clone()).await;
+        assert_eq!(late.expect("an answer").status, 412);
+        let again = asked().await.expect("an answer");
+        let tag = again.header("etag").expect("a tag").to_owned();
+        let done = trust.post_if(&tag, "/v1/consents", "w-4", withdrawal.clone()).await;
+        let done = done.expect("an answer");
+        assert_eq!(done.status, 201, "{}", done.text());
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn whoever_relied_on_withdrawn_agreement_is_told_and_nobody_else() {
+    each_engine("ledger_told", |gateway| async move {
+        let trust = gateway.mental();
+        let subject = people::subject(&people::child(5));
+        send(trust, "P-1", &plan(&gateway, "P-1", gateway.acute(), &subject)).await;
+        collect(&gateway, gateway.acute()).await;
+        // This one never left, and its recipient learns nothing.
+        send(trust, "P-2", &plan(&gateway, "P-2", gateway.la(), &subject)).await;
+
+        let message =
+            people::withdrawal(&trust.code, "W-5", &people::child(5), gateway.today()).to_string();
+        let reply = trust.post("/v1/consents", "application/json", "w-5", message).await;
+        let reply = reply.expect("an answer");
+        assert_eq!(reply.status, 201, "{}", reply.text());
+        let row = &reply.json()["rows"][0];
+        let listed = row["disclosures"].as_array().expect("disclosures");
+        assert_eq!(listed.len(), 1, "{row}");
+        assert_eq!(listed[0]["recipient"], gateway.acute().code);
+        assert_eq!(listed[0]["authority"], "consent");
+        assert_eq!((&listed[0]["arrived"], &listed[0]["told"]), (&json!(true), &json!(true)));
+
+        let told = collect(&gateway, gateway.acute()).await;
+        let withdrawn = told.iter().find(|message| message["type"] == "consent.withdraw");
+        let withdrawn = withdrawn.expect("the withdrawal itself");
+        assert_eq!(withdrawn["subject"]["nhs_number"], people::nhs_number(5));
+        assert!(gateway.inbox(gateway.la()).await.is_empty(), "others are not told");
+        assert!(gateway.inbox(gateway.community()).await.is_empty());
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn a_withdrawal_in_an_extract_is_made_known_by_a_message_of_its_own() {
+    each_engine("ledger_extract", |gateway| async move {
+        let trust = gateway.mental();
+        let mut rows = vec![Row::new(6, "CAMHS")];
+        gateway.push_rows("k-1", &rows).await;
+        let subject = people::subject(&people::child(6));
+        send(trust, "P-6", &plan(&gateway, "P-6", gateway.acute(), &subject)).await;
+        collect(&gateway, gateway.acute()).await;
+
+        rows[0].consent = "WITHDRAWN";
+        let answer = gateway.push_rows("k-2", &rows).await;
+        assert_eq!(answer.len(), 1, "the notice is no row of the extract");
+        let told = collect(&gateway, gateway.acute()).await;
+        let withdrawals = told.iter().filter(|message| message["type"] == "consent.withdraw");
+        assert_eq!(withdrawals.count(), 1, "{told:?}");
+        let statuses: Vec<Value> =
+            ledger(&gateway, 6).await.0.iter().map(|entry| entry["status"].clone()).collect();
+        let withdrawn = statuses.iter().filter(|status| **status == "withdrawn").count();
+        assert_eq!(withdrawn, 1, "it is in the ledger once: {statuses:?}");
+        gateway.end().await;
+    });
+}
+
+/// A FHIR message with sender and recipient exchanged.
+fn answered_in_kind(value: &Value, here: &str, there: &str) -> Value {
+    match value {
+        Value::String(text) if text.ends_with(here) => json!(text.replace(here, there)),
+        Value::String(text) if text.ends_with(there) => json!(text.replace(there, here)),
+        Value::Array(items) => {
+            items.iter().map(|item| answered_in_kind(item, here, there)).collect()
+        }
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, member)| (name.clone(), answered_in_kind(member, here, there)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        other => other.clone(),
+    }
+}
+
+#[test]
+fn a_withdrawal_goes_out_and_comes_in_as_a_fhir_consent() {
+    each_engine("ledger_fhir", |gateway| async move {
+        let (la, trust) = (gateway.la(), gateway.mental());
+        gateway.request(8, "CAMHS").await;
+        let mut message = people::withdrawal(&la.code, "W-8", &people::child(8), gateway.today());
+        message["recipient"] = json!(trust.code);
+        let reply = la.post("/v1/consents", "application/json", "w-8", message.to_string()).await;
+        assert_eq!(reply.expect("an answer").status, 201);
+        let mut bundle = Value::Null;
+        for delivery in gateway.inbox(trust).await {
+            let path = format!("/v1/inbox/{delivery}");
+            let reply = trust.get(&path, Some("application/fhir+json")).await.expect("an answer");
+            if reply.text().contains("\"Consent\"") {
+                bundle = reply.json();
+            }
+        }
+        let kinds: Vec<&Value> = bundle["entry"]
+            .as_array()
+            .expect("a bundle with a Consent")
+            .iter()
+            .map(|entry| &entry["resource"]["resourceType"])
+            .collect();
+        assert!(kinds.contains(&&json!("Consent")), "{kinds:?}");
+
+        // The trust heard it from the family as well, and says so in the same form.
+        let own = answered_in_kind(&bundle, &la.code, &trust.code).to_string();
+        let media_type = "application/fhir+json";
+        let reply = trust.post("/v1/consents", media_type, "w-8-trust", own).await;
+        let reply = reply.expect("an answer");
+        assert_eq!(reply.status, 201, "{}", reply.text());
+        let entries = ledger(&gateway, 8).await.0;
+        let by: Vec<&Value> = entries.iter().map(|entry| &entry["recorded_by"]).collect();
+        assert_eq!(by, [&json!(la.code), &json!(trust.code)]);
+        assert!(entries.iter().all(|entry| entry["status"] == "withdrawn"), "{entries:?}");
+        assert!(entries.iter().all(|entry| entry["given_by"] == "parent"), "{entries:?}");
+        gateway.end().await;
+    });
+}
