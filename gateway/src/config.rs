@@ -57,13 +57,13 @@ pub struct Config {
     pub mesh: Option<MeshSection>,
     /// Where large documents are kept, and which are accepted.
     pub documents: DocumentsSection,
+    /// When a day is reconciled with each partner.
+    pub reconciliation: ReconciliationSection,
     /// How decisions about sharing come into force.
     pub consent: ConsentSection,
     /// Where the newest checkpoint of the log is kept, outside the database: what a restored
     /// backup is held against at start.
     pub checkpoint_file: PathBuf,
-    /// When a day is reconciled with each partner.
-    pub reconciliation: ReconciliationSection,
     /// What is written about the gateway's own work.
     pub log: LogSection,
     /// Where HL7 v2 comes in, if it does.
@@ -478,8 +478,9 @@ struct Raw {
     #[serde(default)]
     documents: documents::RawDocuments,
     #[serde(default)]
-    consent: ConsentSection,
     reconciliation: ReconciliationSection,
+    #[serde(default)]
+    consent: ConsentSection,
     #[serde(default)]
     log: LogSection,
     #[serde(default)]

@@ -8,7 +8,7 @@ use schemas::OrganisationCode;
 
 use super::change::{Change, NewConsent, Settlement, Write};
 use super::engine::{Insert, Statement, Transaction, statements};
-use super::error::StoreError;
+use super::error::{MOVED_ON, StoreError};
 use super::log::Head;
 use super::plan::Plan;
 use super::reconciliations;
@@ -77,7 +77,7 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         Write::Stop(id, state, reason) => stop(tx, (*id, *state, reason), now).await,
         Write::TakenBack(id, (state, attempts), rule) => {
             let values = values![id.0, *rule, name_of(*state), *attempts];
-            one(tx, &TAKEN_BACK, values, "the delivery has moved on meanwhile").await
+            one(tx, &TAKEN_BACK, values, MOVED_ON).await
         }
         Write::Statement(_)
         | Write::StatementAnswered(..)
