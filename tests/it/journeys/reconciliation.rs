@@ -224,6 +224,67 @@ fn a_difference_stays_until_a_named_person_explains_it() {
     });
 }
 
+/// Runs a command of the operator's and gives its exit code and what it answered.
+fn operator(gateway: &TestGateway, configured: bool, arguments: &[&str]) -> (i32, Value) {
+    let mut command = tests::binary::command();
+    command.args(arguments).arg("--json");
+    if configured {
+        command.arg("-c").arg(gateway.cast.config_path());
+    }
+    let ran = command.output().expect("it ran");
+    let answer = serde_json::from_slice(&ran.stdout).unwrap_or(Value::Null);
+    (ran.status.code().expect("a code"), answer)
+}
+
+#[test]
+fn an_operator_prints_a_day_and_anybody_checks_it_with_the_key_alone() {
+    each_engine("reconciliation_commands", |gateway| async move {
+        end_the_day(&gateway).await;
+        let (la, mental) = (gateway.la(), gateway.mental());
+        let leg = gateway.request(1, "CAMHS").await;
+        let record = text(&gateway.board(la).await[0]["record"]);
+        let day = end_the_day(&gateway).await;
+        let on = day.to_string();
+        let asked = ["reconcile", "--partner", &la.code, "--day", &on];
+        let (code, printed) = operator(&gateway, true, &asked);
+        assert_eq!(code, 0, "{printed}");
+        assert_eq!(printed["signed"], fetch(la, day).await.json()["signed"]);
+        let (code, shown) = operator(&gateway, true, &["case", "show", "--record", &record]);
+        assert_eq!((code, &shown["messages"][0]["type"]), (0, &json!("advice.request")));
+
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let write = |name: &str, content: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, content).expect("it is written");
+            path.to_str().expect("a path").to_owned()
+        };
+        let keys = la.get("/v1/audit/keys", None).await.expect("an answer").text();
+        let (keys, kept) = (write("keys.json", &keys), write("day.json", &printed.to_string()));
+        let check =
+            |file: &str| operator(&gateway, false, &["reconcile", "verify", file, "--key", &keys]);
+        let (code, verified) = check(&kept);
+        assert_eq!((code, &verified["balances"]), (0, &json!(true)), "{verified}");
+        let signed = text(&printed["signed"]);
+        let at = signed.find('.').expect("three parts") + 40;
+        let other = if signed.as_bytes()[at] == b'A' { "B" } else { "A" };
+        let changed = format!("{}{other}{}", &signed[..at], &signed[at + 1..]);
+        let (code, refused) = check(&write("changed.jws", &changed));
+        assert_eq!((code, &refused["verified"]), (6, &json!(false)), "one letter was changed");
+
+        let body = json!({ "version": 1, "outcome": "differs",
+            "differences": [{ "item": leg, "code": "not-received" }] });
+        let raised = answer(mental, day, "differs", body).await;
+        let difference = text(&raised.json()["differences"][0]);
+        let (code, open) = operator(&gateway, true, &["reconcile", "differences"]);
+        assert_eq!((code, &open[0]["difference"]), (6, &json!(difference)));
+        let explain = ["reconcile", "explain", &difference, "--code", "arrived-since"];
+        let explain = [&explain[..], &["--person", "officer-9"]].concat();
+        assert_eq!(operator(&gateway, true, &explain).0, 0);
+        assert_eq!(operator(&gateway, true, &["reconcile", "differences"]).0, 0);
+        gateway.end().await;
+    });
+}
+
 /// The operator's metrics, asked for as Prometheus asks.
 async fn metrics(gateway: &TestGateway) -> String {
     let connected = tokio::net::TcpStream::connect(gateway.cast.admin_address()).await;
