@@ -142,6 +142,8 @@ decision_table! {
     a_competent_child_s_refusal_prevails_over_a_parent_s_agreement:
         plan().with([by(CompetentChild, ConsentStatus::Refused), on(20, given())])
             => refused("consent-refused");
+    a_blank_for_the_child_s_own_view_does_not_silence_a_parent:
+        plan().with([given(), by(CompetentChild, ConsentStatus::NotRecorded)]) => goes("consent");
     a_competent_child_s_refusal_needs_no_assessment:
         plan().with([ConsentEntry {
             assessed_on: None, ..by(CompetentChild, ConsentStatus::Refused)
