@@ -15,6 +15,7 @@
 mod consent;
 mod document;
 mod documents;
+mod files;
 mod folders;
 mod mesh;
 mod partners;
@@ -32,6 +33,7 @@ pub use consent::{ConsentSection, IfMatch};
 use document::{Document, Step};
 
 pub use documents::{DocumentsSection, KeepingSection, S3Section, ScannerAddress};
+pub use files::FilesSection;
 pub use folders::Watch;
 pub use mesh::MeshSection;
 pub(crate) use partners::mllp_address;
@@ -57,13 +59,13 @@ pub struct Config {
     pub mesh: Option<MeshSection>,
     /// Where large documents are kept, and which are accepted.
     pub documents: DocumentsSection,
+    /// When a day is reconciled with each partner.
+    pub reconciliation: ReconciliationSection,
     /// How decisions about sharing come into force.
     pub consent: ConsentSection,
     /// Where the newest checkpoint of the log is kept, outside the database: what a restored
     /// backup is held against at start.
     pub checkpoint_file: PathBuf,
-    /// When a day is reconciled with each partner.
-    pub reconciliation: ReconciliationSection,
     /// What is written about the gateway's own work.
     pub log: LogSection,
     /// Where HL7 v2 comes in, if it does.
@@ -151,32 +153,6 @@ pub struct KeysSection {
     pub log_signing: PathBuf,
     /// Makes children's pseudonyms for the audit log.
     pub pseudonym: PathBuf,
-}
-
-/// `[files]`: the data the gateway works by.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FilesSection {
-    /// Who may connect: `partners.toml`.
-    pub partners: PathBuf,
-    /// Sharing agreements, in place of those shipped.
-    #[serde(default)]
-    pub agreements: Option<PathBuf>,
-    /// The rules of release authority, in place of those shipped.
-    #[serde(default)]
-    pub rules: Option<PathBuf>,
-    /// Which organisation gives which advice, in place of the table shipped.
-    #[serde(default)]
-    pub routing: Option<PathBuf>,
-    /// A folder of mapping files, looked at before those shipped.
-    #[serde(default)]
-    pub mappings: Option<PathBuf>,
-    /// Statutory clocks, in place of those shipped.
-    #[serde(default)]
-    pub clocks: Option<PathBuf>,
-    /// The table of bank holidays, in place of the one shipped.
-    #[serde(default)]
-    pub bank_holidays: Option<PathBuf>,
 }
 
 /// `[delivery]`: how deliveries are attempted.
@@ -478,8 +454,9 @@ struct Raw {
     #[serde(default)]
     documents: documents::RawDocuments,
     #[serde(default)]
-    consent: ConsentSection,
     reconciliation: ReconciliationSection,
+    #[serde(default)]
+    consent: ConsentSection,
     #[serde(default)]
     log: LogSection,
     #[serde(default)]

@@ -13,9 +13,9 @@
 //! - [`accountability`]: why a record may go, and what other rules would have made of the past.
 //! - [`board`], [`journey`], [`holds`], [`repair`]: what people look at, and what they decide about
 //!   what is held, did not arrive or was not accepted.
-//! - [`transition`]: the way to adulthood, case by case, and what is missing on it.
 //! - [`cases`], [`notices`]: which messages belong together, what was superseded or recalled.
 //! - [`duties`], [`reconciliation`]: what is done at its time; each day, signed and answerable.
+//! - [`transition`]: the way to adulthood, case by case, and what is missing on it.
 //! - [`api`]: the partner API, from one table of routes.
 //! - [`tls`], [`peer`], [`pki`]: who is calling, and practice certificates.
 //! - [`config`], [`app`], [`serving`], [`telemetry`], [`commands`]: put together and run.

@@ -29,6 +29,7 @@ mod relations;
 mod sending;
 mod superseding;
 mod transition;
+mod weighing;
 
 pub(crate) use relations::case_id;
 pub use relations::{RECALLED, SUPERSEDED};
@@ -44,7 +45,7 @@ use crate::audit::{Actor, Event, EventKind, SubjectKey};
 use crate::authority;
 use crate::entropy::EntropyError;
 use crate::queue::SubmissionId;
-use crate::store::{Change, NewQuarantine, StoreError, Write};
+use crate::store::{Change, MOVED_ON, NewQuarantine, SUPERSEDED_ONCE, StoreError, Write};
 use crate::vault::{BlobKind, VaultError};
 use admission::{Finished, Mode};
 
@@ -281,6 +282,10 @@ async fn commit(app: &App, change: Change, answer: Answer) -> Result<Answer, Rec
         Ok(committed) => Ok(answer.logged(committed)),
         // Another gateway took the same key, or the same message, while this one was reading.
         Err(StoreError::KeyTaken | StoreError::DuplicateRecord) => Err(ReceiveError::InProgress),
+        // What is recalled moved on, or somebody superseded the same record: looked at again.
+        Err(StoreError::Conflict { rule }) if [MOVED_ON, SUPERSEDED_ONCE].contains(&rule) => {
+            Err(ReceiveError::InProgress)
+        }
         Err(error) => Err(error.into()),
     }
 }

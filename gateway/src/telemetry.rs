@@ -139,6 +139,15 @@ impl Metrics {
         self.recorder.register_gauge(&overdue, &METADATA).set(gauge(counts.overdue));
     }
 
+    /// How many differences in reconciliations nobody has explained, and the days the oldest is open.
+    pub fn differences(&self, open: u64, days: u64) {
+        for (name, value) in [("ehc_differences_open", open), ("ehc_differences_oldest_days", days)]
+        {
+            let key = Key::from_name(name);
+            self.recorder.register_gauge(&key, &METADATA).set(gauge(value));
+        }
+    }
+
     /// What the checklists of the way to adulthood came to, on the last day worked out.
     pub fn transitions(&self, day: &TransitionDay) {
         let set = |key: &Key, count| {
@@ -150,15 +159,6 @@ impl Metrics {
         for (months, cases) in &day.within_months {
             let label = Label::new("months", months.to_string());
             set(&Key::from_parts("ehc_transitions_near_18_with_gaps", vec![label]), *cases);
-        }
-    }
-
-    /// How many differences in reconciliations nobody has explained, and the days the oldest is open.
-    pub fn differences(&self, open: u64, days: u64) {
-        for (name, value) in [("ehc_differences_open", open), ("ehc_differences_oldest_days", days)]
-        {
-            let key = Key::from_name(name);
-            self.recorder.register_gauge(&key, &METADATA).set(gauge(value));
         }
     }
 
@@ -231,6 +231,16 @@ impl Metrics {
             None,
             about("Legs that owe an answer and whose date has passed."),
         );
+        self.recorder.describe_gauge(
+            text("ehc_differences_open"),
+            None,
+            about("Differences that partners found in statements and nobody has explained."),
+        );
+        self.recorder.describe_gauge(
+            text("ehc_differences_oldest_days"),
+            None,
+            about("How many days the oldest of them is open."),
+        );
         let transitions = [
             ("ehc_transitions", "Cases on the way to adulthood, as of the last day worked out."),
             ("ehc_transition_gaps", "Items of their checklists that are missing."),
@@ -243,16 +253,6 @@ impl Metrics {
         for (name, words) in transitions {
             self.recorder.describe_gauge(text(name), None, about(words));
         }
-        self.recorder.describe_gauge(
-            text("ehc_differences_open"),
-            None,
-            about("Differences that partners found in statements and nobody has explained."),
-        );
-        self.recorder.describe_gauge(
-            text("ehc_differences_oldest_days"),
-            None,
-            about("How many days the oldest of them is open."),
-        );
     }
 }
 

@@ -107,8 +107,8 @@ pub(super) async fn board(
     });
     let body = serde_json::json!({
         "today": app.clock.today(), "overdue": overdue, "legs": lines, "next": next, "holds": holds,
-        "reviews": reviews, "differences": { "open": differences, "oldest_days": oldest },
-        "transitions": transitions,
+        "reviews": reviews, "transitions": transitions,
+        "differences": { "open": differences, "oldest_days": oldest },
     });
     Ok(Json(body).into_response())
 }

@@ -46,11 +46,11 @@ async fn metrics(State(app): State<Arc<App>>) -> Response {
     if let Ok(counts) = app.store.counts(app.clock.today()).await {
         app.metrics.queue(&counts);
     }
-    if let Ok(Some(day)) = app.store.newest_transition_day().await {
-        app.metrics.transitions(&day);
-    }
     if let Ok((open, days)) = crate::reconciliation::open_differences(&app, None).await {
         app.metrics.differences(open, days);
+    }
+    if let Ok(Some(day)) = app.store.newest_transition_day().await {
+        app.metrics.transitions(&day);
     }
     let now = app.clock.now();
     if let Ok(holds) = app.store.holds_by_rule(None).await {

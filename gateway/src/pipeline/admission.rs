@@ -20,7 +20,7 @@ use super::{ReceiveError, Sender};
 use super::{arriving, guard};
 use crate::app::App;
 use crate::audit::{DecisionNote, Event, EventKind, SubjectKey};
-use crate::authority::{self, ConsentEntry, Question, RecordFacts};
+use crate::authority::{ConsentEntry, Question};
 use crate::queue::{Delivery, DeliveryId, DeliveryState, LegState, SubmissionId};
 use crate::receipt::{LegOutcome, RowOutcome, RowResult};
 use crate::store::{
@@ -102,9 +102,6 @@ pub(super) struct Facts {
 
 type Issues = Vec<Issue>;
 
-/// That a record may be held, and what was decided about each recipient.
-type Weighed = (authority::Admission, Vec<(Destination, DecisionNote)>);
-
 impl<'a> Batch<'a> {
     pub(super) fn new(
         app: &'a App,
@@ -177,6 +174,7 @@ impl<'a> Batch<'a> {
         if !app.store.wait_until_left(&guarded, at_most).await? {
             return Err(super::not_in_force(app, &restricted).await);
         }
+        // Without the guards this fails when a delivery has moved on; whoever has it is told.
         for taking in taking_back {
             self.take_back(taking).await?;
         }
@@ -235,7 +233,6 @@ impl<'a> Batch<'a> {
             Ok(destinations) => destinations,
             Err(issues) => return Ok(Err(issues)),
         };
-        let mut warnings = warnings;
         warnings.extend(standing.warning.clone());
         let whose = self.whose_case(attachment.as_ref(), &destinations);
         let case = match self.correlate(&record, &facts, whose, place).await? {
@@ -331,37 +328,6 @@ impl<'a> Batch<'a> {
         Ok(Ok(RowOutcome { legs, ..row(place, RowResult::Accepted, Some(facts.id), warnings) }))
     }
 
-    /// Asks whether the gateway may hold a record, and send it to each destination.
-    async fn weigh(
-        &self,
-        facts: &Facts,
-        mut destinations: Vec<Destination>,
-        entry: Option<&ConsentEntry>,
-        place: &Place,
-    ) -> Result<Result<Weighed, Issues>, ReceiveError> {
-        let questions: Vec<Question> =
-            destinations.iter().map(|to| self.question(facts, to)).collect();
-        let evidence = self.evidence(&self.holding_question(facts), None, entry).await?;
-        let (now, today) = (self.app.clock.now(), self.app.clock.today());
-        let sender = self.sender.organisation.clone();
-        let asked = RecordFacts { record: facts.id, kind: facts.kind, sender };
-        let rules = self.app.rule_book();
-        let mut admitted = authority::admit(&asked, &questions, &evidence, rules, now, today);
-        let stops = facts.kind.is_about_consent() || facts.kind == MessageType::Recall;
-        if admitted.admission.is_none() && stops {
-            // A withdrawal is recorded, and a recall done, even when nobody may be told of it.
-            destinations.clear();
-            admitted = authority::admit(&asked, &[], &evidence, rules, now, today);
-        }
-        let decisions = self.with_death(facts, &admitted.per_question).await?;
-        let Some(admission) = admitted.admission else {
-            let keeping = admitted.keeping.iter().map(authority::Decision::note);
-            let issues = decisions.into_iter().chain(keeping);
-            return Ok(Err(issues.map(|note| refusal(&note, place)).collect()));
-        };
-        Ok(Ok((admission, destinations.into_iter().zip(decisions).collect())))
-    }
-
     pub(super) fn facts(&self, record: &Record) -> Result<Facts, ReceiveError> {
         let message = record.message();
         let names = self.app.vault.pseudonyms();
@@ -431,7 +397,7 @@ impl<'a> Batch<'a> {
         })
     }
 
-    fn question(&self, facts: &Facts, to: &Destination) -> Question {
+    pub(super) fn question(&self, facts: &Facts, to: &Destination) -> Question {
         Question {
             recipient: to.recipient.clone(),
             service: to.service.clone(),
@@ -471,7 +437,7 @@ impl<'a> Batch<'a> {
     fn accepted(
         &self,
         facts: &Facts,
-        (sealed, label): (crate::vault::SealedRecord, crate::vault::SealedBlob),
+        (sealed, label): (crate::vault::SealedRecord, SealedBlob),
         about: Option<LegId>,
         standing: &Standing,
     ) -> Change {
@@ -603,14 +569,4 @@ pub(super) fn row(
         disclosures: Vec::new(),
         issues,
     }
-}
-
-fn refusal(note: &DecisionNote, place: &Place) -> Issue {
-    Issue::error(
-        &note.rule,
-        None,
-        place.clone(),
-        &note.reason,
-        "ask your information governance lead; nothing was sent",
-    )
 }

@@ -115,11 +115,7 @@ pub(super) async fn attach(
         return Ok(Err(unknown));
     }
     if asked && leg.state == LegState::Withheld {
-        // What was withheld was never put to them, unless it was taken back after they opened it.
-        let delivery = app.store.find_delivery(DeliveryId(leg_id.0)).await?;
-        let opened =
-            delivery.filter(|d| d.delivered_at.is_some() && d.state != DeliveryState::Held);
-        return Ok(Err(opened.map_or(unknown, |_| TAKEN_BACK)));
+        return Ok(Err(withheld(app, &leg, unknown).await?));
     }
     let request = app.store.find_record(leg.record).await?;
     let same = match &request {
@@ -242,6 +238,14 @@ async fn agreements(
     let mut agreed: BTreeSet<String> = stored.into_iter().map(|row| row.party).collect();
     agreed.extend(moved.agreed.get(&leg.id).into_iter().flatten().cloned());
     Ok(Ok(agreed))
+}
+
+/// Why a leg that is withheld is not answered: it was never put to whoever was asked, unless it was
+/// taken back after they had opened it.
+async fn withheld(app: &App, leg: &Leg, unknown: Unplaced) -> Result<Unplaced, StoreError> {
+    let delivery = app.store.find_delivery(DeliveryId(leg.id.0)).await?;
+    let opened = delivery.filter(|d| d.delivered_at.is_some() && d.state != DeliveryState::Held);
+    Ok(opened.map_or(unknown, |_| TAKEN_BACK))
 }
 
 /// A request that its authority took back after it had been opened.

@@ -167,8 +167,6 @@ pub enum Write {
     },
     /// A duty was done for its period. Fails when it was done before.
     DutyDone(&'static str, String),
-    /// The way to adulthood: what a record tells of it, or what a day came to.
-    Transition(super::TransitionWrite),
     /// A day was reconciled with a partner. Fails when there is that version.
     Statement(NewStatement),
     /// The partner's answer to a statement: agreed, or not. Fails when it was answered before.
@@ -177,6 +175,8 @@ pub enum Write {
     Difference(NewDifference),
     /// A person explained a difference. Fails when it was explained before.
     DifferenceExplained(Uuid, Explained),
+    /// The way to adulthood: what a record tells of it, or what a day came to.
+    Transition(super::TransitionWrite),
     /// The upload of a document begins.
     DocumentBegun(NewDocument),
     /// A document comes into another state. Fails when it is no longer in the one that was read.

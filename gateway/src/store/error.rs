@@ -176,7 +176,7 @@ impl StoreError {
         } else if clash == "records_identity_key" || clash.contains("records.identity") {
             Self::DuplicateRecord
         } else if clash.contains("records_supersedes") || clash.contains("records.supersedes") {
-            Self::Conflict { rule: "a record is superseded once" }
+            Self::Conflict { rule: SUPERSEDED_ONCE }
         } else if clash.contains("overrides") {
             Self::Conflict { rule: "the same person has voted before" }
         } else {
@@ -184,3 +184,8 @@ impl StoreError {
         }
     }
 }
+
+/// The rule of a conflict: a delivery is no longer as it was when it was to be taken back.
+pub const MOVED_ON: &str = "the delivery has moved on meanwhile";
+/// The rule of a conflict: two messages take the place of one.
+pub const SUPERSEDED_ONCE: &str = "a record is superseded once";

@@ -118,7 +118,7 @@ fn what_cannot_be_meant_is_refused_with_what_to_do() {
         };
         let refusals = [
             (la, request(&gateway, 3, "AR-3", Some("AR-1")), "supersedes-superseded"),
-            (la, request(&gateway, 3, "AR-4", Some("AR-4")), "supersedes-unknown"),
+            (la, request(&gateway, 3, "AR-4", Some("AR-4")), "supersedes-itself"),
             (la, request(&gateway, 3, "AR-5", Some("AR-NEVER")), "supersedes-unknown"),
             (la, request(&gateway, 4, "AR-6", Some("AR-2")), "supersedes-other-person"),
             (la, withdrawal, "supersedes-not-this-type"),
