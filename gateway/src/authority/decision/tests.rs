@@ -255,6 +255,20 @@ fn an_alternative_person_needs_the_assessment_and_the_day() {
 }
 
 #[test]
+fn the_reason_on_a_vote_is_the_ground_it_claims() {
+    for (reason, ground) in [
+        ("safeguarding", Some(Basis::SafeguardingOverride)),
+        ("court-or-tribunal", Some(Basis::CourtOrTribunal)),
+        ("best-interests", Some(Basis::BestInterests)),
+        ("vital-interests", Some(Basis::VitalInterests)),
+        ("statutory-duty-confirmed", Some(Basis::Statute)),
+        ("objection-upheld", None),
+    ] {
+        assert_eq!(Basis::claimed_by(reason), ground, "{reason}");
+    }
+}
+
+#[test]
 fn an_explanation_says_whose_voice_prevails_and_what_is_cut() {
     let words = |question: &Question, ledger: &[ConsentEntry]| {
         let evidence = evidence(ledger, &[]);

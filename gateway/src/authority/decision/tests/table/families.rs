@@ -151,6 +151,11 @@ decision_table! {
             => refused("consent-refused");
     a_blank_for_the_child_s_own_view_does_not_silence_a_parent:
         plan().with([given(), by(CompetentChild, ConsentStatus::NotRecorded)]) => goes("consent");
+    agreement_of_unknown_giver_does_not_lift_a_competent_child_s_refusal:
+        plan().with([
+            by(CompetentChild, ConsentStatus::Refused),
+            ConsentEntry { given_by: None, ..on(20, given()) },
+        ]) => refused("consent-refused");
     a_competent_child_s_refusal_needs_no_assessment:
         plan().with([ConsentEntry {
             assessed_on: None, ..by(CompetentChild, ConsentStatus::Refused)
