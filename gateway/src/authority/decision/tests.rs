@@ -255,6 +255,21 @@ fn an_alternative_person_needs_the_assessment_and_the_day() {
 }
 
 #[test]
+fn a_ground_without_a_purpose_of_regulation_17_releases_no_plan_document() {
+    let listed = "\"third-party\"]\ndisclosure = \"interests-of-the-child\"";
+    let rules = RULES.replacen(listed, "\"third-party\"]", 1);
+    assert_ne!(rules, RULES);
+    let book = book_of(AGREEMENTS, &rules);
+    let ask = |kind| {
+        let votes = both_claim(Basis::BestInterests);
+        let question = question(kind, "334", "RYW");
+        decide(&question, &evidence(&[], &votes), &book, now(), today()).outcome
+    };
+    assert_eq!(ask(MessageType::PlanFinal), Outcome::Hold);
+    assert_eq!(ask(MessageType::CareAct58Request), Outcome::ReleaseReduced);
+}
+
+#[test]
 fn the_reason_on_a_vote_is_the_ground_it_claims() {
     for (reason, ground) in [
         ("safeguarding", Some(Basis::SafeguardingOverride)),
