@@ -61,6 +61,7 @@ async fn answer(partner: &Partner, day: Date, key: &str, body: Value) -> Reply {
 
 #[test]
 fn a_day_lists_what_each_partner_sent_and_was_sent() {
+    use LineState::{Answered, Held, Opened, Queued, Received, Refused};
     each_engine("reconciliation_day", |gateway| async move {
         end_the_day(&gateway).await;
         let (la, mental) = (gateway.la(), gateway.mental());
