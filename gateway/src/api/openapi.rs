@@ -335,8 +335,11 @@ fn recall_reasons() -> Vec<&'static str> {
     field.map(|field| field.codes.iter().map(String::as_str).collect()).unwrap_or_default()
 }
 
+/// A member, and the codes it may be.
+type Coded = (&'static str, &'static [&'static str]);
+
 /// Bodies whose members are all codes of closed lists, by route.
-const CODED: [(RouteId, &[(&str, &[&str])]); 6] = [
+const CODED: [(RouteId, &[Coded]); 6] = [
     (
         RouteId::DecideHold,
         &[("decision", &["release", "refuse"]), ("reason", &crate::journey::HOLD_REASONS)],
@@ -361,7 +364,7 @@ const CODED: [(RouteId, &[(&str, &[&str])]); 6] = [
 ];
 
 /// A body whose members are all codes of closed lists, and all required.
-fn codes(members: &[(&str, &[&str])]) -> Value {
+fn codes(members: &[Coded]) -> Value {
     let names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
     let properties: Map<String, Value> = members
         .iter()

@@ -79,6 +79,14 @@ fn the_law_needs_no_agreement_of_the_family() {
 }
 
 #[test]
+fn a_decision_names_the_entry_that_stands_even_where_the_law_decides() {
+    let decision = ask(&request(), &evidence(&[given()], &[]));
+    assert_eq!((decision.consent_version, decision.consent), (Some(1), Some(given().record)));
+    let none = ask(&request(), &Evidence::default());
+    assert_eq!((none.consent_version, none.consent), (None, None));
+}
+
+#[test]
 fn every_answer_of_a_trust_goes_to_the_council_under_regulation_8() {
     for kind in [
         MessageType::AdviceAccepted,
@@ -280,7 +288,21 @@ fn an_explanation_is_the_decision_with_its_steps_in_order() {
     }
     let explained =
         crate::authority::explain(&request(), &evidence(&ledger, &votes), &book(), now(), today());
+    let stages: Vec<_> = explained.steps.iter().map(|step| step.stage).collect();
+    let expected = [
+        Stage::Rule,
+        Stage::Agreement,
+        Stage::Direction,
+        Stage::DecisionMaker,
+        Stage::Consent,
+        Stage::Restrictions,
+        Stage::Authority,
+        Stage::Overrides,
+        Stage::Outcome,
+    ];
+    assert_eq!(stages, expected);
     let words: Vec<_> = explained.steps.iter().map(|step| step.words.as_str()).collect();
+    assert!(words.iter().any(|one| one.starts_with("statute: hold (restriction")), "{words:?}");
     assert!(words.iter().any(|one| one.contains("items are sealed (entry 3)")), "{words:?}");
     assert!(words.iter().any(|one| one.contains("One person claims statute")), "{words:?}");
 }
