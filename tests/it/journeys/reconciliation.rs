@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use tests::{TestGateway, each_engine};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use LineState::{Answered, Held, Opened, Queued, Received, Refused};
+
 fn text(value: &Value) -> String {
     value.as_str().expect("text").to_owned()
 }

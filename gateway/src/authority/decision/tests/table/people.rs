@@ -96,6 +96,9 @@ decision_table! {
             .claimed_by("p2", Basis::VitalInterests) => waits("restriction-meets-statute");
     two_people_may_confirm_that_a_duty_prevails_over_an_objection:
         advice().with([objection()]).claimed_by_two(Basis::Statute) => goes("statute");
+    two_people_may_confirm_that_a_plan_is_due_to_the_commissioning_body:
+        asks(M::PlanFinal, "334", "QHL").with([objection()]).claimed_by_two(Basis::Statute)
+            => goes("statute");
     two_people_may_override_an_objection_to_protect_a_child:
         advice().with([objection()]).claimed_by_two(Basis::SafeguardingOverride)
             => goes("safeguarding-override");
