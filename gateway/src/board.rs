@@ -68,6 +68,8 @@ pub struct Line {
     pub state: LegState,
     /// How it stands today: overdue, excused, late and nil told apart.
     pub standing: Standing,
+    /// What that means, in a sentence.
+    pub why: &'static str,
     /// What people must see to, where the clock does not say so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attention: Option<Attention>,
@@ -140,6 +142,7 @@ fn line(app: &App, row: BoardLine, labels: Labels, today: Date) -> Line {
         alternative_due: leg.alternative_due,
         operational_due: leg.operational_due,
         standing: facts.standing(today),
+        why: facts.standing(today).words(),
         attention,
         exception: leg.exception,
         expected_on: leg.expected_on,

@@ -15,6 +15,7 @@
 mod consent;
 mod document;
 mod documents;
+mod files;
 mod folders;
 mod mesh;
 mod partners;
@@ -32,6 +33,7 @@ pub use consent::{ConsentSection, IfMatch};
 use document::{Document, Step};
 
 pub use documents::{DocumentsSection, KeepingSection, S3Section, ScannerAddress};
+pub use files::FilesSection;
 pub use folders::Watch;
 pub use mesh::MeshSection;
 pub(crate) use partners::mllp_address;
@@ -151,32 +153,6 @@ pub struct KeysSection {
     pub log_signing: PathBuf,
     /// Makes children's pseudonyms for the audit log.
     pub pseudonym: PathBuf,
-}
-
-/// `[files]`: the data the gateway works by.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FilesSection {
-    /// Who may connect: `partners.toml`.
-    pub partners: PathBuf,
-    /// Sharing agreements, in place of those shipped.
-    #[serde(default)]
-    pub agreements: Option<PathBuf>,
-    /// The rules of release authority, in place of those shipped.
-    #[serde(default)]
-    pub rules: Option<PathBuf>,
-    /// Which organisation gives which advice, in place of the table shipped.
-    #[serde(default)]
-    pub routing: Option<PathBuf>,
-    /// A folder of mapping files, looked at before those shipped.
-    #[serde(default)]
-    pub mappings: Option<PathBuf>,
-    /// Statutory clocks, in place of those shipped.
-    #[serde(default)]
-    pub clocks: Option<PathBuf>,
-    /// The table of bank holidays, in place of the one shipped.
-    #[serde(default)]
-    pub bank_holidays: Option<PathBuf>,
 }
 
 /// `[delivery]`: how deliveries are attempted.

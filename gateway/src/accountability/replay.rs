@@ -230,10 +230,11 @@ impl Page {
         app: &App,
         id: RecordId,
     ) -> Result<Option<&StoredRecord>, StoreError> {
-        if !self.records.contains_key(&id) {
-            self.records.insert(id, app.store.find_record(id).await?);
-        }
-        Ok(self.records.get(&id).and_then(Option::as_ref))
+        let found = match self.records.remove(&id) {
+            Some(found) => found,
+            None => app.store.find_record(id).await?,
+        };
+        Ok(self.records.entry(id).or_insert(found).as_ref())
     }
 
     async fn ledger(
@@ -241,10 +242,11 @@ impl Page {
         app: &App,
         subject: SubjectKey,
     ) -> Result<&[ConsentEntry], StoreError> {
-        if !self.ledgers.contains_key(&subject) {
-            self.ledgers.insert(subject, app.store.consents_under(subject).await?);
-        }
-        Ok(self.ledgers.get(&subject).map(Vec::as_slice).unwrap_or_default())
+        let found = match self.ledgers.remove(&subject) {
+            Some(found) => found,
+            None => app.store.consents_under(subject).await?,
+        };
+        Ok(self.ledgers.entry(subject).or_insert(found))
     }
 }
 

@@ -222,6 +222,18 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
     }
 }
 
+/// What the owner of a clock says of it.
+fn word_about_a_clock() -> Value {
+    let date = json!({ "type": "string", "format": "date" });
+    json!({
+        "type": "object",
+        "properties": {
+            "met_on": date, "exception": { "type": "string" },
+            "from": date, "until": date, "asked_on": date,
+        },
+    })
+}
+
 #[expect(clippy::wildcard_enum_match_arm, reason = "all others are fetched, or need no body")]
 fn request_body(id: RouteId) -> Option<Value> {
     if let Some((_, members)) = CODED.iter().find(|(coded, _)| *coded == id) {
@@ -262,16 +274,7 @@ fn request_body(id: RouteId) -> Option<Value> {
                 "sha256": { "type": "string", "pattern": "^[0-9a-fA-F]{64}$" },
             },
         } } }),
-        RouteId::SayOfClock => json!({ "application/json": { "schema": {
-            "type": "object",
-            "properties": {
-                "met_on": { "type": "string", "format": "date" },
-                "exception": { "type": "string" },
-                "from": { "type": "string", "format": "date" },
-                "until": { "type": "string", "format": "date" },
-                "asked_on": { "type": "string", "format": "date" },
-            },
-        } } }),
+        RouteId::SayOfClock => json!({ "application/json": { "schema": word_about_a_clock() } }),
         RouteId::AppendDocument => json!({ "application/octet-stream": {} }),
         RouteId::Recall
         | RouteId::FindCase
@@ -332,8 +335,11 @@ fn recall_reasons() -> Vec<&'static str> {
     field.map(|field| field.codes.iter().map(String::as_str).collect()).unwrap_or_default()
 }
 
+/// A member, and the codes it may be.
+type Coded = (&'static str, &'static [&'static str]);
+
 /// Bodies whose members are all codes of closed lists, by route.
-const CODED: [(RouteId, &[(&str, &[&str])]); 6] = [
+const CODED: [(RouteId, &[Coded]); 6] = [
     (
         RouteId::DecideHold,
         &[("decision", &["release", "refuse"]), ("reason", &crate::journey::HOLD_REASONS)],
@@ -358,7 +364,7 @@ const CODED: [(RouteId, &[(&str, &[&str])]); 6] = [
 ];
 
 /// A body whose members are all codes of closed lists, and all required.
-fn codes(members: &[(&str, &[&str])]) -> Value {
+fn codes(members: &[Coded]) -> Value {
     let names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
     let properties: Map<String, Value> = members
         .iter()

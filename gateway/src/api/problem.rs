@@ -106,74 +106,65 @@ impl Kind {
     ];
 
     fn row(self) -> (&'static str, u16, &'static str, Blame) {
+        use Blame::{Operator, Sender};
         match self {
             Self::MalformedMessage => {
-                ("malformed-message", 400, "The message could not be read", Blame::Sender)
+                ("malformed-message", 400, "The message could not be read", Sender)
             }
             Self::MessageRefused => {
-                ("message-refused", 422, "The message was not accepted", Blame::Sender)
+                ("message-refused", 422, "The message was not accepted", Sender)
             }
-            Self::TooLarge => ("too-large", 413, "The message is too large", Blame::Sender),
+            Self::TooLarge => ("too-large", 413, "The message is too large", Sender),
             Self::UnsupportedMediaType => {
-                ("unsupported-media-type", 415, "The media type is not read here", Blame::Sender)
+                ("unsupported-media-type", 415, "The media type is not read here", Sender)
             }
-            Self::NotAcceptable => {
-                ("not-acceptable", 406, "There is no form of this type", Blame::Sender)
-            }
+            Self::NotAcceptable => ("not-acceptable", 406, "There is no form of this type", Sender),
             Self::IdempotencyKeyMissing => {
-                ("idempotency-key-missing", 400, "An idempotency key is required", Blame::Sender)
+                ("idempotency-key-missing", 400, "An idempotency key is required", Sender)
             }
             Self::IdempotencyKeyReused => (
                 "idempotency-key-reused",
                 422,
                 "The idempotency key belongs to another request",
-                Blame::Sender,
+                Sender,
             ),
             Self::RequestInProgress => {
-                ("request-in-progress", 409, "The request is in progress", Blame::Sender)
+                ("request-in-progress", 409, "The request is in progress", Sender)
             }
             Self::NotPermitted => {
-                ("not-permitted", 403, "Your organisation may not do this", Blame::Sender)
+                ("not-permitted", 403, "Your organisation may not do this", Sender)
             }
             Self::IfMatchRequired => {
-                ("if-match-required", 428, "The version of the ledger is not named", Blame::Sender)
+                ("if-match-required", 428, "The version of the ledger is not named", Sender)
             }
-            Self::LedgerMoved => {
-                ("ledger-moved", 412, "The consent ledger has moved", Blame::Sender)
-            }
-            Self::NotYetInForce => {
-                ("not-yet-in-force", 503, "It is not yet in force", Blame::Operator)
-            }
+            Self::LedgerMoved => ("ledger-moved", 412, "The consent ledger has moved", Sender),
+            Self::NotYetInForce => ("not-yet-in-force", 503, "It is not yet in force", Operator),
             Self::HeldAfterRestore => {
-                ("held-after-restore", 503, "Nothing is released after a restore", Blame::Operator)
+                ("held-after-restore", 503, "Nothing is released after a restore", Operator)
             }
-            Self::NotFound => ("not-found", 404, "There is no such thing here", Blame::Sender),
+            Self::NotFound => ("not-found", 404, "There is no such thing here", Sender),
             Self::NoLongerAvailable => {
-                ("no-longer-available", 410, "It is no longer available", Blame::Sender)
+                ("no-longer-available", 410, "It is no longer available", Sender)
             }
             Self::UnknownMapping => {
-                ("unknown-mapping", 400, "No mapping is known by that name", Blame::Sender)
+                ("unknown-mapping", 400, "No mapping is known by that name", Sender)
             }
             Self::InvalidParameter => {
-                ("invalid-parameter", 400, "A parameter is missing or wrong", Blame::Sender)
+                ("invalid-parameter", 400, "A parameter is missing or wrong", Sender)
             }
-            Self::AlreadyDecided => {
-                ("already-decided", 409, "It was decided before", Blame::Sender)
-            }
+            Self::AlreadyDecided => ("already-decided", 409, "It was decided before", Sender),
             Self::NotYoursToDecide => {
-                ("not-yours-to-decide", 403, "Somebody else must decide this", Blame::Sender)
+                ("not-yours-to-decide", 403, "Somebody else must decide this", Sender)
             }
-            Self::UploadOffset => {
-                ("upload-offset", 409, "The upload goes on elsewhere", Blame::Sender)
-            }
+            Self::UploadOffset => ("upload-offset", 409, "The upload goes on elsewhere", Sender),
             Self::RangeNotSatisfiable => {
-                ("range-not-satisfiable", 416, "There is nothing at that range", Blame::Sender)
+                ("range-not-satisfiable", 416, "There is nothing at that range", Sender)
             }
             Self::TemporarilyUnavailable => (
                 "temporarily-unavailable",
                 503,
                 "The gateway cannot answer at the moment",
-                Blame::Operator,
+                Operator,
             ),
             Self::Internal => ("internal", 500, "The gateway failed", Blame::Ours),
         }

@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use schemas::catalogue::DataClass;
 use schemas::record::ConsentStatus;
 use uuid::Uuid;
 
@@ -50,6 +51,9 @@ fn a_decision_of_the_family_is_kept_although_it_goes_to_nobody() {
         assert_eq!(admitted.admission.unwrap().recipients, [org("334")].into());
         let keeping = admitted.keeping.unwrap();
         assert_eq!(keeping.authority.as_deref(), Some("record-keeping"));
+        assert!(keeping.reference.is_some_and(|provision| provision.contains("UK GDPR")));
+        let kept = [DataClass::Identity, DataClass::Consent, DataClass::Documents];
+        assert_eq!(keeping.classes, kept.into());
         assert!(keeping.reason.contains("UK GDPR"));
     }
 }

@@ -191,10 +191,9 @@ impl<'a> Case<'a> {
 
     /// An override exists only by the claim of two people.
     fn needs_people(&self, candidate: &'a Candidate) -> Verdict<'a> {
-        let mut reason = format!("{OVERRIDE_NEEDED} ({}).", candidate.reference);
-        if let Some(one) = self.wholes().next() {
-            reason.push_str(&format!(" They must weigh that {}.", one.because));
-        }
+        let weigh = |one: &Barrier<'_>| format!(" They must weigh that {}.", one.because);
+        let weigh = self.wholes().next().map(weigh).unwrap_or_default();
+        let reason = format!("{OVERRIDE_NEEDED} ({}).{weigh}", candidate.reference);
         self.held(candidate, "override-needed", reason, Obstacle::NoAgreement)
     }
 

@@ -38,6 +38,32 @@ pub enum Standing {
     Withheld,
 }
 
+impl Standing {
+    /// What it means, in a sentence for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::InTime => "An answer is owed, and there is time.",
+            Self::LateForecast => {
+                "An answer is owed in time, and the service says it will be late; nothing excuses that."
+            }
+            Self::Excused => {
+                "An answer is owed; being late is excused until the new date (regulation 8(2))."
+            }
+            Self::Overdue => "An answer is owed, its date has passed, and nothing excuses that.",
+            Self::OnTime => "Advice was given, or found sufficient, in time.",
+            Self::AnsweredExcused => "It came after the statutory date, and that was excused.",
+            Self::AnsweredLate => "It came late, and nothing excused that.",
+            Self::Nil => {
+                "The service does not know the person: the leg is unmet, and the authority must still secure the advice."
+            }
+            Self::Rejected => "The service does not take it on.",
+            Self::Redirected => "Another organisation is to be asked.",
+            Self::Objection => "The person objects; people must decide.",
+            Self::Withheld => "The request is held or stopped: it was not put to the service.",
+        }
+    }
+}
+
 /// Who must act on a leg that the clock no longer drives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -16,11 +16,12 @@ use serde_json::{Value, json};
 
 use super::{Outcome, eprintln_line, print_line, show, table};
 use crate::audit::Actor;
-use crate::board::Labels;
+use crate::board::{Labels, Line};
 use crate::clock::ShiftedClock;
 use crate::practice::{Cast, Plan, Stage, StorePlan};
 use crate::store::BoardFilter;
 use crate::verification;
+use judgement::afterwards;
 use story::Seen;
 use trusts::Feeds;
 
@@ -51,10 +52,17 @@ pub(super) async fn demo(args: &DemoArgs, json: bool) -> anyhow::Result<Outcome>
     let seen = story::play(&cast, &feeds, &clock, tell).await?;
     let mut judged = judgement::at_admission(&cast, tell).await?;
     judged.extend(judgement::by_two_people(&cast, tell).await?);
-    let mut summary = prove(&cast, &folder.path, &seen, tell).await?;
-    summary["decisions"] = judged.iter().map(judgement::Judged::json).collect();
+    judged.push(afterwards::withdrawn(&cast, tell).await?);
+    judged.extend(afterwards::overdue_excused_and_nil(&cast).await?);
+    judged.push(afterwards::recalled(&cast, tell).await?);
+    judged.push(afterwards::reconciled(&cast, &clock, tell).await?);
     let (all, me) = (BoardFilter::default(), Actor::local());
-    let lines = crate::board::lines(cast.app(), (&all, Labels::Shown), None, 100, &me).await?;
+    let lines = crate::board::lines(cast.app(), (&all, Labels::Shown), None, 500, &me).await?;
+    judged.push(afterwards::decisions_pass_on(&cast, &clock, tell).await?);
+    let mut summary = prove(&cast, &folder.path, (&seen, &lines), tell).await?;
+    let intended = summary["as_intended"] == true && judgement::intended(&judged);
+    summary["as_intended"] = intended.into();
+    summary["decisions"] = judged.iter().map(judgement::Judged::json).collect();
     if json {
         print_line(&format!("{summary:#}"));
     } else {
@@ -69,7 +77,6 @@ pub(super) async fn demo(args: &DemoArgs, json: bool) -> anyhow::Result<Outcome>
     }
     cast.fall().await;
     feeds.fall().await;
-    let intended = summary["as_intended"] == true;
     Ok(if intended { Outcome::Done } else { Outcome::Failed })
 }
 
@@ -77,7 +84,7 @@ pub(super) async fn demo(args: &DemoArgs, json: bool) -> anyhow::Result<Outcome>
 async fn prove(
     cast: &Cast,
     folder: &Path,
-    seen: &Seen,
+    (seen, lines): (&Seen, &[Line]),
     tell: impl Fn(&str),
 ) -> anyhow::Result<Value> {
     let app = cast.app();
@@ -97,8 +104,6 @@ async fn prove(
         "One byte of entry {altered} is flipped in a copy: {}.",
         if caught { "caught, and that entry named" } else { "NOT caught" }
     ));
-    let all = BoardFilter::default();
-    let lines = crate::board::lines(app, (&all, Labels::Shown), None, 500, &Actor::local()).await?;
     let overdue = lines.iter().filter(|line| line.overdue).count();
     let figures = json!({
         "requests_in": seen.requests_in,

@@ -233,7 +233,6 @@ impl<'a> Batch<'a> {
             Ok(destinations) => destinations,
             Err(issues) => return Ok(Err(issues)),
         };
-        let mut warnings = warnings;
         warnings.extend(standing.warning.clone());
         let whose = self.whose_case(attachment.as_ref(), &destinations);
         let case = match self.correlate(&record, &facts, whose, place).await? {

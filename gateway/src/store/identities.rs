@@ -14,6 +14,7 @@ use super::Store;
 use super::engine::{Transaction, statements};
 use super::error::StoreError;
 use super::row::Row;
+use super::sends;
 use super::value::{name_of, values};
 use crate::audit::SubjectKey;
 
@@ -161,7 +162,11 @@ impl Store {
 }
 
 /// Applies a write about who people are; part of a commit.
-pub(super) async fn update(tx: &mut Transaction, write: &IdentityWrite) -> Result<(), StoreError> {
+pub(super) async fn update(
+    tx: &mut Transaction,
+    write: &IdentityWrite,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     match write {
         IdentityWrite::ActedFor(record, who) => {
             tx.execute(&ACTED_FOR, values![record.0, who.as_str()]).await.map(drop)
@@ -181,6 +186,9 @@ pub(super) async fn update(tx: &mut Transaction, write: &IdentityWrite) -> Resul
             }
         }
         IdentityWrite::Identity(new) => {
+            // What is leaving about either goes first; what comes later asks again.
+            sends::nobody(tx, new.old, now).await?;
+            sends::nobody(tx, new.subject, now).await?;
             let values = values![
                 new.record.0,
                 name_of(new.kind),

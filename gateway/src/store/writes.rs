@@ -70,10 +70,6 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
                 _ => Err(StoreError::LeaseLost),
             }
         }
-        Write::Collected(id, at) => {
-            let rule = "only what is queued, delivered or acknowledged is collected";
-            one(tx, &COLLECTED, values![id.0, *at], rule).await
-        }
         Write::Stop(id, state, reason) => stop(tx, (*id, *state, reason), now).await,
         Write::TakenBack(id, (state, attempts), rule) => {
             let values = values![id.0, *rule, name_of(*state), *attempts];
@@ -83,15 +79,8 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         | Write::StatementAnswered(..)
         | Write::Difference(_)
         | Write::DifferenceExplained(..) => reconciliations::update(tx, write, now).await,
-        Write::Acknowledged(id, state, reason, at) => {
-            let states = [DeliveryState::Accepted, DeliveryState::Rejected];
-            let state = one_of(*state, &states, "it is acknowledged as accepted or rejected")?;
-            let rule = "what is held or withdrawn is not acknowledged";
-            one(tx, &ACKNOWLEDGED, values![id.0, state, reason.clone(), *at], rule).await
-        }
-        Write::Undelivered(id, reason) => {
-            let rule = "only what was handed over, and not acknowledged, comes back";
-            one(tx, &UNDELIVERED, values![id.0, reason.as_str()], rule).await
+        Write::Collected(..) | Write::Acknowledged(..) | Write::Undelivered(..) => {
+            arrived(tx, write).await
         }
         Write::LegChanged { .. }
         | Write::LegReopened(..)
@@ -126,8 +115,27 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         | Write::MessageHeld(..)
         | Write::MessageTaken(_) => documents::update(tx, write, now).await,
         Write::Hold(write) => holds::update(tx, write, now).await,
-        Write::Identity(write) => identities::update(tx, write).await,
+        Write::Identity(write) => identities::update(tx, write, now).await,
     }
+}
+
+/// What became of a delivery at its recipient.
+async fn arrived(tx: &mut Transaction, write: &Write) -> Result<(), StoreError> {
+    if let Write::Collected(id, at) = write {
+        let rule = "only what is queued, delivered or acknowledged is collected";
+        return one(tx, &COLLECTED, values![id.0, *at], rule).await;
+    }
+    if let Write::Acknowledged(id, state, reason, at) = write {
+        let states = [DeliveryState::Accepted, DeliveryState::Rejected];
+        let state = one_of(*state, &states, "it is acknowledged as accepted or rejected")?;
+        let rule = "what is held or withdrawn is not acknowledged";
+        return one(tx, &ACKNOWLEDGED, values![id.0, state, reason.clone(), *at], rule).await;
+    }
+    if let Write::Undelivered(id, reason) = write {
+        let rule = "only what was handed over, and not acknowledged, comes back";
+        return one(tx, &UNDELIVERED, values![id.0, reason.as_str()], rule).await;
+    }
+    Ok(())
 }
 
 /// Changes a leg, and remembers how it stood from when to when.
@@ -206,10 +214,10 @@ fn settling(
 }
 
 async fn consent(tx: &mut Transaction, new: &NewConsent, now: Timestamp) -> Result<(), StoreError> {
-    if let Some(expected) = new.expected {
-        if sends::entries(tx, new.subject).await? != u64::from(expected) {
-            return Err(StoreError::LedgerMoved);
-        }
+    if let Some(expected) = new.expected
+        && sends::entries(tx, new.subject).await? != u64::from(expected)
+    {
+        return Err(StoreError::LedgerMoved);
     }
     if new.restricts {
         sends::nobody(tx, new.subject, now).await?;

@@ -250,8 +250,8 @@ const RULES: [Rule; 20] = [
     rule(
         "identifiers-the-same",
         true,
-        "`person.match`, `person.merge`",
-        "what did not change is left out",
+        "`person.merge`",
+        "two records that become one differ; what did not change is left out",
     ),
     rule("recall-of-itself", true, "`recall`", "a recall names another message"),
     rule("supersedes-itself", true, "all", "a message takes the place of another, never its own"),

@@ -79,6 +79,14 @@ fn the_law_needs_no_agreement_of_the_family() {
 }
 
 #[test]
+fn a_decision_names_the_entry_that_stands_even_where_the_law_decides() {
+    let decision = ask(&request(), &evidence(&[given()], &[]));
+    assert_eq!((decision.consent_version, decision.consent), (Some(1), Some(given().record)));
+    let none = ask(&request(), &Evidence::default());
+    assert_eq!((none.consent_version, none.consent), (None, None));
+}
+
+#[test]
 fn every_answer_of_a_trust_goes_to_the_council_under_regulation_8() {
     for kind in [
         MessageType::AdviceAccepted,
@@ -247,6 +255,65 @@ fn an_alternative_person_needs_the_assessment_and_the_day() {
 }
 
 #[test]
+fn a_ground_without_a_purpose_of_regulation_17_releases_no_plan_document() {
+    let listed = "\"third-party\"]\ndisclosure = \"interests-of-the-child\"";
+    let rules = RULES.replacen(listed, "\"third-party\"]", 1);
+    assert_ne!(rules, RULES);
+    let book = book_of(AGREEMENTS, &rules);
+    let ask = |kind| {
+        let votes = both_claim(Basis::BestInterests);
+        let question = question(kind, "334", "RYW");
+        decide(&question, &evidence(&[], &votes), &book, now(), today()).outcome
+    };
+    assert_eq!(ask(MessageType::PlanFinal), Outcome::Hold);
+    assert_eq!(ask(MessageType::CareAct58Request), Outcome::ReleaseReduced);
+}
+
+#[test]
+fn the_reason_on_a_vote_is_the_ground_it_claims() {
+    for (reason, ground) in [
+        ("safeguarding", Some(Basis::SafeguardingOverride)),
+        ("court-or-tribunal", Some(Basis::CourtOrTribunal)),
+        ("best-interests", Some(Basis::BestInterests)),
+        ("vital-interests", Some(Basis::VitalInterests)),
+        ("statutory-duty-confirmed", Some(Basis::Statute)),
+        ("objection-upheld", None),
+    ] {
+        assert_eq!(Basis::claimed_by(reason), ground, "{reason}");
+    }
+}
+
+#[test]
+fn an_explanation_says_whose_voice_prevails_and_what_is_cut() {
+    let words = |question: &Question, ledger: &[ConsentEntry]| {
+        let evidence = evidence(ledger, &[]);
+        let explained = crate::authority::explain(question, &evidence, &book(), now(), today());
+        explained.steps.into_iter().map(|step| step.words).collect::<Vec<_>>().join("\n")
+    };
+    let own = "the person's own, which prevails";
+    let child = ConsentEntry { given_by: Some(DecisionMaker::CompetentChild), ..given() };
+    assert!(words(&transition(), &[child]).contains(own));
+    assert!(!words(&transition(), &[given()]).contains(own));
+    let to_board = words(&question(MessageType::AdviceRequest, "334", "QHL"), &[]);
+    let expected = "What may go: identity, education, consent. What is cut: contact (not-needed), \
+                    documents (not-needed).";
+    assert!(to_board.contains(expected), "{to_board}");
+}
+
+#[test]
+fn a_stop_names_the_entry_that_stops_and_the_provision_it_met() {
+    let other = RecordId(uuid::Uuid::from_u128(70));
+    let excluding = ConsentEntry {
+        exclusions: vec![org("RYW")],
+        record: other,
+        ..entry(2, ConsentStatus::NotRecorded)
+    };
+    let decision = ask(&request(), &evidence(&[given(), excluding], &[]));
+    assert_eq!((decision.consent_version, decision.consent), (Some(2), Some(other)));
+    assert!(decision.reference.is_some_and(|provision| provision.contains("regulation 6(1)")));
+}
+
+#[test]
 fn a_note_says_what_the_decision_says() {
     let decision = ask(&request(), &evidence(&[given(), withdrawn()], &[]));
     let note = DecisionNote::from(decision.clone());
@@ -280,7 +347,21 @@ fn an_explanation_is_the_decision_with_its_steps_in_order() {
     }
     let explained =
         crate::authority::explain(&request(), &evidence(&ledger, &votes), &book(), now(), today());
+    let stages: Vec<_> = explained.steps.iter().map(|step| step.stage).collect();
+    let expected = [
+        Stage::Rule,
+        Stage::Agreement,
+        Stage::Direction,
+        Stage::DecisionMaker,
+        Stage::Consent,
+        Stage::Restrictions,
+        Stage::Authority,
+        Stage::Overrides,
+        Stage::Outcome,
+    ];
+    assert_eq!(stages, expected);
     let words: Vec<_> = explained.steps.iter().map(|step| step.words.as_str()).collect();
+    assert!(words.iter().any(|one| one.starts_with("statute: hold (restriction")), "{words:?}");
     assert!(words.iter().any(|one| one.contains("items are sealed (entry 3)")), "{words:?}");
     assert!(words.iter().any(|one| one.contains("One person claims statute")), "{words:?}");
 }

@@ -211,7 +211,7 @@ fn made_up(
     for (kind, version) in args.restriction.iter().zip(2..) {
         let restriction = Some(named::<Restriction>(kind, "--restriction")?);
         let entry = blank(&question, ConsentStatus::Restricted);
-        consents.push(ConsentEntry { restriction, version, ..entry });
+        consents.push(ConsentEntry { version, restriction, ..entry });
     }
     let claimed = args.claimed_by_two.into_iter().flat_map(|claim| {
         ["first", "second"].map(|person| Override {

@@ -5,6 +5,8 @@
 
 #![expect(clippy::indexing_slicing, reason = "serde_json answers null where there is nothing")]
 
+pub(super) mod afterwards;
+
 use anyhow::{Context, ensure};
 use jiff::civil::Date;
 use serde_json::{Value, json};
@@ -43,6 +45,12 @@ pub(super) fn table_of(judged: &[Judged]) -> String {
     let rows =
         judged.iter().map(|one| vec![one.what.to_owned(), one.outcome.clone(), one.why.clone()]);
     table(&["what", "outcome", "why"], rows)
+}
+
+/// What each act must come to if all is as intended.
+pub(super) fn intended(judged: &[Judged]) -> bool {
+    let outcomes: Vec<&str> = judged.iter().map(|one| one.outcome.as_str()).collect();
+    outcomes == INTENDED
 }
 
 /// A release by statute, by agreement, a reduced one, and a refusal.
@@ -217,6 +225,23 @@ fn transition_plan(sender: &str, recipient: &str, id: &str, child: &Child, on: D
     })
 }
 
+/// The outcomes of the acts, in their order.
+const INTENDED: [&str; 14] = [
+    "release",
+    "release",
+    "release-reduced",
+    "refuse",
+    "release",
+    "hold",
+    "release-reduced",
+    "withdrawn",
+    "overdue",
+    "excused",
+    "nil",
+    "withdrawn",
+    "agreed",
+    "hold",
+];
 /// How long the acts wait for a delivery to be made.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 

@@ -28,7 +28,7 @@ impl Check<'_> {
         }
     }
 
-    /// A match or merge names what was used before and what is used now, and they are not the same.
+    /// A match or merge names what was used before and what is used now; what was merged differs.
     fn old_and_new(&mut self, said: &Said<'_>) {
         for (names, missing) in [
             (["old_nhs_number", "old_person_id"], "neither identifier used before is given"),
@@ -40,8 +40,11 @@ impl Check<'_> {
                 self.refuse(first, "identifier-missing", missing, next);
             }
         }
-        self.differ(said, "old_nhs_number", "new_nhs_number", "identifiers-the-same");
-        self.differ(said, "old_person_id", "new_person_id", "identifiers-the-same");
+        // A match may confirm a number: whose name changed is still the same person.
+        if said.kind == MessageType::PersonMerge {
+            self.differ(said, "old_nhs_number", "new_nhs_number", "identifiers-the-same");
+            self.differ(said, "old_person_id", "new_person_id", "identifiers-the-same");
+        }
     }
 
     fn differ(&mut self, said: &Said<'_>, old: &str, new: &str, rule: &str) {

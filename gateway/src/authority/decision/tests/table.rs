@@ -14,6 +14,7 @@ use std::fmt::Write as _;
 use schemas::record::{ConsentKind, Restriction};
 
 use super::*;
+use crate::authority::BreakGlass;
 
 /// A question, what is known, and by which rules.
 #[derive(Clone)]
@@ -21,6 +22,7 @@ pub(super) struct Asked {
     question: Question,
     consents: Vec<ConsentEntry>,
     votes: Vec<crate::authority::Override>,
+    emergency: Option<BreakGlass>,
     book: fn() -> RuleBook,
     today: Date,
 }
@@ -45,6 +47,7 @@ fn asks(kind: MessageType, sender: &str, recipient: &str) -> Asked {
         question: question(kind, sender, recipient),
         consents: Vec::new(),
         votes: Vec::new(),
+        emergency: None,
         book,
         today: today(),
     }
@@ -70,6 +73,11 @@ impl Asked {
         self
     }
 
+    fn released_in_an_emergency(mut self, basis: Basis) -> Self {
+        self.emergency = Some(BreakGlass { basis, at: ago(1) });
+        self
+    }
+
     fn under(mut self, book: fn() -> RuleBook, today: Date) -> Self {
         (self.book, self.today) = (book, today);
         self
@@ -81,7 +89,8 @@ impl Asked {
     }
 
     fn decide(&self) -> Decision {
-        let evidence = evidence(&self.consents, &self.votes);
+        let evidence =
+            Evidence { emergency: self.emergency, ..evidence(&self.consents, &self.votes) };
         decide(&self.question, &evidence, &(self.book)(), now(), self.today)
     }
 }

@@ -118,6 +118,13 @@ decision_table! {
     the_young_person_s_own_agreement_counts_once_they_decide:
         plan().young_person_decides().with([by(YoungPerson, ConsentStatus::Given)])
             => goes("consent");
+    before_the_young_person_decides_a_parent_s_refusal_counts:
+        plan().with([by(YoungPerson, ConsentStatus::Given), on(20, by(Parent, ConsentStatus::Refused))])
+            => refused("consent-refused");
+    once_the_young_person_decides_a_parent_s_refusal_does_not_count:
+        plan().young_person_decides()
+            .with([by(YoungPerson, ConsentStatus::Given), on(20, by(Parent, ConsentStatus::Refused))])
+            => goes("consent");
     agreement_recorded_as_stale_waits_for_a_person:
         plan().with([given(), entry(2, ConsentStatus::Stale)])
             => waits("consent-stale-decision-maker");
@@ -142,6 +149,13 @@ decision_table! {
     a_competent_child_s_refusal_prevails_over_a_parent_s_agreement:
         plan().with([by(CompetentChild, ConsentStatus::Refused), on(20, given())])
             => refused("consent-refused");
+    a_blank_for_the_child_s_own_view_does_not_silence_a_parent:
+        plan().with([given(), by(CompetentChild, ConsentStatus::NotRecorded)]) => goes("consent");
+    agreement_of_unknown_giver_does_not_lift_a_competent_child_s_refusal:
+        plan().with([
+            by(CompetentChild, ConsentStatus::Refused),
+            ConsentEntry { given_by: None, ..on(20, given()) },
+        ]) => refused("consent-refused");
     a_competent_child_s_refusal_needs_no_assessment:
         plan().with([ConsentEntry {
             assessed_on: None, ..by(CompetentChild, ConsentStatus::Refused)
@@ -161,6 +175,11 @@ decision_table! {
     a_parent_and_the_council_with_parental_responsibility_may_disagree_too:
         plan().with([on(1, by(Parent, ConsentStatus::Refused)),
             on(2, by(LocalAuthority, ConsentStatus::Given))]) => waits("consent-disputed");
+    a_refusal_of_unknown_giver_that_later_agreement_lifted_is_no_disagreement:
+        plan().with([
+            ConsentEntry { given_by: None, ..on(1, entry(1, ConsentStatus::Refused)) },
+            on(2, given()),
+        ]) => goes("consent");
     a_parent_who_withdrew_and_agreed_again_does_not_disagree_with_anybody:
         plan().with([on(1, stopped()), on(2, given())]) => goes("consent");
 }

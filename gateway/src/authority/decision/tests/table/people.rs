@@ -96,9 +96,28 @@ decision_table! {
             .claimed_by("p2", Basis::VitalInterests) => waits("restriction-meets-statute");
     two_people_may_confirm_that_a_duty_prevails_over_an_objection:
         advice().with([objection()]).claimed_by_two(Basis::Statute) => goes("statute");
+    two_people_may_confirm_that_a_plan_is_due_to_the_commissioning_body:
+        asks(M::PlanFinal, "334", "QHL").with([objection()]).claimed_by_two(Basis::Statute)
+            => goes("statute");
     two_people_may_override_an_objection_to_protect_a_child:
         advice().with([objection()]).claimed_by_two(Basis::SafeguardingOverride)
             => goes("safeguarding-override");
+    one_person_may_release_to_save_a_life_in_an_emergency_that_is_reviewed:
+        advice().with([objection()]).released_in_an_emergency(Basis::VitalInterests)
+            => goes("vital-interests");
+    one_person_in_an_emergency_does_not_open_an_adoption_record:
+        advice().with([restricted(1, Adoption)]).released_in_an_emergency(Basis::VitalInterests)
+            => waits("restriction-meets-statute");
+    one_person_in_an_emergency_does_not_release_a_protected_address:
+        referral().with([restricted(1, ProtectedAddress)])
+            .released_in_an_emergency(Basis::SafeguardingOverride)
+            => waits("restriction-meets-consent");
+    an_emergency_is_no_ground_for_best_interests:
+        asks(M::CareAct58Request, "334", "RYW").released_in_an_emergency(Basis::BestInterests)
+            => waits("override-needed");
+    an_emergency_releases_nothing_that_was_refused:
+        asks(M::TransitionHealthPlan, "RYW", "334").with([given(), objection()])
+            .released_in_an_emergency(Basis::VitalInterests) => refused("consent-withdrawn");
     two_people_may_override_an_objection_to_save_a_life:
         advice().with([objection()]).claimed_by_two(Basis::VitalInterests)
             => goes("vital-interests");
