@@ -402,8 +402,11 @@ async fn stop(
     actor: &Actor,
 ) -> Result<(), CollectError> {
     let change = stopped(delivery, stored.subject, note, state, actor);
-    app.store.commit(change).await?;
-    Ok(())
+    match app.store.commit(change).await {
+        // Whoever recorded the decision has stopped it meanwhile: it does not go either way.
+        Ok(_) | Err(StoreError::Conflict { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The question that a delivery asks.
