@@ -184,7 +184,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Holds(command) => holds::holds(&command, json).await,
         Command::Deliveries(command) => holds::deliveries(&command, json).await,
         Command::Quarantine(command) => Box::pin(holds::quarantine(&command, json)).await,
-        Command::Documents(command) => documents::documents(&command, json).await,
+        Command::Documents(command) => Box::pin(documents::documents(&command, json)).await,
         Command::Authority(command) => Box::pin(authority::authority(&command, json)).await,
         Command::Consents(command) => consents::consents(&command, json).await,
         Command::Restore(command) => restore::restore(&command, json).await,

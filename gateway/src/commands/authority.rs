@@ -98,7 +98,9 @@ fn refused(findings: &[String], json: bool) -> Outcome {
         let body = serde_json::json!({ "ok": false, "findings": findings });
         print_line(&format!("{body:#}"));
     } else {
-        findings.iter().for_each(|finding| print_line(finding));
+        for finding in findings {
+            print_line(finding);
+        }
         eprintln_line(&format!("{} to put right.", findings.len()));
     }
     Outcome::InputRefused

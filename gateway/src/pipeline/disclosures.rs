@@ -48,7 +48,9 @@ pub(super) async fn of_person(
             let entries = app.store.entries_about(one, from, PAGE).await?;
             let Some(last) = entries.last() else { break };
             from = last.seq.saturating_add(1);
-            entries.into_iter().for_each(|entry| note(&mut left, entry));
+            for entry in entries {
+                note(&mut left, entry);
+            }
         }
     }
     let mut disclosed = Vec::new();

@@ -214,10 +214,10 @@ fn settling(
 }
 
 async fn consent(tx: &mut Transaction, new: &NewConsent, now: Timestamp) -> Result<(), StoreError> {
-    if let Some(expected) = new.expected {
-        if sends::entries(tx, new.subject).await? != u64::from(expected) {
-            return Err(StoreError::LedgerMoved);
-        }
+    if let Some(expected) = new.expected
+        && sends::entries(tx, new.subject).await? != u64::from(expected)
+    {
+        return Err(StoreError::LedgerMoved);
     }
     if new.restricts {
         sends::nobody(tx, new.subject, now).await?;

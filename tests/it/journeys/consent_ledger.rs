@@ -262,7 +262,7 @@ fn answered_in_kind(value: &Value, here: &str, there: &str) -> Value {
             .map(|(name, member)| (name.clone(), answered_in_kind(member, here, there)))
             .collect::<serde_json::Map<_, _>>()
             .into(),
-        other => other.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
 }
 

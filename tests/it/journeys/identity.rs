@@ -67,7 +67,9 @@ fn another_childs_number_in_the_text_stops_the_message() {
         let trust = gateway.mental();
         let child = people::child(33);
         let other = people::nhs_number(34);
-        let spaced = format!("{} {} {}", &other[..3], &other[3..6], &other[6..]);
+        let spaced = [0, 3, 6]
+            .map(|at| other.chars().skip(at).take(if at == 6 { 4 } else { 3 }).collect::<String>())
+            .join(" ");
         for (id, text) in
             [("N-1", format!("See also {other}.")), ("N-2", format!("NHS No {spaced}"))]
         {

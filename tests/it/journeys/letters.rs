@@ -41,7 +41,7 @@ async fn with_constant(gateway: TestGateway, trust: &str) -> TestGateway {
 fn a_letter_answers_the_one_request_about_its_child_and_no_other() {
     each_engine("letters", |gateway| async move {
         let trust = gateway.mental().code.clone();
-        let gateway = with_constant(gateway, &trust).await;
+        let gateway = Box::pin(with_constant(gateway, &trust)).await;
         let leg = gateway.request(1, "CAMHS").await;
         let post = async |key: &str, status: &str, child: u32| {
             let letter = letter(&trust, key, status, &people::child(child));

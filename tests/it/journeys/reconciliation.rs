@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use tests::{TestGateway, each_engine};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use LineState::{Answered, Held, Opened, Queued, Received, Refused};
+
 fn text(value: &Value) -> String {
     value.as_str().expect("text").to_owned()
 }
@@ -59,6 +61,7 @@ async fn answer(partner: &Partner, day: Date, key: &str, body: Value) -> Reply {
 
 #[test]
 fn a_day_lists_what_each_partner_sent_and_was_sent() {
+    use LineState::{Answered, Held, Opened, Queued, Received, Refused};
     each_engine("reconciliation_day", |gateway| async move {
         end_the_day(&gateway).await;
         let (la, mental) = (gateway.la(), gateway.mental());
@@ -87,7 +90,6 @@ fn a_day_lists_what_each_partner_sent_and_was_sent() {
 
         let day = end_the_day(&gateway).await;
         let theirs = statement(la, day).await;
-        use LineState::{Answered, Held, Opened, Queued, Received, Refused};
         assert_eq!(
             states(&theirs, Direction::FromYou),
             BTreeMap::from([
