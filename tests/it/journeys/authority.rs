@@ -71,7 +71,7 @@ fn the_sender_is_told_every_step_and_the_recipient_only_what_concerns_it() {
 fn past_decisions_are_made_again_as_the_log_has_them_and_a_draft_shows_what_it_changes() {
     each_engine("authority_rehearsed", |gateway| async move {
         let (_, leg) = held(&gateway, 33).await;
-        for person in ["officer-1", "manager-2"] {
+        for person in ["officer-2", "manager-3"] {
             let path = format!("/v1/holds/{leg}/decision");
             let body = json!({ "decision": "release", "reason": "safeguarding" }).to_string();
             let key = format!("{person}-{leg}");
