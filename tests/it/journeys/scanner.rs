@@ -68,7 +68,7 @@ async fn with_scanner(gateway: TestGateway) -> TestGateway {
 #[test]
 fn what_the_scanner_cannot_see_is_held_until_it_can_and_what_it_flags_for_good() {
     each_engine("scanner", |gateway| async move {
-        let gateway = with_scanner(gateway).await;
+        let gateway = Box::pin(with_scanner(gateway)).await;
         let leg = gateway.request(1, "PAEDIATRICS").await;
         let trust = gateway.acute();
 

@@ -159,7 +159,7 @@ fn packed(files: &[(&str, String)], manifest: &str) -> Vec<u8> {
 #[test]
 fn a_set_of_files_is_proved_joined_and_answered_row_by_row() {
     each_engine("tables_set", |gateway| async move {
-        let gateway = through(gateway, "334", "canonical-la-export").await;
+        let gateway = Box::pin(through(gateway, "334", "canonical-la-export")).await;
         let files = files(gateway.today());
         let set = packed(&files, &manifest(&files));
         let reply = post(&gateway, "application/zip", "s-1", set.clone()).await;
@@ -187,7 +187,7 @@ fn a_set_of_files_is_proved_joined_and_answered_row_by_row() {
 #[test]
 fn a_trusts_own_extract_answers_the_open_request_and_its_flags_are_honoured() {
     each_engine("tables_trust", |gateway| async move {
-        let gateway = through(gateway, "RXT", "emis-advice").await;
+        let gateway = Box::pin(through(gateway, "RXT", "emis-advice")).await;
         gateway.request(1, "CAMHS").await;
         let child = people::child(1);
         let row = |id: &str, flags: &str| {
