@@ -1,7 +1,7 @@
 //! Accountability for decisions about sharing: why a record may go, and what other rules would
 //! have made of the past (UK GDPR, Article 5(2)).
 //!
-//! Owns gathering, from store and log, what [`authority`](crate::authority) needs to explain a
+//! Owns gathering, from store and log, what [`authority`] needs to explain a
 //! decision or to make past ones again. It decides nothing, and must never open a record: no
 //! decision depends on what a record says.
 //!

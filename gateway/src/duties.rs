@@ -5,7 +5,7 @@
 //! harmless to do twice. It must never know how time passes: [`serving`](crate::serving) calls
 //! [`run_due`] every minute, and tests call it with a clock they move.
 //!
-//! Use: one row of [`DUTIES`] and one file under `duties/` for each.
+//! Use: one row of `DUTIES` and one file under `duties/` for each.
 
 mod consents;
 mod forgotten;

@@ -9,7 +9,7 @@
 //! Must never know HTTP, SQL, or whether sharing is lawful: authority is asked, and asked again when
 //! a delivery goes.
 //!
-//! Use: [`lines`] and [`line`] to look; [`decide`], [`ask`], [`answer`], [`break_glass`] and
+//! Use: [`lines`] and [`line`](fn@line) to look; [`decide`], [`ask`], [`answer`], [`break_glass`] and
 //! [`close_review`] give the change to commit.
 //!
 //! Limits: people are told apart by the user id that their organisation's system vouches for.

@@ -2,7 +2,7 @@
 //!
 //! Owns the meaning of a rules file and the [`RuleBook`] (rules and agreements together) whose
 //! version is written into every decision. The law is data (`gateway/rules/authority-1.toml`): a
-//! new power is a new row, not new code. [`reading`] keeps a file from saying something unlawful;
+//! new power is a new row, not new code. `reading` keeps a file from saying something unlawful;
 //! [`consistency`] finds what contradicts: rule against rule, agreement against agreement, rules
 //! against the catalogue.
 //!

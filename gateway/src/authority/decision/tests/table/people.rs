@@ -31,6 +31,15 @@ fn lifted(restriction: Restriction) -> ConsentEntry {
     ConsentEntry { status: ConsentStatus::Lifted, decided_on: day, ..restricted(2, restriction) }
 }
 
+fn begun_on(day: i8, restriction: Restriction) -> ConsentEntry {
+    ConsentEntry { decided_on: Some(date(2026, 2, day)), ..restricted(1, restriction) }
+}
+
+fn lifted_on(day: i8, by: &str, restriction: Restriction) -> ConsentEntry {
+    let decided_on = Some(date(2026, 2, day));
+    ConsentEntry { decided_on, recorded_by: org(by), ..lifted(restriction) }
+}
+
 decision_table! {
     a_protected_address_is_cut_from_what_the_law_requires:
         advice().with([restricted(1, ProtectedAddress)])
@@ -46,6 +55,47 @@ decision_table! {
     lifting_another_restriction_does_not_lift_this_one:
         advice().with([restricted(1, ProtectedAddress), lifted(Sealed)])
             => goes_without("statute", &[(Contact, "protected-address")]);
+    lifting_dated_before_a_restriction_does_not_lift_it:
+        advice().with([begun_on(10, ProtectedAddress), lifted_on(9, "334", ProtectedAddress)])
+            => goes_without("statute", &[(Contact, "protected-address")]);
+    lifting_of_the_same_day_by_whoever_recorded_the_restriction_lifts_it:
+        advice().with([begun_on(10, ProtectedAddress), lifted_on(10, "334", ProtectedAddress)])
+            => goes("statute");
+    lifting_of_the_same_day_by_somebody_else_does_not_lift_it:
+        advice().with([begun_on(10, ProtectedAddress), lifted_on(10, "RYW", ProtectedAddress)])
+            => goes_without("statute", &[(Contact, "protected-address")]);
+    lifting_on_a_later_day_by_somebody_else_lifts_it:
+        advice().with([begun_on(10, ProtectedAddress), lifted_on(11, "RYW", ProtectedAddress)])
+            => goes("statute");
+    lifting_for_one_recipient_does_not_lift_what_holds_for_all:
+        advice().with([
+            begun_on(10, Sealed),
+            ConsentEntry { recipients: vec![org("RYW")], ..lifted_on(11, "334", Sealed) },
+        ]) => waits("restriction-meets-statute");
+    lifting_for_a_class_of_data_does_not_lift_what_holds_for_all:
+        advice().with([
+            begun_on(10, Sealed),
+            ConsentEntry { classes: vec![Documents], ..lifted_on(11, "334", Sealed) },
+        ]) => waits("restriction-meets-statute");
+    lifting_that_names_what_the_restriction_named_lifts_it:
+        advice().with([
+            ConsentEntry { recipients: vec![org("RYW")], ..begun_on(10, Sealed) },
+            ConsentEntry { recipients: vec![org("RYW")], ..lifted_on(11, "334", Sealed) },
+        ]) => goes("statute");
+    lifting_for_everybody_lifts_what_held_for_one_recipient:
+        advice().with([
+            ConsentEntry { recipients: vec![org("RYW")], ..begun_on(10, Sealed) },
+            lifted_on(11, "334", Sealed),
+        ]) => goes("statute");
+    a_lifting_that_does_not_say_of_what_lifts_nothing:
+        advice().with([
+            ConsentEntry { restriction: None, ..begun_on(10, Sealed) },
+            ConsentEntry { restriction: None, ..lifted_on(11, "334", Sealed) },
+        ]) => waits("restriction-meets-statute");
+    an_approval_from_before_a_restriction_does_not_lift_it:
+        advice().with([ConsentEntry { recorded_at: now(), ..restricted(1, Adoption) }])
+            .claimed_by("p1", Basis::SafeguardingOverride)
+            .claimed_by("p2", Basis::SafeguardingOverride) => waits("restriction-meets-statute");
     a_notice_that_an_address_is_to_be_protected_says_nothing_of_the_address:
         asks(M::PersonAddressSafe, "334", "RYW").with([restricted(1, ProtectedAddress)])
             => goes_without("record-keeping", &[(Contact, "not-needed")]);
