@@ -129,6 +129,8 @@ pub struct Stage {
     admin: SocketAddr,
     endpoint: SocketAddr,
     mllp: SocketAddr,
+    /// Keeps the ports for this world alone while it lasts; nobody connects to these.
+    _kept: Vec<TcpListener>,
 }
 
 /// A practice world that runs.
@@ -154,10 +156,11 @@ impl Stage {
         practice.write(&plan.dir.join("pki"))?;
         let keys = plan.dir.join("keys");
         KeyFiles::in_folder(&keys).make(&SystemEntropy::default()).map_err(PracticeError::Keys)?;
-        let [address, admin] = [free_port()?, free_port()?];
-        let [endpoint, mllp] = [free_port()?, free_port()?];
+        let mut kept = Vec::new();
+        let mut port = || free_port(&mut kept);
+        let (address, admin, endpoint, mllp) = (port()?, port()?, port()?, port()?);
         let config = plan.dir.join("ehc-gateway.toml");
-        let stage = Self { plan, practice, config, address, admin, endpoint, mllp };
+        let stage = Self { plan, practice, config, address, admin, endpoint, mllp, _kept: kept };
         stage.write_files()?;
         Ok(stage)
     }
@@ -472,8 +475,9 @@ fn organisation(code: &'static str) -> Result<OrganisationCode, PracticeError> {
 }
 
 /// A port that was free a moment ago, below those that outgoing connections are given: so that
-/// none of them takes it before the gateway does.
-fn free_port() -> Result<SocketAddr, PracticeError> {
+/// none of them takes it before the gateway does. The same port on the next loopback address is kept
+/// as long as the world lasts, so that two worlds that begin together never choose the same.
+fn free_port(kept: &mut Vec<TcpListener>) -> Result<SocketAddr, PracticeError> {
     let entropy = SystemEntropy::default();
     let mut last = std::io::Error::other("no port was tried");
     for _ in 0..PORTS_TRIED {
@@ -481,8 +485,17 @@ fn free_port() -> Result<SocketAddr, PracticeError> {
         entropy.fill(&mut random).map_err(PkiError::from)?;
         let port = FIRST_PORT + u16::from_be_bytes(random) % PORTS;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let sign = match TcpListener::bind((KEEPING, port)) {
+            Ok(sign) => Some(sign),
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => continue,
+            // Not every system has more than one loopback address.
+            Err(_) => None,
+        };
         match TcpListener::bind(address) {
-            Ok(_) => return Ok(address),
+            Ok(_) => {
+                kept.extend(sign);
+                return Ok(address);
+            }
             Err(error) => last = error,
         }
     }
@@ -510,6 +523,8 @@ const MEMBERS: [(&str, &str); 7] = [
 ];
 /// The practice gateway's own code.
 const GATEWAY: &str = "EHCGW";
+/// Where a port is kept for a world.
+const KEEPING: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 /// The ports a practice world listens on: 10,000 to 29,999.
 const FIRST_PORT: u16 = 10_000;
 const PORTS: u16 = 20_000;

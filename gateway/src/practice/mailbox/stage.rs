@@ -39,7 +39,7 @@ impl Stage {
         let owners = [("gateway", gateway.clone()), ("trust", code.clone())];
         let files = MailboxFiles::mint(&dir, &owners, clock.now())?;
         let [ours, theirs] = [mailbox("X26ABC1")?, mailbox("X26ABC2")?];
-        let address = free_port()?;
+        let address = free_port(&mut Vec::new())?;
         self.join(&files, address, (&ours, &theirs), trust)?;
         let mut allowed = Vec::new();
         for (_, id) in Workflows::placeholders().rows() {
