@@ -23,6 +23,7 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use schemas::{MessageType, OrganisationCode, RecordId, ServiceCode};
+use serde::Serialize;
 
 use crate::audit::{DecisionNote, SubjectKey};
 use crate::queue::DeliveryId;
@@ -70,7 +71,7 @@ pub struct Question {
 }
 
 /// A decision about sharing in the append-only consent ledger.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ConsentEntry {
     /// The version, from 1, for this person; 0 while it is about to be recorded.
     pub version: u32,
@@ -102,6 +103,35 @@ pub struct ConsentEntry {
     pub recorded_by: OrganisationCode,
     /// When.
     pub recorded_at: Timestamp,
+}
+
+impl ConsentEntry {
+    /// An entry that says what was decided about sharing and nothing else: by nobody named, on no
+    /// day, without bounds. Its version is 0.
+    pub fn bare(
+        status: schemas::record::ConsentStatus,
+        record: RecordId,
+        recorded_by: OrganisationCode,
+        recorded_at: Timestamp,
+    ) -> Self {
+        Self {
+            version: 0,
+            status,
+            kind: schemas::record::ConsentKind::Sharing,
+            given_by: None,
+            decided_on: None,
+            expires_on: None,
+            purposes: Vec::new(),
+            exclusions: Vec::new(),
+            recipients: Vec::new(),
+            classes: Vec::new(),
+            restriction: None,
+            assessed_on: None,
+            record,
+            recorded_by,
+            recorded_at,
+        }
+    }
 }
 
 /// A named person's vote to release a held delivery; two different people are needed.

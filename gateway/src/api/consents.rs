@@ -111,29 +111,7 @@ pub(super) async fn find(
         Event::new(EventKind::ConsentViewed, caller.actor.clone()).with("entries", entries.len());
     event.subject = Some(subject);
     app.store.commit(Change::because(event)).await?;
-    let lines: Vec<_> = entries
-        .iter()
-        .map(|entry| {
-            serde_json::json!({
-                "version": entry.version,
-                "status": entry.status,
-                "kind": entry.kind,
-                "given_by": entry.given_by,
-                "decided_on": entry.decided_on,
-                "expires_on": entry.expires_on,
-                "purposes": entry.purposes,
-                "exclusions": entry.exclusions,
-                "recipients": entry.recipients,
-                "classes": entry.classes,
-                "restriction": entry.restriction,
-                "assessed_on": entry.assessed_on,
-                "record": entry.record,
-                "recorded_by": entry.recorded_by,
-                "recorded_at": entry.recorded_at.to_string(),
-            })
-        })
-        .collect();
-    let mut response = Json(serde_json::json!({ "consents": lines })).into_response();
+    let mut response = Json(serde_json::json!({ "consents": entries })).into_response();
     if concerned {
         tag(&app, subject, &entries, &mut response);
     }

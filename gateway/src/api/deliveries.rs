@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Json, Response};
 use schemas::OrganisationCode;
 use serde::Deserialize;
 
-use super::holds::Acting;
+use super::holds::{Acting, read};
 use super::problem::{Kind, Problem};
 use super::{Caller, inbox};
 use crate::app::App;
@@ -98,7 +98,7 @@ pub(super) async fn resend(
         let reasons = repair::RESEND_REASONS.join(", ");
         Problem::new(Kind::InvalidParameter, format!("Send a reason code: {reasons}."))
     };
-    let again: Again = serde_json::from_slice(&body).or(Err(wrong()))?;
+    let again: Again = read(&body, wrong)?;
     let change = repair::resend(&app, owner(&caller), &caller.actor, id, &again.reason).await?;
     let body = serde_json::json!({ "delivery": id, "state": DeliveryState::Queued });
     acting.commit(&app, &body, change).await

@@ -210,7 +210,7 @@ pub(super) async fn break_glass(
         "delivery": id,
         "state": DeliveryState::Queued,
         "review": review,
-        "next": "somebody else must review this: POST /v1/reviews/{review}/decision",
+        "next": format!("somebody else must review this: POST /v1/reviews/{review}/decision"),
     });
     acting.commit(&app, &body, change).await
 }
@@ -367,7 +367,11 @@ fn person_of(caller: &Caller) -> Person {
     }
 }
 
-fn read<T: DeserializeOwned>(body: &Bytes, wrong: impl Fn() -> Problem) -> Result<T, Problem> {
+/// The body as what is expected; the problem says what that is.
+pub(super) fn read<T: DeserializeOwned>(
+    body: &Bytes,
+    wrong: impl Fn() -> Problem,
+) -> Result<T, Problem> {
     serde_json::from_slice(body).or(Err(wrong()))
 }
 

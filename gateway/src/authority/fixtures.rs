@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use jiff::civil::{Date, date};
 use jiff::{SignedDuration, Timestamp};
-use schemas::record::{ConsentKind, ConsentStatus, DecisionMaker, Restriction};
+use schemas::record::{ConsentStatus, DecisionMaker, Restriction};
 use schemas::{MessageType, OrganisationCode, RecordId, ServiceCode};
 use uuid::Uuid;
 
@@ -84,20 +84,9 @@ pub(super) fn transition() -> Question {
 pub(super) fn entry(version: u32, status: ConsentStatus) -> ConsentEntry {
     ConsentEntry {
         version,
-        status,
-        kind: ConsentKind::Sharing,
         given_by: Some(DecisionMaker::Parent),
         decided_on: Some(date(2026, 1, 5)),
-        expires_on: None,
-        purposes: Vec::new(),
-        exclusions: Vec::new(),
-        recipients: Vec::new(),
-        classes: Vec::new(),
-        restriction: None,
-        assessed_on: None,
-        record: RecordId(Uuid::nil()),
-        recorded_by: org("334"),
-        recorded_at: ago(48),
+        ..ConsentEntry::bare(status, RecordId(Uuid::nil()), org("334"), ago(48))
     }
 }
 

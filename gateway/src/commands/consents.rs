@@ -91,8 +91,7 @@ async fn ledger(app: &App, number: &NhsNumber, all: bool, json: bool) -> anyhow:
         return Ok(Outcome::NotFound);
     }
     if json {
-        let lines: Vec<_> = entries.iter().map(line).collect();
-        print_line(&serde_json::to_string_pretty(&serde_json::json!({ "consents": lines }))?);
+        print_line(&serde_json::to_string_pretty(&serde_json::json!({ "consents": entries }))?);
         return Ok(Outcome::Done);
     }
     let rows = entries.iter().map(|entry| {
@@ -112,26 +111,6 @@ async fn ledger(app: &App, number: &NhsNumber, all: bool, json: bool) -> anyhow:
         ["version", "about", "decision", "by", "decided", "until", "recorded by", "when (UTC)"];
     print_line(&table(&header, rows));
     Ok(Outcome::Done)
-}
-
-fn line(entry: &ConsentEntry) -> serde_json::Value {
-    serde_json::json!({
-        "version": entry.version,
-        "status": entry.status,
-        "kind": entry.kind,
-        "given_by": entry.given_by,
-        "decided_on": entry.decided_on,
-        "expires_on": entry.expires_on,
-        "purposes": entry.purposes,
-        "exclusions": entry.exclusions,
-        "recipients": entry.recipients,
-        "classes": entry.classes,
-        "restriction": entry.restriction,
-        "assessed_on": entry.assessed_on,
-        "record": entry.record,
-        "recorded_by": entry.recorded_by,
-        "recorded_at": entry.recorded_at.to_string(),
-    })
 }
 
 async fn preview(

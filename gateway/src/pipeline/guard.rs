@@ -21,6 +21,7 @@ use super::ReceiveError;
 use super::admission::{Batch, Facts};
 use super::answer::{Attachment, Keys};
 use super::destinations::Destination;
+use super::relations::case_pseudonym;
 use crate::app::App;
 use crate::audit::SubjectKey;
 use crate::peer::Role;
@@ -77,9 +78,7 @@ impl Batch<'_> {
         if is_about_identity(facts.kind) {
             return Ok(Ok(None));
         }
-        let reference = [owner.as_str().as_bytes(), b"\0", case.expose().as_bytes()].concat();
-        let names = self.app.vault.pseudonyms();
-        let reference = names.recognition("case", &reference);
+        let reference = case_pseudonym(self.app, &owner, case.expose());
         let key = CaseKey { owner: owner.clone(), reference };
         let about = CasePerson { subject, demographics };
         let known = match self.cases.get(&key) {

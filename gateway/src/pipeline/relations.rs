@@ -110,12 +110,15 @@ pub(crate) fn guarded(stored: &StoredRecord) -> SubjectKey {
     stored.subject.unwrap_or_else(|| SubjectKey(crate::entropy::sha256(id.as_bytes())))
 }
 
+/// The keyed pseudonym of an authority's own case reference.
+pub(super) fn case_pseudonym(app: &App, authority: &OrganisationCode, reference: &str) -> [u8; 32] {
+    let case = [authority.as_str().as_bytes(), b"\0", reference.as_bytes()].concat();
+    app.vault.pseudonyms().recognition("case", &case)
+}
+
 /// The case of an authority's own reference.
 pub(crate) fn case_id(app: &App, authority: &OrganisationCode, reference: &str) -> CaseId {
-    let mut case = authority.as_str().as_bytes().to_vec();
-    case.push(0);
-    case.extend_from_slice(reference.as_bytes());
-    let key = app.vault.pseudonyms().recognition("case", &case);
+    let key = case_pseudonym(app, authority, reference);
     let first = key.first_chunk::<16>().copied().unwrap_or_default();
     CaseId(uuid::Builder::from_custom_bytes(first).into_uuid())
 }

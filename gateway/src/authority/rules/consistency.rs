@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use schemas::catalogue::{Catalogue, DataClass, Direction, Entry};
-use schemas::record::{ConsentKind, ConsentStatus};
+use schemas::record::ConsentStatus;
 use schemas::{MessageType, OrganisationCode, RecordId};
 use uuid::Uuid;
 
@@ -306,23 +306,9 @@ fn chosen_between(
 
 /// An entry that stands for any of its status.
 fn made_up(status: ConsentStatus) -> Option<ConsentEntry> {
-    Some(ConsentEntry {
-        version: 1,
-        status,
-        kind: ConsentKind::Sharing,
-        given_by: None,
-        decided_on: None,
-        expires_on: None,
-        purposes: Vec::new(),
-        exclusions: Vec::new(),
-        recipients: Vec::new(),
-        classes: Vec::new(),
-        restriction: None,
-        assessed_on: None,
-        record: RecordId(Uuid::nil()),
-        recorded_by: OrganisationCode::parse("AAA").ok()?,
-        recorded_at: Timestamp::UNIX_EPOCH,
-    })
+    let by = OrganisationCode::parse("AAA").ok()?;
+    let bare = ConsentEntry::bare(status, RecordId(Uuid::nil()), by, Timestamp::UNIX_EPOCH);
+    Some(ConsentEntry { version: 1, ..bare })
 }
 
 /// The classes of what a type says: those of its own content, or of its entry where it has a form

@@ -227,22 +227,10 @@ fn made_up(
 
 /// An entry of a made-up ledger, decided long ago.
 fn blank(question: &Question, status: ConsentStatus) -> ConsentEntry {
+    let (record, by) = (question.record, question.sender.clone());
     ConsentEntry {
-        version: 0,
-        status,
-        kind: ConsentKind::Sharing,
-        given_by: None,
         decided_on: Some(Date::constant(2000, 1, 1)),
-        expires_on: None,
-        purposes: Vec::new(),
-        exclusions: Vec::new(),
-        recipients: Vec::new(),
-        classes: Vec::new(),
-        restriction: None,
-        assessed_on: None,
-        record: question.record,
-        recorded_by: question.sender.clone(),
-        recorded_at: jiff::Timestamp::UNIX_EPOCH,
+        ..ConsentEntry::bare(status, record, by, jiff::Timestamp::UNIX_EPOCH)
     }
 }
 

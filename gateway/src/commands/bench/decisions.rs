@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use jiff::civil::Date;
-use schemas::record::{ConsentKind, ConsentStatus, DecisionMaker, Restriction};
+use schemas::record::{ConsentStatus, DecisionMaker, Restriction};
 use schemas::{MessageType, OrganisationCode, RecordId};
 use serde_json::json;
 use uuid::Uuid;
@@ -170,22 +170,12 @@ fn question(kind: MessageType, from: &str, to: &str) -> anyhow::Result<Question>
 }
 
 fn entry(version: u32, status: ConsentStatus) -> anyhow::Result<ConsentEntry> {
+    let (record, by) = (RecordId(Uuid::nil()), OrganisationCode::parse("334")?);
     Ok(ConsentEntry {
         version,
-        status,
-        kind: ConsentKind::Sharing,
         given_by: Some(DecisionMaker::Parent),
         decided_on: Some(Date::constant(2026, 1, 5)),
-        expires_on: None,
-        purposes: Vec::new(),
-        exclusions: Vec::new(),
-        recipients: Vec::new(),
-        classes: Vec::new(),
-        restriction: None,
-        assessed_on: None,
-        record: RecordId(Uuid::nil()),
-        recorded_by: OrganisationCode::parse("334")?,
-        recorded_at: jiff::Timestamp::UNIX_EPOCH,
+        ..ConsentEntry::bare(status, record, by, jiff::Timestamp::UNIX_EPOCH)
     })
 }
 
