@@ -73,7 +73,7 @@ impl Batch<'_> {
         };
         let tied = question.subject.map(|subject| self.tied_to(subject)).unwrap_or_default();
         if tied.len() > 1 && self.mode == Mode::Commit {
-            evidence.consents = self.ledger_of(&tied).await?;
+            evidence.consents = self.app.store.consents_of(&tied).await?;
         }
         let recorded = tied.iter().filter_map(|subject| self.recorded.get(subject)).flatten();
         let mut version = evidence.consents.iter().map(|entry| entry.version).max().unwrap_or(0);
@@ -82,27 +82,6 @@ impl Batch<'_> {
             evidence.consents.push(ConsentEntry { version, ..entry.clone() });
         }
         Ok(evidence)
-    }
-
-    /// The ledger of a person whose pseudonyms this batch ties together.
-    async fn ledger_of(
-        &self,
-        tied: &BTreeSet<SubjectKey>,
-    ) -> Result<Vec<ConsentEntry>, ReceiveError> {
-        let mut ledger: Vec<ConsentEntry> = Vec::new();
-        let mut asked = BTreeSet::new();
-        for subject in tied {
-            if asked.contains(subject) {
-                continue;
-            }
-            asked.extend(self.app.store.pseudonyms_of(*subject).await?);
-            ledger.extend(self.app.store.consents_for(*subject).await?);
-        }
-        ledger.sort_by_key(|entry| (entry.recorded_at, entry.version));
-        for (version, entry) in (1u32..).zip(&mut ledger) {
-            entry.version = version;
-        }
-        Ok(ledger)
     }
 
     pub(super) fn consent_entry(
@@ -156,6 +135,8 @@ impl Batch<'_> {
         let restricts = entry.status != ConsentStatus::Given
             || !entry.exclusions.is_empty()
             || !entry.purposes.is_empty()
+            || !entry.recipients.is_empty()
+            || !entry.classes.is_empty()
             || entry.expires_on.is_some();
         if restricts {
             self.restricted.insert(subject);
@@ -214,14 +195,8 @@ impl Batch<'_> {
     }
 }
 
+/// Whether two entries of one kind say the same, whoever recorded them and when.
 fn says_the_same(one: &ConsentEntry, other: &ConsentEntry) -> bool {
-    one.status == other.status
-        && one.given_by == other.given_by
-        && one.decided_on == other.decided_on
-        && one.expires_on == other.expires_on
-        && one.purposes == other.purposes
-        && one.exclusions == other.exclusions
-        && one.recipients == other.recipients
-        && one.classes == other.classes
-        && one.restriction == other.restriction
+    let ConsentEntry { version, record, recorded_by, recorded_at, .. } = other.clone();
+    ConsentEntry { version, record, recorded_by, recorded_at, ..one.clone() } == *other
 }

@@ -1,5 +1,7 @@
 //! Questions about agreement to share: the ledger, votes on what is held, the trust in force.
 
+use std::collections::BTreeSet;
+
 use jiff::civil::Date;
 use schemas::RecordId;
 
@@ -16,8 +18,16 @@ impl Store {
     /// A person's consent ledger, oldest first, under every pseudonym that means them. Where
     /// entries were recorded under several, their versions are those of the ledger as one.
     pub async fn consents_for(&self, subject: SubjectKey) -> Result<Vec<ConsentEntry>, StoreError> {
+        self.consents_of(&BTreeSet::from([subject])).await
+    }
+
+    /// The same of a person who is about to be known under several pseudonyms.
+    pub async fn consents_of(
+        &self,
+        subjects: &BTreeSet<SubjectKey>,
+    ) -> Result<Vec<ConsentEntry>, StoreError> {
         let mut ledgers = Vec::new();
-        for one in self.pseudonyms_of(subject).await? {
+        for one in self.pseudonyms_of_all(subjects).await? {
             let entries = self.consents_under(one).await?;
             if !entries.is_empty() {
                 ledgers.push(entries);

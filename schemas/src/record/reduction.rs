@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Body, Message, Record};
+use super::{Body, Form, Message, MessageType, Record};
 use crate::catalogue::{Catalogue, DataClass};
 
 impl Record {
@@ -75,6 +75,25 @@ impl Record {
         };
         let held = held.into_iter().filter_map(|(class, held)| held.then_some(class));
         held.chain(DataClass::ALL.into_iter().filter(|class| particulars(*class))).collect()
+    }
+}
+
+impl MessageType {
+    /// The classes of data of what a type of message cannot do without, besides the identity of the
+    /// person: [`Record::reduced_to`] never drops it, so without them the message cannot go at all.
+    pub fn indispensable_classes(self) -> BTreeSet<DataClass> {
+        let catalogue = Catalogue::built_in();
+        match self.form() {
+            Form::Exception | Form::Transition => [DataClass::Health].into(),
+            Form::Decision => [DataClass::Consent].into(),
+            Form::Particulars => {
+                let needs = catalogue.content(self).map_or(&[][..], |content| &content.needs);
+                needs.iter().filter_map(|name| catalogue.field(name)?.class).collect()
+            }
+            Form::Request | Form::Triage | Form::Advice | Form::Nil | Form::Notice => {
+                BTreeSet::new()
+            }
+        }
     }
 }
 

@@ -248,6 +248,16 @@ fn a_record_kept_in_every_class_is_not_changed() {
 }
 
 #[test]
+fn what_a_type_cannot_do_without_is_what_no_reduction_drops() {
+    for kind in MessageType::ALL {
+        let (reduced, _) = record(kind).reduced_to(&[DataClass::Identity].into());
+        let mut left = reduced.data_classes();
+        left.remove(&DataClass::Identity);
+        assert_eq!(left, kind.indispensable_classes(), "{kind}");
+    }
+}
+
+#[test]
 fn a_request_reduced_to_identity_keeps_the_person_and_the_process() {
     let request = with_report(MessageType::AdviceRequest);
     let (reduced, dropped) = request.reduced_to(&BTreeSet::from([DataClass::Identity]));

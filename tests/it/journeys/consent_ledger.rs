@@ -194,6 +194,31 @@ fn a_preview_says_what_a_withdrawal_would_do_and_does_nothing() {
 }
 
 #[test]
+fn agreement_that_names_fewer_recipients_or_classes_stops_at_once_what_it_no_longer_covers() {
+    each_engine("ledger_narrowed", |gateway| async move {
+        let (trust, acute, la) = (gateway.mental(), gateway.acute(), gateway.la());
+        for (number, bound) in [
+            (4, ("recipients", json!([la.code]))),
+            (5, ("classes", json!(["identity", "consent"]))),
+        ] {
+            let subject = people::subject(&people::child(number));
+            let id = format!("P-{number}");
+            send(trust, &id, &plan(&gateway, &id, acute, &subject)).await;
+            assert_eq!(gateway.inbox(acute).await.len(), 1, "the plan waits to be fetched");
+            let mut narrower = json!({
+                "type": "consent.grant", "id": format!("G-{number}"), "sender": trust.code,
+                "subject": subject,
+                "consent": { "given_by": "parent", "date": gateway.today().to_string() },
+            });
+            narrower["consent"][bound.0] = bound.1;
+            send(trust, &format!("G-{number}"), &narrower).await;
+            assert!(gateway.inbox(acute).await.is_empty(), "narrower {} stop it", bound.0);
+        }
+        gateway.end().await;
+    });
+}
+
+#[test]
 fn whoever_relied_on_withdrawn_agreement_is_told_and_nobody_else() {
     each_engine("ledger_told", |gateway| async move {
         let trust = gateway.mental();

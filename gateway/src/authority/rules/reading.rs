@@ -254,6 +254,8 @@ impl Row {
 
     fn release_table(&self) -> Result<BTreeMap<PartyKind, Share>, &'static str> {
         let mut release = BTreeMap::new();
+        let kind = MessageType::parse(&self.message);
+        let indispensable = kind.map(MessageType::indispensable_classes).unwrap_or_default();
         for row in &self.release {
             if !row.classes.is_subset(&self.carries) {
                 return Err("a recipient is given a class of data that `carries` does not name");
@@ -261,7 +263,11 @@ impl Row {
             if !row.needs.is_subset(&row.classes) {
                 return Err("a recipient `needs` a class of data that it is not given");
             }
-            let mut needs = row.needs.clone();
+            if !indispensable.is_subset(&row.classes) {
+                return Err("a recipient is not given a class of data without which this type of \
+                            message cannot be made; give it, or take the recipient out");
+            }
+            let mut needs = &row.needs | &indispensable;
             needs.insert(DataClass::Identity);
             let share = Share { classes: row.classes.clone(), needs };
             if release.insert(row.to, share).is_some() {
