@@ -61,8 +61,12 @@ pub(super) struct Batch<'a> {
     pub(super) expected: Option<String>,
     /// The version that was found to be what the caller has seen.
     pub(super) expected_version: Option<u32>,
-    /// Who is told of withdrawals in this batch, by person.
+    /// Who relied on what this batch withdraws, by person.
+    pub(super) to_tell: BTreeMap<SubjectKey, BTreeSet<OrganisationCode>>,
+    /// Those of them to whom the withdrawal goes.
     pub(super) told: BTreeMap<SubjectKey, BTreeSet<OrganisationCode>>,
+    /// Decisions about agreement inside messages that were refused.
+    pub(super) apart: Vec<Item>,
     /// Withdrawals that came as part of another message, to be made known as messages of their own.
     pub(super) notices: Vec<Item>,
     /// Whether what is taken now is such a notice.
@@ -129,7 +133,9 @@ impl<'a> Batch<'a> {
             mode,
             expected: None,
             expected_version: None,
+            to_tell: BTreeMap::new(),
             told: BTreeMap::new(),
+            apart: Vec::new(),
             notices: Vec::new(),
             noticing: false,
         }
@@ -243,20 +249,27 @@ impl<'a> Batch<'a> {
         if reminds && self.death_of(facts.subject).await?.is_some() {
             return Ok(Err(vec![no_reminder(place)]));
         }
-        let people = case.into_iter().chain(self.acted_for(&record, &facts)).collect();
+        let mut people: Vec<Write> = self.acted_for(&record, &facts).into_iter().collect();
         let identifies = guard::identifying(&record).cloned();
         let entry = self.consent_entry(facts.id, record.message().consent.as_ref());
         let entry = entry.filter(|_| !self.noticing);
         let mut destinations = destinations;
-        destinations.extend(self.others_told(&record, &facts, &destinations).await?);
+        destinations.extend(self.others_told(&facts, &destinations).await?);
         self.must_be_expected(&facts, entry.as_ref()).await?;
+        let apart = self.decision_apart(&record, &facts)?;
         let said = self.acknowledged(&record).await?;
         let bound = (attachment, standing);
         let row = self.decide(record, &facts, bound, destinations, entry, (place, warnings));
         let mut row = match row.await? {
             Ok(row) => row,
-            Err(issues) => return Ok(Err(issues)),
+            Err(mut issues) => {
+                self.record_apart(apart, &mut issues, place);
+                return Ok(Err(issues));
+            }
         };
+        self.are_told(facts.subject, &row.legs);
+        self.tell_apart(apart, facts.subject).await?;
+        people.extend(case.map(|opened| self.open_case(opened, facts.id)));
         self.add_to_accepted(people);
         self.changes.extend(said);
         if let Some(particulars) = identifies {

@@ -3,8 +3,6 @@
 //! Rows see the consent that earlier rows of the same batch recorded. A restriction is decided
 //! again for everything about the person that has not gone yet, before it is acknowledged.
 
-use std::collections::BTreeSet;
-
 use schemas::record::{Consent, ConsentKind, ConsentStatus};
 use schemas::{Field, Issue, Place, Record, RecordId};
 
@@ -42,9 +40,15 @@ impl Batch<'_> {
                 && (e.status == entry.status
                     || !matches!(e.status, ConsentStatus::Stale | ConsentStatus::Expired))
         });
-        let newest = said.max_by_key(|e| e.version);
+        // What this message said last counts: saying it again says nothing new, whatever was decided
+        // by others, or in other messages, since.
+        let said: Vec<&ConsentEntry> = said.collect();
+        let newest =
+            |own: bool| said.iter().filter(|e| !own || e.record == known).max_by_key(|e| e.version);
+        let newest = newest(true).or_else(|| newest(false));
         if newest.is_none_or(|newest| !says_the_same(newest, &entry)) {
-            self.tell_apart(record, subject).await?;
+            let apart = self.decision_apart(record, &facts)?;
+            self.tell_apart(apart, Some(subject)).await?;
             let change = self.record_consent(&facts, subject, entry);
             self.changes.push(change);
             warnings.push(Issue::warning(

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use adapters::Item;
 use jiff::Timestamp;
-use schemas::record::{Consent, ConsentStatus, Subject};
-use schemas::{Draft, Field, MessageType, OrganisationCode, PersonalBytes, Place, Record};
+use schemas::record::{ConsentStatus, Subject};
+use schemas::{Draft, Field, Issue, MessageType, OrganisationCode, PersonalBytes, Place, Record};
 
 use super::ReceiveError;
 use super::admission::{Batch, Facts, Mode};
@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::audit::{Entry, EventKind, SubjectKey};
 use crate::authority::ConsentEntry;
 use crate::queue::{Delivery, DeliveryId, DeliveryState};
-use crate::receipt::Disclosure;
+use crate::receipt::{Disclosure, LegOutcome};
 use crate::store::StoreError;
 
 /// A disclosure, and whose record it was.
@@ -98,7 +98,6 @@ impl Batch<'_> {
     /// Who else is told of a withdrawal: whoever received something that rested on agreement.
     pub(super) async fn others_told(
         &mut self,
-        record: &Record,
         facts: &Facts,
         known: &[Destination],
     ) -> Result<Vec<Destination>, ReceiveError> {
@@ -106,7 +105,6 @@ impl Batch<'_> {
             return Ok(Vec::new());
         };
         if facts.kind != MessageType::ConsentWithdraw {
-            self.tell_apart(record, subject).await?;
             return Ok(Vec::new());
         }
         let recipients = self.relied(subject).await?;
@@ -120,8 +118,17 @@ impl Batch<'_> {
             let recipient = recipient.clone();
             destinations.push(Destination { delivery, recipient, service: None, carrier });
         }
-        self.told.entry(subject).or_default().extend(recipients);
+        self.to_tell.entry(subject).or_default().extend(recipients);
         Ok(destinations)
+    }
+
+    /// Keeps who is told of an accepted withdrawal: those to whom it really goes.
+    pub(super) fn are_told(&mut self, subject: Option<SubjectKey>, legs: &[LegOutcome]) {
+        let Some(subject) = subject.filter(|subject| self.to_tell.contains_key(subject)) else {
+            return;
+        };
+        let goes = legs.iter().filter(|leg| leg.outcome.starts_with("release"));
+        self.told.entry(subject).or_default().extend(goes.map(|leg| leg.recipient.clone()));
     }
 
     /// Who received something about a person that rested on agreement, other than the sender.
@@ -132,45 +139,97 @@ impl Batch<'_> {
         Ok(others.filter(|recipient| *recipient != self.sender.organisation).collect())
     }
 
-    /// A withdrawal inside another message becomes a message of its own, when somebody relied on
-    /// what it withdraws.
-    pub(super) async fn tell_apart(
-        &mut self,
+    /// What another message says of agreement that stops sharing, as a message of its own.
+    pub(super) fn decision_apart(
+        &self,
         record: &Record,
-        subject: SubjectKey,
-    ) -> Result<(), ReceiveError> {
+        facts: &Facts,
+    ) -> Result<Option<Item>, ReceiveError> {
         let message = record.message();
-        let withdrawn = |consent: &&Consent| consent.status == ConsentStatus::Withdrawn;
-        let (Some(consent), Some(person)) =
-            (message.consent.as_ref().filter(withdrawn), &message.subject)
-        else {
-            return Ok(());
+        let (Some(consent), Some(person)) = (&message.consent, &message.subject) else {
+            return Ok(None);
         };
-        if self.mode == Mode::Rehearse || self.relied(subject).await?.is_empty() {
-            return Ok(());
+        let kind = match consent.status {
+            ConsentStatus::Withdrawn => MessageType::ConsentWithdraw,
+            ConsentStatus::Refused => MessageType::ConsentRefuse,
+            ConsentStatus::Restricted => MessageType::ConsentRestriction,
+            ConsentStatus::Given if !consent.exclusions.is_empty() => MessageType::ConsentGrant,
+            ConsentStatus::Given
+            | ConsentStatus::NotRecorded
+            | ConsentStatus::Expired
+            | ConsentStatus::Stale
+            | ConsentStatus::Lifted => return Ok(None),
+        };
+        if facts.kind.is_about_consent() || self.mode == Mode::Rehearse {
+            return Ok(None);
         }
-        let mut draft = notice(MessageType::ConsentWithdraw, person);
+        let mut draft = notice(kind, person);
         draft.set(Field::SENDER, message.sender.as_str(), Place::Whole);
         draft.set(Field::ID, self.app.make_id()?.to_string(), Place::Whole);
         if let Some(case) = &message.case {
             draft.set(Field::CASE, case.expose(), Place::Whole);
         }
         fields_of(&mut draft, "consent", consent);
-        self.notices.push(Item { draft, raw: PersonalBytes::new(Vec::new()) });
+        Ok(Some(Item { draft, raw: PersonalBytes::new(Vec::new()) }))
+    }
+
+    /// A withdrawal inside a message that was accepted is made known by a message of its own, when
+    /// somebody relied on what it withdraws. What it says is in the ledger by then.
+    pub(super) async fn tell_apart(
+        &mut self,
+        apart: Option<Item>,
+        subject: Option<SubjectKey>,
+    ) -> Result<(), ReceiveError> {
+        let withdraws = |item: &Item| {
+            let kind = item.draft.first(Field::TYPE).map(|located| located.text.expose());
+            kind == Some(MessageType::ConsentWithdraw.as_str())
+        };
+        if let (Some(item), Some(subject)) = (apart.filter(withdraws), subject)
+            && !self.relied(subject).await?.is_empty()
+        {
+            self.notices.push(item);
+        }
         Ok(())
     }
 
-    /// Takes the withdrawals that came inside other messages as messages of their own. What they
-    /// say is in the ledger already.
+    /// What a message says of agreement that stops sharing counts although the message itself is
+    /// refused, perhaps because of just that: it is recorded as a message of its own.
+    pub(super) fn record_apart(
+        &mut self,
+        apart: Option<Item>,
+        issues: &mut Vec<Issue>,
+        at: &Place,
+    ) {
+        let Some(item) = apart else { return };
+        self.apart.push(item);
+        issues.push(Issue::warning(
+            "consent-recorded-apart",
+            Some(Field::CONSENT_STATUS),
+            at.clone(),
+            "what the message says of agreement to share was recorded all the same",
+            "nothing is needed for that; see the other issues for the message itself",
+        ));
+    }
+
+    /// Takes decisions that came inside other messages as messages of their own: first those of
+    /// messages that were refused, then withdrawals whose entry is in the ledger already.
     pub(super) async fn make_known(&mut self) -> Result<(), ReceiveError> {
+        for item in std::mem::take(&mut self.apart) {
+            self.take_quietly(item).await?;
+        }
         self.noticing = true;
         for item in std::mem::take(&mut self.notices) {
-            let rows = self.rows.len();
-            Box::pin(self.take(item)).await?;
-            // Nobody sent it: the receipt is about what was sent.
-            self.rows.truncate(rows);
+            self.take_quietly(item).await?;
         }
         self.noticing = false;
+        Ok(())
+    }
+
+    /// Takes what nobody sent: the receipt is about what was sent.
+    async fn take_quietly(&mut self, item: Item) -> Result<(), ReceiveError> {
+        let rows = self.rows.len();
+        Box::pin(self.take(item)).await?;
+        self.rows.truncate(rows);
         Ok(())
     }
 
@@ -190,10 +249,10 @@ impl Batch<'_> {
         let told = self.told.get(&subject).cloned().unwrap_or_default();
         let disclosed = of_person(self.app, subject).await?;
         let own = &self.sender.organisation;
-        let missing = disclosed.iter().filter(|one| one.rests_on_consent());
-        let missing =
-            missing.map(|one| &one.what.recipient).find(|to| *to != own && !told.contains(to));
-        if missing.is_some() && !told.is_empty() {
+        let mut relied = disclosed.iter().filter(|one| one.rests_on_consent());
+        if let Some(known) = self.to_tell.get(&subject)
+            && relied.any(|one| one.what.recipient != *own && !known.contains(&one.what.recipient))
+        {
             // Somebody received something between the first look and the guard.
             return Err(StoreError::StillLeaving.into());
         }

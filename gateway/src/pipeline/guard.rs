@@ -14,7 +14,9 @@ use std::collections::BTreeSet;
 
 use schemas::catalogue::{Catalogue, ValueKind};
 use schemas::record::Particulars;
-use schemas::{Body, Field, Issue, MessageType, NhsNumber, OrganisationCode, Place, Record};
+use schemas::{
+    Body, Field, Issue, MessageType, NhsNumber, OrganisationCode, Place, Record, RecordId,
+};
 use serde_json::Value;
 
 use super::ReceiveError;
@@ -60,15 +62,15 @@ impl Known {
 }
 
 impl Batch<'_> {
-    /// Refuses a message of a case that is about somebody else; else the write that remembers
-    /// about whom the case is, where the authority itself opens it.
+    /// Refuses a message of a case that is about somebody else; else says about whom the case is,
+    /// where the authority itself opens it.
     pub(super) async fn correlate(
         &mut self,
         record: &Record,
         facts: &Facts,
         owner: Option<OrganisationCode>,
         place: &Place,
-    ) -> Result<Result<Option<Write>, Issue>, ReceiveError> {
+    ) -> Result<Result<Option<(CaseKey, CasePerson)>, Issue>, ReceiveError> {
         let message = record.message();
         let (Some(case), Some(subject), Some(demographics), Some(owner)) =
             (&message.case, facts.subject, facts.demographics, owner)
@@ -90,9 +92,7 @@ impl Batch<'_> {
             if owner != self.sender.organisation {
                 return Ok(Ok(None));
             }
-            self.cases.insert(key.clone(), about);
-            let opened = IdentityWrite::CaseOpened(key, about, facts.id);
-            return Ok(Ok(Some(Write::Identity(opened))));
+            return Ok(Ok(Some((key, about))));
         };
         let person = Known::of(self.app, Some(known.subject), Some(known.demographics)).await?;
         let keys = Keys { subject: Some(subject), demographics: Some(demographics) };
@@ -127,6 +127,12 @@ impl Batch<'_> {
         let acting = record.message().acting.as_ref()?;
         let who = self.app.vault.pseudonyms().anywhere(acting.user.expose());
         Some(Write::Identity(IdentityWrite::ActedFor(facts.id, who)))
+    }
+
+    /// The write that remembers about whom a case is, once the record that opens it is accepted.
+    pub(super) fn open_case(&mut self, (key, about): (CaseKey, CasePerson), by: RecordId) -> Write {
+        self.cases.insert(key.clone(), about);
+        Write::Identity(IdentityWrite::CaseOpened(key, about, by))
     }
 
     /// Adds writes to the change of the record that was just accepted.

@@ -219,6 +219,63 @@ fn agreement_that_names_fewer_recipients_or_classes_stops_at_once_what_it_no_lon
 }
 
 #[test]
+fn a_grant_that_is_sent_again_does_not_undo_the_withdrawal_of_the_same_day() {
+    each_engine("ledger_sent_again", |gateway| async move {
+        let trust = gateway.mental();
+        let subject = people::subject(&people::child(4));
+        let today = gateway.today().to_string();
+        let grant = json!({
+            "type": "consent.grant", "id": "G-4", "sender": trust.code, "subject": subject,
+            "consent": { "given_by": "parent", "date": today },
+        });
+        send(trust, "g-4", &grant).await;
+        let withdrawal = people::withdrawal(&trust.code, "W-4", &people::child(4), gateway.today());
+        send(trust, "w-4", &withdrawal).await;
+        // A mailbox or a folder may bring the same message again, under another key.
+        for (key, message) in [("g-4-again", &grant), ("w-4-again", &withdrawal)] {
+            let reply = trust.send(key, message).await.expect("an answer");
+            assert_eq!(reply.json()["rows"][0]["outcome"], "unchanged", "{}", reply.text());
+        }
+        let statuses: Vec<Value> =
+            ledger(&gateway, 4).await.0.iter().map(|entry| entry["status"].clone()).collect();
+        assert_eq!(statuses, ["given", "withdrawn"]);
+        let reply = trust.send("p-4", &plan_without_consent(&gateway, &subject)).await;
+        assert_eq!(reply.expect("an answer").status, 422, "nothing goes on it");
+        gateway.end().await;
+    });
+}
+
+/// A transition plan that says nothing of agreement.
+fn plan_without_consent(gateway: &TestGateway, subject: &Value) -> Value {
+    let mut message = plan(gateway, "P-4", gateway.acute(), subject);
+    message.as_object_mut().expect("an object").remove("consent");
+    message
+}
+
+#[test]
+fn a_withdrawal_in_a_message_that_is_refused_for_it_is_recorded_and_made_known() {
+    each_engine("ledger_refused", |gateway| async move {
+        let (trust, acute) = (gateway.mental(), gateway.acute());
+        let subject = people::subject(&people::child(4));
+        send(trust, "P-1", &plan(&gateway, "P-1", acute, &subject)).await;
+        assert_eq!(collect(&gateway, acute).await.len(), 1, "it rested on agreement, and has gone");
+        send(trust, "P-2", &plan(&gateway, "P-2", gateway.la(), &subject)).await;
+        let mut message = plan(&gateway, "P-3", acute, &subject);
+        message["consent"]["status"] = json!("withdrawn");
+        let refused = trust.send("P-3", &message).await.expect("an answer");
+        assert_eq!(refused.status, 422, "{}", refused.text());
+        assert!(refused.text().contains("consent-recorded-apart"), "{}", refused.text());
+        let (entries, _) = ledger(&gateway, 4).await;
+        assert_eq!(entries.last().expect("an entry")["status"], "withdrawn");
+        assert!(gateway.inbox(gateway.la()).await.is_empty(), "what waited does not go");
+        let told = collect(&gateway, acute).await;
+        assert_eq!(told.len(), 1, "whoever relied on it is told, once");
+        assert_eq!(told[0]["type"], "consent.withdraw");
+        gateway.end().await;
+    });
+}
+
+#[test]
 fn whoever_relied_on_withdrawn_agreement_is_told_and_nobody_else() {
     each_engine("ledger_told", |gateway| async move {
         let trust = gateway.mental();
