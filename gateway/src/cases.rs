@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::audit::{Actor, Event, EventKind};
 use crate::pipeline;
 use crate::queue::{CaseId, DeliveryId, DeliveryState, LegState};
-use crate::store::{CaseMessage, Change, StoreError, Taken};
+use crate::store::{CaseMessage, Change, StoreError};
 
 /// The messages of a case.
 #[derive(Debug, Serialize)]
@@ -152,7 +152,9 @@ async fn seen(
     let recipient = viewer.filter(|viewer| **viewer != message.sender);
     let mut taken = app.store.taken(message.record).await?;
     if let Some(recipient) = recipient {
-        taken.retain(|taken| taken.recipient == *recipient && is_known(taken));
+        taken.retain(|taken| {
+            taken.recipient == *recipient && taken.state.is_known(taken.delivered_at)
+        });
         if taken.is_empty() {
             return Ok(None);
         }
@@ -186,21 +188,6 @@ async fn seen(
         recalls: message.relations.recalls.map(|(record, _)| record),
         deliveries,
     }))
-}
-
-/// Whether a recipient may know of a delivery: whoever is waited for, or was refused, learns
-/// nothing; whoever had it before it was taken back may see that.
-fn is_known(taken: &Taken) -> bool {
-    match taken.state {
-        DeliveryState::Held => false,
-        DeliveryState::Withdrawn => taken.delivered_at.is_some(),
-        DeliveryState::Queued
-        | DeliveryState::Delivered
-        | DeliveryState::Accepted
-        | DeliveryState::Rejected
-        | DeliveryState::Failed
-        | DeliveryState::Unknown => true,
-    }
 }
 
 /// The most messages of one case that are listed; a plan's whole life is a few hundred.

@@ -172,7 +172,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Demo(args) => Box::pin(demo::demo(&args, json)).await,
         Command::Pki(command) => pki::pki(&command, json),
         Command::Keys(command) => pki::keys(&command, json),
-        Command::Import(args) => import::import(&args, json).await,
+        Command::Import(args) => Box::pin(import::import(&args, json)).await,
         Command::Board(args) => show::board(&args, json).await,
         Command::Clocks(command) => clocks::clocks(&command, json).await,
         Command::Performance(args) => clocks::performance(&args, json).await,

@@ -171,6 +171,20 @@ pub struct PackEntry {
     pub proof: Vec<String>,
 }
 
+/// Whether a viewer may know of a record: it sent it, or something of it has gone to it.
+async fn may_know(
+    app: &App,
+    stored: &StoredRecord,
+    viewer: Option<&OrganisationCode>,
+) -> Result<bool, StoreError> {
+    let Some(viewer) = viewer.filter(|viewer| *viewer != stored.sealed.sender()) else {
+        return Ok(true);
+    };
+    let deliveries = app.store.deliveries_of(stored.sealed.record()).await?;
+    let mut own = deliveries.iter().filter(|delivery| delivery.recipient == *viewer);
+    Ok(own.any(|delivery| delivery.state.is_known(delivery.delivered_at)))
+}
+
 /// The pack of a leg for a viewer; `None` as viewer sees all. `Ok(None)` when there is no such
 /// leg for this viewer. `Ok` only once the making is in the log; that entry is in the next pack.
 pub async fn pack(
@@ -188,7 +202,9 @@ pub async fn pack(
     log.about(app, leg.record, Some(&leg)).await?;
     let mut answers = Vec::new();
     for record in app.store.answers_to(leg.id).await? {
-        if let Some(answer) = app.store.find_record(record).await? {
+        if let Some(answer) = app.store.find_record(record).await?
+            && may_know(app, &answer, viewer).await?
+        {
             answers.push(log.message(app, &answer).await?);
             log.about(app, record, None).await?;
         }

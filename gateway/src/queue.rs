@@ -100,6 +100,24 @@ pub enum DeliveryState {
     Unknown,
 }
 
+impl DeliveryState {
+    /// Whether the recipient of a delivery that was collected or pushed then, if ever, may know of
+    /// it: whoever is waited for, or was refused, learns nothing; whoever had it before it was
+    /// taken back may see that.
+    pub fn is_known(self, delivered_at: Option<Timestamp>) -> bool {
+        match self {
+            Self::Held => false,
+            Self::Withdrawn => delivered_at.is_some(),
+            Self::Queued
+            | Self::Delivered
+            | Self::Accepted
+            | Self::Rejected
+            | Self::Failed
+            | Self::Unknown => true,
+        }
+    }
+}
+
 /// Where one leg of a request for advice stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -81,8 +81,10 @@ impl<'a> Restrictions<'a> {
 }
 
 fn lifts(lifting: &ConsentEntry, day: Date, one: &ConsentEntry) -> bool {
-    let earlier =
-        day_of(one) < day || (day_of(one) == day && one.recorded_by == lifting.recorded_by);
+    let own = one.recorded_by == lifting.recorded_by;
+    // Who protected an address knows from whom; nobody else lifts that, on any day.
+    let only_own = one.restriction == Some(OnRecord::ProtectedAddress);
+    let earlier = (day_of(one) < day && (own || !only_own)) || (day_of(one) == day && own);
     let unscoped = lifting.recipients.is_empty() && lifting.classes.is_empty();
     let same = lifting.recipients == one.recipients && lifting.classes == one.classes;
     lifting.restriction.is_some()

@@ -372,7 +372,7 @@ pub(super) async fn quarantine(command: &QuarantineCommand, json: bool) -> anyho
             }
             Ok(Outcome::Done)
         }
-        QuarantineCommand::Replay(args) => replay(args, json).await,
+        QuarantineCommand::Replay(args) => Box::pin(replay(args, json)).await,
     }
 }
 

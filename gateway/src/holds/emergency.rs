@@ -51,8 +51,9 @@ pub struct ReviewLine {
     pub basis: String,
     /// What the emergency was.
     pub reason: String,
-    /// The rule that had held it.
-    pub rule: String,
+    /// The rule that had held it; for its sender and for those who see all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
     /// Since when the review is open.
     pub since: Timestamp,
     /// For how many whole days it was or is open.
@@ -190,6 +191,7 @@ pub async fn reviews(
             id: review.id,
             delivery: delivery.id,
             kind: delivery.kind,
+            rule: organisation.is_none_or(|own| *own == delivery.sender).then_some(review.rule),
             from: delivery.sender,
             to: delivery.recipient,
             state: delivery.state,
@@ -197,7 +199,6 @@ pub async fn reviews(
             person: review.person,
             basis: review.basis,
             reason: review.reason,
-            rule: review.rule,
             since: review.at,
             age_days: open,
             closed_at: until,

@@ -28,6 +28,30 @@ use crate::store::{
 };
 use crate::vault::{BlobKind, SealedBlob};
 
+/// Why a row was not admitted: with every reason, for its sender; or the gateway failed.
+enum NotAdmitted {
+    Refused(Issues),
+    Failed(ReceiveError),
+}
+
+impl From<Issue> for NotAdmitted {
+    fn from(issue: Issue) -> Self {
+        Self::Refused(vec![issue])
+    }
+}
+
+impl From<Issues> for NotAdmitted {
+    fn from(issues: Issues) -> Self {
+        Self::Refused(issues)
+    }
+}
+
+impl<E: Into<ReceiveError>> From<E> for NotAdmitted {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
 /// The rows of one submission on their way to one change.
 pub(super) struct Batch<'a> {
     pub(super) app: &'a App,
@@ -148,12 +172,13 @@ impl<'a> Batch<'a> {
         let services: Vec<Place> =
             item.draft.all(Field::SERVICES).map(|located| located.place.clone()).collect();
         let outcome = match item.draft.check(self.app.clock.today()) {
-            Ok(checked) => self.admit(checked, &place, &services).await?,
-            Err(issues) => Err(issues),
+            Ok(checked) => self.admit(checked, &place, &services).await,
+            Err(issues) => Err(NotAdmitted::Refused(issues)),
         };
         match outcome {
             Ok(row) => self.rows.push(row),
-            Err(issues) => self.quarantine(&place, &item.raw, issues)?,
+            Err(NotAdmitted::Refused(issues)) => self.quarantine(&place, &item.raw, issues)?,
+            Err(NotAdmitted::Failed(error)) => return Err(error),
         }
         Ok(())
     }
@@ -202,70 +227,50 @@ impl<'a> Batch<'a> {
         checked: Checked,
         place: &Place,
         services: &[Place],
-    ) -> Result<Result<RowOutcome, Issues>, ReceiveError> {
+    ) -> Result<RowOutcome, NotAdmitted> {
         let Checked { record, mut warnings } = checked;
-        if let Some(issue) = self.may_send(&record, place) {
-            return Ok(Err(vec![issue]));
-        }
-        if let Some(issue) = arriving::not_accepted(self.app, &record, place) {
-            return Ok(Err(vec![issue]));
+        let unfit = self.may_send(&record, place);
+        if let Some(issue) = unfit.or_else(|| arriving::not_accepted(self.app, &record, place)) {
+            return Err(issue.into());
         }
         let others = guard::numbers_of_others(&record, place);
         if others.iter().any(Issue::is_error) {
-            return Ok(Err(others));
+            return Err(others.into());
         }
         warnings.extend(others);
         let facts = self.facts(&record)?;
-        match self.seen_before(&facts, place).await? {
-            Ok(Some(known)) => {
-                return self.consent_again(&record, facts, known, place, warnings).await.map(Ok);
-            }
-            Ok(None) => {}
-            Err(issue) => return Ok(Err(vec![issue])),
+        if let Some(known) = self.seen_before(&facts, place).await?? {
+            return Ok(self.consent_again(&record, facts, known, place, warnings).await?);
         }
         let keys = facts_keys(&facts);
         let attached = answer::attach(self.app, self.sender, &record, &keys, &self.legs).await?;
-        let attachment = match attached {
-            Ok(attachment) => attachment,
-            Err(issue) => return Ok(Err(vec![issue.at(place)])),
-        };
-        let standing = match self.standing(&record, &facts, attachment.as_ref(), place).await? {
-            Ok(standing) => standing,
-            Err(issue) => return Ok(Err(vec![issue])),
-        };
-        let taken = standing.taking.as_ref();
-        let found = self.destinations(&record, (attachment.as_ref(), taken), services, place);
-        let destinations = match found? {
-            Ok(destinations) => destinations,
-            Err(issues) => return Ok(Err(issues)),
-        };
+        let attachment = attached.map_err(|issue| issue.at(place))?;
+        let standing = self.standing(&record, &facts, attachment.as_ref(), place).await??;
+        let bound = (attachment.as_ref(), standing.taking.as_ref());
+        let mut destinations = self.destinations(&record, bound, services, place)??;
         warnings.extend(standing.warning.clone());
         let whose = self.whose_case(attachment.as_ref(), &destinations);
-        let case = match self.correlate(&record, &facts, whose, place).await? {
-            Ok(case) => case,
-            Err(issue) => return Ok(Err(vec![issue])),
-        };
+        let case = self.correlate(&record, &facts, whose, place).await??;
         let reminds = facts.kind == MessageType::AdviceChaser;
         if reminds && self.death_of(facts.subject).await?.is_some() {
-            return Ok(Err(vec![no_reminder(place)]));
+            return Err(no_reminder(place).into());
         }
         let mut people: Vec<Write> = self.acted_for(&record, &facts).into_iter().collect();
         let identifies = guard::identifying(&record).cloned();
         let entry = self.consent_entry(facts.id, record.message().consent.as_ref());
         let entry = entry.filter(|_| !self.noticing);
-        let mut destinations = destinations;
         destinations.extend(self.others_told(&facts, &destinations).await?);
         self.must_be_expected(&facts, entry.as_ref()).await?;
         let apart = self.decision_apart(&record, &facts)?;
         let said = self.acknowledged(&record).await?;
         let bound = (attachment, standing);
         let row = self.decide(record, &facts, bound, destinations, entry, (place, warnings));
-        let mut row = match row.await? {
-            Ok(row) => row,
-            Err(mut issues) => {
+        let mut row = match row.await {
+            Err(NotAdmitted::Refused(mut issues)) => {
                 self.record_apart(apart, &mut issues, place);
-                return Ok(Err(issues));
+                return Err(issues.into());
             }
+            row => row?,
         };
         self.are_told(facts.subject, &row.legs);
         self.tell_apart(apart, facts.subject).await?;
@@ -275,7 +280,7 @@ impl<'a> Batch<'a> {
         if let Some(particulars) = identifies {
             row.issues.extend(self.identify(&particulars, &facts, place).await?);
         }
-        Ok(Ok(row))
+        Ok(row)
     }
 
     /// Authorises, seals and writes down one record.
@@ -287,19 +292,13 @@ impl<'a> Batch<'a> {
         destinations: Vec<Destination>,
         entry: Option<ConsentEntry>,
         (place, warnings): (&Place, Issues),
-    ) -> Result<Result<RowOutcome, Issues>, ReceiveError> {
+    ) -> Result<RowOutcome, NotAdmitted> {
         let weighed = self.weigh(facts, destinations, entry.as_ref(), place).await?;
-        let (admission, told) = match weighed {
-            Ok(weighed) => weighed,
-            Err(issues) => return Ok(Err(issues)),
-        };
+        let (admission, told) = weighed?;
         let label = self.label(&record, facts)?;
         let keys = facts_keys(facts);
         let replaced = answer::replaced(self.app, self.sender, &record, &keys, &self.legs).await?;
-        let replaced = match replaced {
-            Ok(replaced) => replaced,
-            Err(issue) => return Ok(Err(vec![issue.at(place)])),
-        };
+        let replaced = replaced.map_err(|issue| issue.at(place))?;
         let received_on = replaced.map_or_else(|| self.app.clock.today(), |(_, first)| first);
         let by = (self.app.clock.today(), &self.sender.organisation);
         let effect = attachment.as_ref().map(|a| answer::effect(&record, facts.id, a, by));
@@ -338,7 +337,7 @@ impl<'a> Batch<'a> {
         self.changes.push(change);
         let taking = standing.taking.map(|taking| TakingBack { told: later, ..taking });
         self.taking_back.extend(taking);
-        Ok(Ok(RowOutcome { legs, ..row(place, RowResult::Accepted, Some(facts.id), warnings) }))
+        Ok(RowOutcome { legs, ..row(place, RowResult::Accepted, Some(facts.id), warnings) })
     }
 
     pub(super) fn facts(&self, record: &Record) -> Result<Facts, ReceiveError> {

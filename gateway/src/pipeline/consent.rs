@@ -10,7 +10,7 @@ use super::admission::{Batch, Facts, Mode, row};
 use super::{ReceiveError, evidence};
 use crate::audit::{Event, EventKind, SubjectKey};
 use crate::authority::{self, ConsentEntry, Evidence, Question, Ruling};
-use crate::queue::{DeliveryId, DeliveryState};
+use crate::queue::{Delivery, DeliveryId, DeliveryState};
 use crate::receipt::{RowOutcome, RowResult};
 use crate::store::{Change, NewConsent, Write};
 use crate::telemetry::name_of;
@@ -166,7 +166,8 @@ impl Batch<'_> {
     ) -> Result<Vec<Change>, ReceiveError> {
         let stored = self.app.store.queued_for_subject(subject).await?;
         let mut on_its_way = Vec::new();
-        for delivery in stored.into_iter().filter(|d| d.state == DeliveryState::Queued) {
+        let waits = |d: &Delivery| matches!(d.state, DeliveryState::Queued | DeliveryState::Held);
+        for delivery in stored.into_iter().filter(waits) {
             // What this batch takes back is stopped already.
             if self.stopped.contains(&delivery.id) {
                 continue;
@@ -177,7 +178,9 @@ impl Batch<'_> {
             }
         }
         // What earlier rows of this batch sent on its way is not stored yet.
-        let own = self.queued.iter().filter(|(_, question)| question.subject == Some(subject));
+        let same = self.app.store.pseudonyms_of_all(&self.tied_to(subject)).await?;
+        let theirs = |question: &Question| question.subject.is_some_and(|one| same.contains(&one));
+        let own = self.queued.iter().filter(|(_, question)| theirs(question));
         on_its_way.extend(own.cloned());
         let (now, today) = (self.app.clock.now(), self.app.clock.today());
         let rules = self.app.rule_book();
@@ -189,7 +192,15 @@ impl Batch<'_> {
             let ruling = super::after_death(ruling, (question.kind, died), &evidence.overrides);
             let (note, state) = match ruling {
                 Ruling::Granted(..) => continue,
+                // Votes that did not weigh this are asked for again; else a hold stays as it is.
+                Ruling::Hold(_) | Ruling::Refused(_)
+                    if delivery.state == DeliveryState::Held && evidence.overrides.is_empty() =>
+                {
+                    continue;
+                }
                 Ruling::Hold(note) => (note, DeliveryState::Held),
+                // What is held stays held until people have decided.
+                Ruling::Refused(_) if delivery.state == DeliveryState::Held => continue,
                 Ruling::Refused(note) => (note, DeliveryState::Withdrawn),
             };
             let actor = &self.sender.actor;

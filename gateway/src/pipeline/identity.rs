@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use schemas::record::{ConsentKind, ConsentStatus, Particulars, Restriction};
+use schemas::record::{ConsentStatus, Particulars, Restriction};
 use schemas::{Field, Issue, MessageType, NhsNumber, Place};
 
 use super::ReceiveError;
@@ -165,22 +165,11 @@ impl Batch<'_> {
             }
         }
         let today = self.app.clock.today();
+        let status = if protected { ConsentStatus::Restricted } else { ConsentStatus::Lifted };
         let entry = ConsentEntry {
-            version: 0,
-            status: if protected { ConsentStatus::Restricted } else { ConsentStatus::Lifted },
-            kind: ConsentKind::Sharing,
-            given_by: None,
             decided_on: Some(if protected { on.min(today) } else { on }),
-            expires_on: None,
-            purposes: Vec::new(),
-            exclusions: Vec::new(),
-            recipients: Vec::new(),
-            classes: Vec::new(),
             restriction: Some(Restriction::ProtectedAddress),
-            assessed_on: None,
-            record: facts.id,
-            recorded_by: own.clone(),
-            recorded_at: self.app.clock.now(),
+            ..ConsentEntry::bare(status, facts.id, own.clone(), self.app.clock.now())
         };
         let change = self.record_consent(facts, subject, entry);
         self.changes.push(change);

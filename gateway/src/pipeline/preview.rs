@@ -26,8 +26,9 @@ use crate::store::Change;
 pub struct Effect {
     /// What would be recorded.
     pub status: ConsentStatus,
-    /// The version it would have in the person's ledger.
-    pub version: u32,
+    /// The version it would have in the person's ledger; for those who have dealt with the person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
     /// The tag to confirm it with.
     pub etag: String,
     /// What is on its way, and what would become of it; the caller's own records.
@@ -97,17 +98,19 @@ pub async fn preview(
     let own = &sender.organisation;
     let (open, of_others) = open_items(app, own, subject, &entry).await?;
     let disclosed = disclosures::of_person(app, subject).await?;
-    let told = told(&entry, own, &disclosed);
+    // Who never dealt with the person learns nothing of who did.
+    let concerned = app.store.has_dealt_with(own, subject).await?;
+    let told = if concerned { told(&entry, own, &disclosed) } else { BTreeSet::new() };
     let (mine, others): (Vec<_>, Vec<_>) =
         disclosed.into_iter().partition(|one| one.sender == *own);
     let effect = Effect {
         status: entry.status,
-        version: version.saturating_add(1),
+        version: concerned.then(|| version.saturating_add(1)),
         etag,
         open,
         disclosed: mine.into_iter().map(|one| mark(one, &told)).collect(),
         told,
-        of_others: of_others.saturating_add(others.len()),
+        of_others: if concerned { of_others.saturating_add(others.len()) } else { 0 },
     };
     let mut event = Event::new(EventKind::ConsentPreviewed, sender.actor.clone())
         .with("status", crate::telemetry::name_of(effect.status))

@@ -436,7 +436,7 @@ pub(super) fn stopped(
         EventKind::DeliveryWithdrawn
     };
     let rule = note.rule.clone();
-    let queued = delivery.state == DeliveryState::Queued;
+    let waits = matches!(delivery.state, DeliveryState::Queued | DeliveryState::Held);
     let mut event = Event::new(kind, actor.clone());
     event.subject = subject;
     event.record = Some(delivery.record);
@@ -445,7 +445,7 @@ pub(super) fn stopped(
     event.counterparty = Some(delivery.recipient.clone());
     event.decision = Some(note);
     let change = Change::because(event);
-    if !queued {
+    if !waits {
         // It went before; now it may not be fetched again. The log says so, its state stays.
         return change;
     }

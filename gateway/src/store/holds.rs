@@ -223,8 +223,8 @@ impl Store {
         row.as_ref().map(review).transpose().map(|found| found.map(|found| found.review))
     }
 
-    /// The open reviews of what an organisation sent or was sent, or all: how many, and since when
-    /// the oldest is open.
+    /// The open reviews of what an organisation sent, or was sent and may know of, or all: how
+    /// many, and since when the oldest is open.
     pub async fn reviews_open(
         &self,
         organisation: Option<&OrganisationCode>,
@@ -400,7 +400,8 @@ statements! {
             l.id, l.record_id, l.kind, l.sender, l.recipient, l.service, l.carrier, l.state,
             l.attempts, l.available_at, l.delivered_at, l.reason
         from reviews v join delivery_lines l on l.id = v.delivery_id
-        where cast($1 as text) is null or l.sender = $1 or l.recipient = $1
+        where cast($1 as text) is null or l.sender = $1 or (l.recipient = $1
+            and l.state <> 'held' and (l.state <> 'withdrawn' or l.delivered_at is not null))
         order by case when v.outcome is null then 0 else 1 end, v.opened_at, v.id limit $2";
     FIND_REVIEW = "holds::find_review" on "reviews":
         "select id as review_id, delivery_id, organisation, person, who, basis,
@@ -416,7 +417,8 @@ statements! {
     REVIEWS_OPEN = "holds::reviews_open" on "reviews":
         "select 'review' as rule, count(*) as held, min(v.opened_at) as oldest
         from reviews v join delivery_lines l on l.id = v.delivery_id
-        where v.outcome is null and (cast($1 as text) is null or l.sender = $1 or l.recipient = $1)
+        where v.outcome is null and (cast($1 as text) is null or l.sender = $1 or (l.recipient = $1
+            and l.state <> 'held' and (l.state <> 'withdrawn' or l.delivered_at is not null)))
         having count(*) > 0";
     DELIVERIES_IN = "holds::deliveries_in" on "deliveries":
         "select id, record_id, kind, sender, recipient, service, carrier, state, attempts,

@@ -171,10 +171,15 @@ async fn an_emergency_lasts_until_a_new_hold_or_a_review_that_does_not_uphold_it
         assert_eq!(store.emergency_of(delivery).await.unwrap(), None, "not upheld");
         let twice = HoldWrite::ReviewClosed(again.id, finding("c", true));
         assert!(is_conflict(&hold(&store, twice).await));
-        for concerned in ["334", "RRK"] {
-            let seen = store.reviews(Some(&organisation(concerned)), 10).await.unwrap();
+        let (sender, recipient) = (organisation("334"), organisation("RRK"));
+        assert!(store.reviews(Some(&recipient), 10).await.unwrap().is_empty(), "it is held again");
+        assert!(store.reviews_open(Some(&recipient)).await.unwrap().is_none());
+        write(&store, Write::Resume(delivery, at(40))).await.unwrap();
+        for concerned in [&sender, &recipient] {
+            let seen = store.reviews(Some(concerned), 10).await.unwrap();
             assert_eq!(seen.len(), 2);
             assert_eq!(seen[0].0.review.id, opened.id, "the open one first");
+            assert!(store.reviews_open(Some(concerned)).await.unwrap().is_some());
         }
         assert!(store.reviews_open(Some(&organisation("RYR"))).await.unwrap().is_none());
     })

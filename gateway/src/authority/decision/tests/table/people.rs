@@ -65,8 +65,11 @@ decision_table! {
         advice().with([begun_on(10, ProtectedAddress), lifted_on(10, "RYW", ProtectedAddress)])
             => goes_without("statute", &[(Contact, "protected-address")]);
     lifting_on_a_later_day_by_somebody_else_lifts_it:
-        advice().with([begun_on(10, ProtectedAddress), lifted_on(11, "RYW", ProtectedAddress)])
+        advice().with([begun_on(10, Sealed), lifted_on(11, "RYW", Sealed)])
             => goes("statute");
+    nobody_but_who_protected_an_address_lifts_that_on_any_day:
+        advice().with([begun_on(10, ProtectedAddress), lifted_on(11, "RYW", ProtectedAddress)])
+            => goes_without("statute", &[(Contact, "protected-address")]);
     lifting_for_one_recipient_does_not_lift_what_holds_for_all:
         advice().with([
             begun_on(10, Sealed),
