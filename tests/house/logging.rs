@@ -46,9 +46,8 @@ fn text(token: &Token) -> Option<&str> {
 fn with_gaps(message: &str) -> String {
     let mut pieces = message.split('{');
     let first = pieces.next().unwrap_or_default().to_owned();
-    pieces.fold(first, |told, piece| {
-        told + "…" + piece.split_once('}').map_or("", |(_, rest)| rest)
-    })
+    pieces
+        .fold(first, |told, piece| told + "…" + piece.split_once('}').map_or("", |(_, rest)| rest))
 }
 
 /// The messages of the lines that a source file logs: the last text of each call.
@@ -92,12 +91,13 @@ fn the_page_names_every_event_of_the_audit_log_and_no_other() {
 
 #[test]
 fn the_page_names_every_metric_and_no_other() {
-    let sources = tree::production();
-    let sources = sources.iter().filter(|file| file.path.starts_with("gateway/src/"));
-    let names = sources.flat_map(|file| production_texts(&file.text)).map(|(_, text)| text);
+    let source = &tree::file("gateway/src/telemetry.rs").expect("the metrics").text;
+    let names = production_texts(source).into_iter().map(|(_, text)| text);
     let is_metric = |text: &String| {
         let plain = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-        plain && (text.starts_with("ehc_") || text.starts_with("http_server_"))
+        let named = text.starts_with("ehc_") || text.starts_with("http_server_");
+        // The binary's own name is the target of its lines.
+        plain && named && text != "ehc_gateway"
     };
     let code: BTreeSet<String> = names.filter(is_metric).collect();
     assert!(code.len() > 10, "the metrics were not found");

@@ -10,11 +10,7 @@ const PAGE: &str = include_str!("../../docs/operations.md");
 
 /// The flags of every command that does something itself, by the words one types.
 fn commands() -> BTreeMap<String, BTreeSet<String>> {
-    fn walk(
-        command: &clap::Command,
-        path: &str,
-        found: &mut BTreeMap<String, BTreeSet<String>>,
-    ) {
+    fn walk(command: &clap::Command, path: &str, found: &mut BTreeMap<String, BTreeSet<String>>) {
         if !command.is_subcommand_required_set() {
             let flags = command.get_arguments().filter_map(clap::Arg::get_long);
             found.insert(path.to_owned(), flags.map(str::to_owned).collect());
@@ -43,7 +39,9 @@ fn told() -> Vec<String> {
 /// The longest command that a text begins with.
 fn command_of<'a>(typed: &str, all: &'a BTreeMap<String, BTreeSet<String>>) -> Option<&'a String> {
     let begins = |name: &&String| {
-        typed.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        typed
+            .strip_prefix(name.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
     };
     all.keys().filter(begins).max_by_key(|name| name.len())
 }
