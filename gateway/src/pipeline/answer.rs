@@ -16,7 +16,7 @@ use super::guard::Known;
 use super::{ReceiveError, Sender};
 use crate::app::App;
 use crate::audit::SubjectKey;
-use crate::queue::{DeliveryId, DeliveryState, Leg, LegState};
+use crate::queue::{CaseId, DeliveryId, DeliveryState, Leg, LegState};
 use crate::store::{StoreError, StoredRecord};
 
 pub(super) use effect::{Effect, effect};
@@ -24,6 +24,8 @@ pub(super) use effect::{Effect, effect};
 /// The leg an answer belongs to.
 pub(super) struct Attachment {
     pub(super) leg: Leg,
+    /// The case of the request it belongs to.
+    pub(super) case: Option<CaseId>,
     /// Who had agreed before that existing advice is sufficient (regulation 6(4)).
     agreed: BTreeSet<String>,
 }
@@ -156,7 +158,8 @@ pub(super) async fn attach(
         Ok(agreed) => agreed,
         Err(issue) => return Ok(Err(issue)),
     };
-    Ok(Ok(Some(Attachment { leg, agreed })))
+    let case = request.and_then(|request| request.relations.case);
+    Ok(Ok(Some(Attachment { leg, case, agreed })))
 }
 
 /// Whether the dates given show one of the three limbs of regulation 8(2).
