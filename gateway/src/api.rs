@@ -130,7 +130,8 @@ const CONSENT_RECORDERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role
 const CONSENT_READERS: &[Role] = &[Role::LaCaseSystem, Role::IgAuditor];
 const HOLD_DECIDERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role::Icb, Role::IgAuditor];
 const SENDERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role::Icb, Role::Operator];
-const JOURNEY_READERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role::IgAuditor];
+const JOURNEY_READERS: &[Role] =
+    &[Role::LaCaseSystem, Role::HealthTrust, Role::Icb, Role::IgAuditor];
 const RECALL_READERS: &[Role] =
     &[Role::LaCaseSystem, Role::HealthTrust, Role::Icb, Role::IgAuditor];
 const DIFFERENCE_READERS: &[Role] = EVERYONE;

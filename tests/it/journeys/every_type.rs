@@ -1,0 +1,45 @@
+//! The whole catalogue, end to end: every type of message, M01 to M33, from a role that may send it
+//! to one that may have it, over real mutual TLS.
+//!
+//! Each is the synthetic example of its type about a person of its own. It is taken, decided on
+//! (with the agreement, the leg, the earlier message or the two people it needs), collected and
+//! compared member by member with what was sent, acknowledged, and its effect looked at.
+
+mod carrying;
+mod ways;
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use schemas::MessageType;
+use tests::each_engine;
+use tokio::runtime::Handle;
+
+use ways::WAYS;
+
+#[test]
+fn every_type_of_the_catalogue_is_carried_end_to_end() {
+    let kinds: BTreeSet<&str> = WAYS.iter().map(|way| way.kind).collect();
+    let all: BTreeSet<&str> = MessageType::ALL.iter().map(|kind| kind.as_str()).collect();
+    assert_eq!(kinds, all, "exactly every type");
+    assert_eq!(WAYS.len(), MessageType::ALL.len(), "each once");
+    each_engine("every_type", |gateway| async move {
+        let (gateway, neighbour) = gateway.with_neighbour().await;
+        let mut failed = Vec::new();
+        let mut carried = 0;
+        for (number, way) in (200..).zip(WAYS) {
+            // One that fails does not hide the others.
+            let one = AssertUnwindSafe(|| {
+                let carried = carrying::carry(&gateway, &neighbour, (number, way));
+                tokio::task::block_in_place(|| Handle::current().block_on(carried));
+            });
+            match catch_unwind(one) {
+                Ok(()) => carried += 1,
+                Err(_) => failed.push(way.kind),
+            }
+        }
+        assert!(failed.is_empty(), "these are not carried: {failed:?}");
+        assert_eq!(carried, 56, "none is left out");
+        gateway.end().await;
+    });
+}
