@@ -141,8 +141,7 @@ pub async fn totals(
 pub fn sum<'a>(rules: &Checklist, cases: impl Iterator<Item = &'a CaseView>) -> Totals {
     let months = rules.warnings.iter().copied().chain([0]);
     let within = months.map(|months| Within { months, cases: 0 }).collect();
-    let mut totals =
-        Totals { tracked: 0, with_gaps: 0, gaps: 0, overdue: 0, within, more: false };
+    let mut totals = Totals { tracked: 0, with_gaps: 0, gaps: 0, overdue: 0, within, more: false };
     for case in cases.filter(|case| case.over.is_none()) {
         totals.tracked += 1;
         totals.gaps += case.gaps;

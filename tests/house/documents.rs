@@ -323,8 +323,5 @@ fn the_page_of_rules_is_made_from_the_rules_and_the_example_agreements() {
     let rules = Rules::built_in().expect("they can be read");
     let made = page(&RuleBook { agreements, rules }, Rules::built_in_text());
     let found = tree::file(PAGE).expect("the page of rules");
-    assert!(
-        found.text == made,
-        "{PAGE} differs: write it anew with `ehc-gateway authority page`"
-    );
+    assert!(found.text == made, "{PAGE} differs: write it anew with `ehc-gateway authority page`");
 }

@@ -66,7 +66,9 @@ impl Ran {
             let words = line.split("  ").map(str::trim).filter(|word| !word.is_empty());
             !words.eq(header.iter().copied())
         });
-        let first = lines.next().unwrap_or_else(|| panic!("no {header:?} in: {}", self.data));
+        let first = lines.next();
+        assert!(first.is_some(), "no {header:?} in: {}", self.data);
+        let first = first.unwrap_or_default();
         let mut from = 0;
         let starts: Vec<usize> = header
             .iter()
@@ -91,7 +93,8 @@ impl Ran {
 
 /// A test of commands on a gateway that runs.
 fn beside_a_gateway(test: impl AsyncFnOnce(&TestGateway)) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime").block_on(async {
         let gateway = TestGateway::start(Engine::Sqlite).await;
         test(&gateway).await;

@@ -131,8 +131,8 @@ struct Listed<'a> {
 
 impl<'a> Listed<'a> {
     fn of(entry: &'a ConsentEntry, own: &OrganisationCode) -> Self {
-        let evidence = (entry.recorded_by == *own)
-            .then(|| format!("/v1/consents/{}/evidence", entry.record));
+        let evidence =
+            (entry.recorded_by == *own).then(|| format!("/v1/consents/{}/evidence", entry.record));
         Self { entry, evidence }
     }
 }

@@ -132,16 +132,8 @@ pub(super) async fn attach(
             "check that this answer is about the right person; a person at the authority will look",
         )));
     }
-    let settled = matches!(
-        leg.state,
-        LegState::Answered
-            | LegState::Sufficient
-            | LegState::Nil
-            | LegState::Redirected
-            | LegState::Objection
-    );
     let replaces = message.kind == MessageType::AdviceResponse;
-    if settled && !replaces {
+    if is_settled(leg.state) && !replaces {
         return Ok(Err(Unplaced(
             "leg-settled",
             Field::LEG,
@@ -160,6 +152,18 @@ pub(super) async fn attach(
     };
     let case = request.and_then(|request| request.relations.case);
     Ok(Ok(Some(Attachment { leg, case, agreed })))
+}
+
+/// Whether nothing is owed any more, or people decide what is.
+fn is_settled(state: LegState) -> bool {
+    matches!(
+        state,
+        LegState::Answered
+            | LegState::Sufficient
+            | LegState::Nil
+            | LegState::Redirected
+            | LegState::Objection
+    )
 }
 
 /// Whether the dates given show one of the three limbs of regulation 8(2).

@@ -15,8 +15,8 @@ use schemas::{MessageType, OrganisationCode, RecordId};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::sending::CollectError;
 use super::evidence;
+use super::sending::CollectError;
 use crate::app::App;
 use crate::audit::{Actor, DecisionNote, Event, EventKind};
 use crate::authority::{self, Question, Ruling};

@@ -114,7 +114,8 @@ fn a_broken_file_of_rules_is_named_with_its_line_and_what_to_write() {
     assert!(number <= line && line - number < 12, "{said} is about line {line}");
 
     // What contradicts the catalogue: each with its line and the fix.
-    let wrong = rules.replacen("purposes = [\"early-identification\"]", "purposes = [\"ehc-plan\"]", 1);
+    let wrong =
+        rules.replacen("purposes = [\"early-identification\"]", "purposes = [\"ehc-plan\"]", 1);
     let (refused, path) = check("wrong.toml", &wrong);
     refused
         .ends(5)
@@ -159,7 +160,9 @@ fn a_rehearsal_lists_every_outcome_that_a_draft_would_change_with_counts() {
             .says("release (advice-request)")
             .says("release-reduced (advice-request)")
             .lines_up(&["NOW", "DRAFT", "DECISIONS"])
-            .talks("by authority-2+agreements-example-1 in place of authority-1+agreements-example-1")
+            .talks(
+                "by authority-2+agreements-example-1 in place of authority-1+agreements-example-1",
+            )
             .talks(": 2 would change.");
         let json = Ran::on(gateway, &["authority", "rehearse", "--json", "--rules", &draft]);
         let json = json.ends(6).json();

@@ -32,14 +32,21 @@ fn the_figures_of_a_month_come_as_a_table_as_csv_and_as_json_and_for_a_past_day(
         three_legs(gateway).await;
         let today = gateway.today();
         let month = today.strftime("%Y-%m").to_string();
-        let figures = |more: &[&str]| {
-            Ran::on(gateway, &[&["performance", "--month", &month], more].concat())
-        };
+        let figures =
+            |more: &[&str]| Ran::on(gateway, &[&["performance", "--month", &month], more].concat());
         figures(&[])
             .ends(0)
             .lines_up(&[
-                "ASKED BY", "ASKED OF", "SERVICE", "ASKED", "ON TIME", "EXCUSED", "LATE", "NIL",
-                "OUTSTANDING", "OVERDUE",
+                "ASKED BY",
+                "ASKED OF",
+                "SERVICE",
+                "ASKED",
+                "ON TIME",
+                "EXCUSED",
+                "LATE",
+                "NIL",
+                "OUTSTANDING",
+                "OVERDUE",
             ])
             .says("Practice Mental Health NHS Trust (RXT)")
             .talks(&format!("as of {today}."));

@@ -22,7 +22,8 @@ async fn held(gateway: &TestGateway, number: u32) -> String {
 
 async fn act(gateway: &TestGateway, person: &str, path: &str, body: Value) -> Value {
     let key = format!("{person}-{}", path.replace('/', "-"));
-    let reply = gateway.la().post_as(person, path, "application/json", &key, body.to_string()).await;
+    let reply =
+        gateway.la().post_as(person, path, "application/json", &key, body.to_string()).await;
     let reply = reply.expect("an answer");
     assert_eq!(reply.status / 100, 2, "{}", reply.text());
     reply.json()
@@ -33,8 +34,7 @@ fn what_is_held_is_listed_shown_asked_about_approved_and_refused() {
     beside_a_gateway(async |gateway| {
         Ran::on(gateway, &["holds", "list"]).ends(0).talks("0 held");
         let (first, second) = (held(gateway, 51).await, held(gateway, 52).await);
-        let header =
-            ["DELIVERY", "HELD FOR", "TYPE", "FROM", "TO", "RULE", "VOTES", "WAITS FOR"];
+        let header = ["DELIVERY", "HELD FOR", "TYPE", "FROM", "TO", "RULE", "VOTES", "WAITS FOR"];
         Ran::on(gateway, &["holds", "list"])
             .ends(6)
             .lines_up(&header)
@@ -89,7 +89,8 @@ fn what_is_held_is_listed_shown_asked_about_approved_and_refused() {
 
 #[test]
 fn a_restored_gateway_says_what_to_do_and_is_let_go_by_name_of_what_was_lost() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime").block_on(async {
         let gateway = TestGateway::start(Engine::Sqlite).await;
         Ran::on(&gateway, &["restore", "show"])
@@ -161,8 +162,17 @@ fn the_way_to_adulthood_is_listed_and_one_case_shown_item_by_item() {
         let reply = trust.send("tr-1", &message).await.expect("an answer");
         assert_eq!(reply.status, 201, "{}", reply.text());
         let header = [
-            "CASE", "AGE", "18", "GAPS", "OVERDUE", "NEXT", "BY", "OWED BY", "NAMED WORKER",
-            "RECEIVED BY", "ID",
+            "CASE",
+            "AGE",
+            "18",
+            "GAPS",
+            "OVERDUE",
+            "NEXT",
+            "BY",
+            "OWED BY",
+            "NAMED WORKER",
+            "RECEIVED BY",
+            "ID",
         ];
         let listed = Ran::on(gateway, &["transitions"]);
         // Much is missing, and nothing of it is overdue on the day of which it was first told.

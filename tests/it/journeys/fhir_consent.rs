@@ -25,11 +25,15 @@ fn organisation(code: &str) -> Value {
 
 /// Agreement by a parent to what helps with the move to adulthood: for one recipient, two classes of
 /// data, until a day; and never to the community trust.
-fn grant(from: &Partner, to: &str, child: &Child, (on, until): (&str, &str), covers: &str) -> Value {
+fn grant(
+    from: &Partner,
+    to: &str,
+    child: &Child,
+    (on, until): (&str, &str),
+    covers: &str,
+) -> Value {
     let class = |code: &str| json!({ "system": "urn:ehc-gateway:data-class", "code": code });
-    let entry = |id: &str, resource: Value| {
-        json!({ "fullUrl": format!("urn:uuid:{id}"), "resource": resource })
-    };
+    let entry = |id: &str, resource: Value| json!({ "fullUrl": format!("urn:uuid:{id}"), "resource": resource });
     let code = |system: &str, code: &str| json!({ "coding": [{ "system": system, "code": code }] });
     let terminology = "http://terminology.hl7.org/CodeSystem";
     json!({
@@ -138,8 +142,12 @@ fn agreement_that_came_as_fhir_releases_within_its_bounds_and_not_beyond() {
         assert_eq!(entry["recipients"], json!(["334"]));
         assert_eq!(entry["exclusions"], json!(["RYW"]));
         assert_eq!(entry["recorded_by"], trust.code.as_str());
-        let mut classes: Vec<&str> =
-            entry["classes"].as_array().expect("classes").iter().filter_map(Value::as_str).collect();
+        let mut classes: Vec<&str> = entry["classes"]
+            .as_array()
+            .expect("classes")
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
         classes.sort_unstable();
         assert_eq!(classes, ["consent", "health", "identity"]);
 

@@ -46,10 +46,10 @@ fn write_page(page: &mut String, book: &RuleBook, text: &str) -> Result {
         write_rule(page, rule, rules)?;
         write_notes(page, &note.above)?;
     }
-    write_duty(page, rules)?;
-    write_overrides(page, rules)?;
-    write_restrictions(page, rules)?;
-    write_disclosures(page, rules)?;
+    write_duty(page, rules, &notes)?;
+    write_overrides(page, rules, &notes)?;
+    write_restrictions(page, rules, &notes)?;
+    write_disclosures(page, rules, &notes)?;
     write_agreements(page, book)
 }
 
@@ -84,11 +84,15 @@ fn write_rule(page: &mut String, rule: &Rule, rules: &Rules) -> Result {
     let from: Vec<&str> = rule.from.iter().map(|kind| kind.in_words()).collect();
     writeln!(page, "- Who may send it: {}.", or_list(&from))?;
     if rule.undirected {
-        writeln!(page, "- It is kept although it goes to nobody; it goes where a recipient is named.")?;
+        writeln!(
+            page,
+            "- It is kept although it goes to nobody; it goes where a recipient is named."
+        )?;
     }
     let records = rule.authority.iter().all(|one| one.basis == Basis::RecordKeeping);
     let purposes: Vec<String> = rule.purposes.iter().map(|name| format!("`{name}`")).collect();
-    let consents = if records { "" } else { ", and so must the family's agreement where it counts" };
+    let consents =
+        if records { "" } else { ", and so must the family's agreement where it counts" };
     writeln!(
         page,
         "- A sharing agreement must cover {} or this type by name{consents}.",
@@ -106,7 +110,10 @@ fn write_rule(page: &mut String, rule: &Rule, rules: &Rules) -> Result {
     for (place, candidate) in (1..).zip(&rule.authority) {
         writeln!(page, "{place}. {}", candidate_in_words(candidate))?;
     }
-    writeln!(page, "\n| who may have it | what of it | what is cut | without this it waits |\n|---|---|---|---|")?;
+    writeln!(
+        page,
+        "\n| who may have it | what of it | what is cut | without this it waits |\n|---|---|---|---|"
+    )?;
     for (kind, share) in &rule.release {
         writeln!(page, "{}", share_row(*kind, share, rule))?;
     }
@@ -142,18 +149,24 @@ fn share_row(kind: PartyKind, share: &Share, rule: &Rule) -> String {
     )
 }
 
-fn write_duty(page: &mut String, rules: &Rules) -> Result {
-    writeln!(page, "\n## The duty to share of Children Act 2004, section 16LA\n")?;
+fn write_duty(page: &mut String, rules: &Rules, notes: &Notes<'_>) -> Result {
+    writeln!(page, "\n## The duty to share of Children Act 2004, section 16LA")?;
+    write_notes(page, notes.of_section("The duty to share"))?;
+    writeln!(page)?;
     match rules.ca2004_16la_from() {
         Some(from) => writeln!(page, "Switched on from {from}.")?,
         None => writeln!(page, "Switched off: no rule rests on it, whatever it names.")?,
     }
     let test = match rules.detriment_test() {
-        DetrimentTest::ByAPerson => "each use waits until two named people say that sharing is not more detrimental to the child than not sharing",
+        DetrimentTest::ByAPerson => {
+            "each use waits until two named people say that sharing is not more detrimental to the child than not sharing"
+        }
         DetrimentTest::OnRecord => "it is used unless something on record speaks against it",
     };
     writeln!(page, "Its test: {test}.")?;
-    writeln!(page, "\n## What goes back to the organisation whose own record it is\n")?;
+    writeln!(page, "\n## What goes back to the organisation whose own record it is")?;
+    write_notes(page, notes.of_section("What goes back"))?;
+    writeln!(page)?;
     writeln!(
         page,
         "It is not a disclosure to anybody else: no agreement is needed and nothing is cut. Rule \
@@ -162,18 +175,21 @@ fn write_duty(page: &mut String, rules: &Rules) -> Result {
     )
 }
 
-fn write_overrides(page: &mut String, rules: &Rules) -> Result {
-    writeln!(page, "\n## What two different named people can decide\n")?;
-    writeln!(page, "Both must claim the same ground, after the matter was on record.\n")?;
+fn write_overrides(page: &mut String, rules: &Rules, notes: &Notes<'_>) -> Result {
+    writeln!(page, "\n## What two different named people can decide")?;
+    write_notes(page, notes.of_section("Overrides"))?;
+    writeln!(page)?;
     writeln!(page, "| ground | provision | overcomes | a plan document |\n|---|---|---|---|")?;
     for one in rules.overrides() {
-        let lifts: Vec<&str> = one.lifts.iter().map(|obstacle| obstacle_in_words(*obstacle)).collect();
+        let lifts: Vec<&str> =
+            one.lifts.iter().map(|obstacle| obstacle_in_words(*obstacle)).collect();
         let plan = one.disclosure.as_ref();
-        let plan = plan.map_or_else(|| "is not released".to_owned(), |name| format!("for `{name}`"));
+        let plan =
+            plan.map_or_else(|| "is not released".to_owned(), |name| format!("for `{name}`"));
         writeln!(
             page,
             "| {} | {} | {} | {plan} |",
-            basis(one.basis),
+            ground(one.basis),
             one.reference,
             lifts.join("; ")
         )?;
@@ -181,9 +197,10 @@ fn write_overrides(page: &mut String, rules: &Rules) -> Result {
     Ok(())
 }
 
-fn write_restrictions(page: &mut String, rules: &Rules) -> Result {
-    writeln!(page, "\n## Restrictions on record\n")?;
-    writeln!(page, "A restriction stands until it is lifted by name, whoever agreed to what.\n")?;
+fn write_restrictions(page: &mut String, rules: &Rules, notes: &Notes<'_>) -> Result {
+    writeln!(page, "\n## Restrictions on record")?;
+    write_notes(page, notes.of_section("Restrictions"))?;
+    writeln!(page)?;
     writeln!(page, "| restriction | provision | what it does |\n|---|---|---|")?;
     for one in rules.restrictions() {
         let does = if one.cuts.is_empty() {
@@ -201,8 +218,13 @@ fn write_restrictions(page: &mut String, rules: &Rules) -> Result {
     Ok(())
 }
 
-fn write_disclosures(page: &mut String, rules: &Rules) -> Result {
-    writeln!(page, "\n## The plan document without consent (SEND Regulations 2014, regulation 17)\n")?;
+fn write_disclosures(page: &mut String, rules: &Rules, notes: &Notes<'_>) -> Result {
+    writeln!(
+        page,
+        "\n## The plan document without consent (SEND Regulations 2014, regulation 17)"
+    )?;
+    write_notes(page, notes.of_section("Regulation 17"))?;
+    writeln!(page)?;
     writeln!(page, "| purpose | in words | rules and grounds that use it |\n|---|---|---|")?;
     for one in rules.plan_disclosures() {
         let named = |disclosure: Option<&String>| disclosure == Some(&one.purpose);
@@ -211,7 +233,7 @@ fn write_disclosures(page: &mut String, rules: &Rules) -> Result {
         });
         let mut using: Vec<String> = using.map(|rule| format!("`{}`", rule.id)).collect();
         let grounds = rules.overrides().iter().filter(|ground| named(ground.disclosure.as_ref()));
-        using.extend(grounds.map(|ground| format!("two people: {}", basis(ground.basis))));
+        using.extend(grounds.map(|ground| basis(ground.basis).to_owned()));
         let using = if using.is_empty() { "none".to_owned() } else { using.join(", ") };
         writeln!(page, "| `{}` | {} | {using} |", one.purpose, one.words)?;
     }
@@ -226,12 +248,16 @@ fn write_agreements(page: &mut String, book: &RuleBook) -> Result {
          itself.\n\n| agreement | between | covers | classes | in force | powers |\n|---|---|---|---|---|---|"
     )?;
     for one in book.agreements.all() {
-        let parties: Vec<String> =
-            one.parties.iter().map(|(code, kind)| format!("{code} ({})", kind.in_words())).collect();
+        let parties: Vec<String> = one
+            .parties
+            .iter()
+            .map(|(code, kind)| format!("{code} ({})", kind.in_words()))
+            .collect();
         let messages = one.messages.iter().map(|name| format!("`{name}`"));
         let purposes = one.purposes.iter().map(|name| format!("everything for `{name}`"));
         let covers: Vec<String> = messages.chain(purposes).collect();
-        let until = one.until.map_or_else(|| "until further notice".to_owned(), |day| format!("to {day}"));
+        let until =
+            one.until.map_or_else(|| "until further notice".to_owned(), |day| format!("to {day}"));
         writeln!(
             page,
             "| `{}`: {} | {} | {} | {} | from {} {until} | {} |",
@@ -251,6 +277,8 @@ fn write_agreements(page: &mut String, book: &RuleBook) -> Result {
 struct Notes<'a> {
     /// For the line on which each rule begins.
     of: Vec<(usize, Note<'a>)>,
+    /// What stands right under each heading.
+    sections: Vec<(&'a str, Vec<&'a str>)>,
 }
 
 /// What the file says above one rule.
@@ -265,26 +293,39 @@ impl<'a> Notes<'a> {
     /// Reads the notes of a file. A line `# ---- title ----` begins a section; what stands under it
     /// is about its rules together, unless it stands right above one.
     fn of(text: &'a str) -> Self {
-        let mut notes = Self { of: Vec::new() };
+        let mut notes = Self { of: Vec::new(), sections: Vec::new() };
         let mut note = Note::default();
+        let mut heading = false;
         for (line, number) in text.lines().zip(1..) {
             if let Some(title) = line.strip_prefix("# ---- ") {
-                let section = Some(title.trim_end_matches([' ', '-']));
-                note = Note { section, ..Note::default() };
+                let title = title.trim_end_matches([' ', '-']);
+                note = Note { section: Some(title), ..Note::default() };
+                notes.sections.push((title, Vec::new()));
+                heading = true;
             } else if let Some(said) = line.strip_prefix('#') {
                 note.above.push(said.trim());
+                if let Some((_, under)) = notes.sections.last_mut().filter(|_| heading) {
+                    under.push(said.trim());
+                }
             } else if line.trim().is_empty() {
-                let above = std::mem::take(&mut note.above);
-                note.under_section.extend(above.into_iter().filter(|said| !said.is_empty()));
+                heading = false;
+                note.under_section.append(&mut note.above);
             } else if line == "[[rule]]" {
                 notes.of.push((number, note.clone()));
                 note.above.clear();
                 note.under_section.clear();
             } else {
+                heading = false;
                 note.above.clear();
             }
         }
         notes
+    }
+
+    /// What stands right under the heading that begins so.
+    fn of_section(&self, begins: &str) -> &[&'a str] {
+        let found = self.sections.iter().find(|(title, _)| title.starts_with(begins));
+        found.map_or(&[], |(_, under)| under)
     }
 
     /// The notes of the rule that begins here, or just before.
@@ -295,10 +336,11 @@ impl<'a> Notes<'a> {
 }
 
 fn write_notes(page: &mut String, notes: &[&str]) -> Result {
-    if notes.is_empty() {
-        return Ok(());
+    let notes = notes.join("\n");
+    match notes.trim() {
+        "" => Ok(()),
+        said => writeln!(page, "\n{said}"),
     }
-    writeln!(page, "\n{}", notes.join("\n"))
 }
 
 /// The number and title of a type in the catalogue.
@@ -334,11 +376,28 @@ fn basis(basis: Basis) -> &'static str {
     }
 }
 
+/// What two people claim.
+fn ground(claimed: Basis) -> &'static str {
+    match claimed {
+        Basis::Statute => "the duty that the rule names, confirmed by two people",
+        Basis::Consent
+        | Basis::DirectCareImplied
+        | Basis::Ca2004S16la
+        | Basis::RecordKeeping
+        | Basis::SafeguardingOverride
+        | Basis::CourtOrTribunal
+        | Basis::BestInterests
+        | Basis::VitalInterests => basis(claimed),
+    }
+}
+
 fn stopped(restricted: Restricted) -> &'static str {
     match restricted {
         Restricted::Hold => "With an objection or a restriction against it, it waits for people.",
         Restricted::Refuse => "With an objection or a restriction against it, it does not go.",
-        Restricted::Proceed => "It goes all the same with an objection; a restriction's cuts are made.",
+        Restricted::Proceed => {
+            "It goes all the same with an objection; a restriction's cuts are made."
+        }
     }
 }
 

@@ -85,9 +85,11 @@ const fn way(
     Way { kind, from, to, before, on, does, cut }
 }
 
-use Before::{Advised, Agreed, Asked, CaseAndAgreed, Nothing as Alone, Opened, OtherNumber, TwoPeople};
+use Before::{
+    Advised, Agreed, Asked, CaseAndAgreed, Nothing as Alone, Opened, OtherNumber, TwoPeople,
+};
 use Does::{
-    Acknowledges, Clock, Leg, Ledger, Nothing, OnePerson, Replaces, Shows, Stops, TakesBack,
+    Acknowledges, Clock, Ledger, Leg, Nothing, OnePerson, Replaces, Shows, Stops, TakesBack,
 };
 use Who::{Icb, La, Next, Other, Trust};
 
