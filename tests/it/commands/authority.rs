@@ -55,7 +55,11 @@ fn a_question_that_cannot_be_meant_is_refused_with_what_to_write() {
     let explain = |more: &[&str]| Ran::run(&[&["authority", "explain"], more].concat());
     explain(&["--type", "plan.finale", "--from", "334", "--to", "RYW"])
         .ends(1)
-        .talks("there is no message of type `plan.finale`; the catalogue lists them");
+        .talks("there is no message of type `plan.finale`; write one of: plan.")
+        .talks("plan.final, ");
+    explain(&["--type", "letter", "--from", "334", "--to", "RYW"])
+        .ends(1)
+        .talks("s23.notification");
     explain(&["--type", "plan.final", "--from", "no code", "--to", "RYW"])
         .ends(1)
         .talks("--from is not an organisation code");

@@ -429,8 +429,8 @@ FILE` and `--agreements FILE`). What comes of the rules in particular cases is i
 
 *Classes of data* are cut out of what is rendered, in every format. *Without this it waits*: when a
 restriction or the family's agreement would cut a class that the recipient needs, people decide.
-An override that a rule does not name can still be claimed by two people for what waits. \"Not
-verified\" marks what was not checked against the text of the law.
+An override that a rule does not name can still be claimed by two people for what waits.
+\"Not verified\" marks what was not checked against the text of the law.
 ";
 
 #[cfg(test)]
