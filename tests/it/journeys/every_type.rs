@@ -11,8 +11,9 @@ mod ways;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use gateway::store::TransitionFilter;
 use schemas::MessageType;
-use tests::each_engine;
+use tests::{TestGateway, each_engine};
 use tokio::runtime::Handle;
 
 use ways::WAYS;
@@ -40,6 +41,25 @@ fn every_type_of_the_catalogue_is_carried_end_to_end() {
         }
         assert!(failed.is_empty(), "these are not carried: {failed:?}");
         assert_eq!(carried, 56, "none is left out");
+        the_way_to_adulthood_is_read_in_bounds(&gateway).await;
         gateway.end().await;
     });
+}
+
+/// The board's totals open the facts of so many people and no more, the oldest first.
+async fn the_way_to_adulthood_is_read_in_bounds(gateway: &TestGateway) {
+    let people = async |at_most| {
+        let filter = TransitionFilter { on: gateway.today(), party: None, id: None, at_most };
+        let store = &gateway.cast.app().store;
+        let steps = store.transition_steps(&filter).await.expect("steps");
+        let deliveries = store.transition_deliveries(&filter).await.expect("deliveries");
+        let of: BTreeSet<_> = steps.iter().map(|step| step.record).collect();
+        assert!(deliveries.iter().all(|delivery| of.contains(&delivery.record)), "the same people");
+        steps.iter().map(|step| step.transition).collect::<BTreeSet<_>>().len()
+    };
+    assert_eq!(people(Some(2)).await, 2);
+    let all = people(None).await;
+    assert!(all > 2, "{all}");
+    let board = gateway.la().get("/v1/board", None).await.expect("an answer").json();
+    assert_eq!(board["transitions"]["more"], false, "all of {all} were counted: {board}");
 }
