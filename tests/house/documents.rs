@@ -311,17 +311,3 @@ fn the_page_of_the_catalogue_is_made_from_the_catalogue() {
         "{PAGE} differs: `cargo run -p schemas --example write-catalogue > {PAGE}`"
     );
 }
-
-#[test]
-fn the_page_of_rules_is_made_from_the_rules_and_the_example_agreements() {
-    use gateway::authority::rules::page::page;
-    use gateway::authority::{Agreements, RuleBook, Rules};
-
-    const PAGE: &str = "gateway/docs/authority.md";
-    let agreements = tree::file("gateway/config/agreements.example.toml").expect("agreements");
-    let agreements = Agreements::parse(&agreements.text).expect("they can be read");
-    let rules = Rules::built_in().expect("they can be read");
-    let made = page(&RuleBook { agreements, rules }, Rules::built_in_text());
-    let found = tree::file(PAGE).expect("the page of rules");
-    assert!(found.text == made, "{PAGE} differs: write it anew with `ehc-gateway authority page`");
-}

@@ -226,3 +226,44 @@ fn a_recipient_that_reads_fhir_is_told_agreement_as_a_consent() {
         gateway.end().await;
     });
 }
+
+#[test]
+fn a_childs_own_agreement_counts_with_the_assessment_that_the_consent_carries() {
+    each_engine("fhir_consent_capacity", |gateway| async move {
+        let (trust, la) = (gateway.mental(), gateway.la());
+        let (today, until) = (gateway.today(), gateway.today().saturating_add(30.days()));
+        let days = (&*today.to_string(), &*until.to_string());
+        // By the child, with nothing about competence: people must look.
+        for (number, assessed) in [(83, false), (84, true)] {
+            let child = people::child(number);
+            let mut bundle = grant(trust, "334", &child, days, "334");
+            bundle["identifier"]["value"] = json!(format!("FC-{number}"));
+            // Another message has another header.
+            let text = bundle.to_string().replace("00000000a0", &format!("00000000{number}"));
+            let mut bundle: Value = serde_json::from_str(&text).expect("JSON");
+            let consent = &mut bundle["entry"][1]["resource"];
+            consent.as_object_mut().expect("an object").remove("performer");
+            let mut said = vec![json!({
+                "url": "urn:ehc-gateway:extension:given-by", "valueCode": "competent-child",
+            })];
+            if assessed {
+                said.push(json!({
+                    "url": "urn:ehc-gateway:extension:capacity-assessed",
+                    "extension": [
+                        { "url": "on", "valueDate": days.0 },
+                        { "url": "by", "valueString": "Jo Practice-Assessor" },
+                    ],
+                }));
+            }
+            consent["extension"] = json!(said);
+            post(trust, &bundle).await;
+            let entry = ledger(&gateway, number).await.remove(0);
+            assert_eq!(entry["given_by"], "competent-child", "{entry}");
+            assert_eq!(entry["assessed_on"].as_str(), assessed.then_some(days.0), "{entry}");
+            let (outcome, told) = decided(&gateway, &format!("P-{number}"), &la.code, number).await;
+            let expected = if assessed { "release-reduced" } else { "hold" };
+            assert_eq!(outcome, expected, "{number}: {told}");
+        }
+        gateway.end().await;
+    });
+}

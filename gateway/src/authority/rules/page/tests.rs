@@ -54,3 +54,13 @@ fn another_rule_makes_another_page() {
     );
     assert_ne!(made(&draft), made(Rules::built_in_text()));
 }
+
+#[test]
+fn the_page_among_the_documents_is_made_from_the_rules_and_the_example_agreements() {
+    let found = include_str!("../../../../docs/authority.md");
+    let made = made(Rules::built_in_text());
+    assert!(
+        found == made,
+        "gateway/docs/authority.md differs: write it anew with `ehc-gateway authority page`"
+    );
+}
