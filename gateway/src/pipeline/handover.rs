@@ -46,3 +46,6 @@ impl Handover {
         u64::try_from(self.bytes.len()).unwrap_or(u64::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use gateway::audit::Actor;
-use gateway::pipeline::{self, Collected};
+use gateway::pipeline::{self, Collected, Handover, Stopped};
 use gateway::practice::client::Reply;
 use gateway::practice::people;
 use gateway::queue::{DeliveryId, DeliveryState};
@@ -96,9 +96,12 @@ fn a_sender_that_was_frozen_lets_nothing_go_when_it_wakes() {
         gateway.clock.advance(SignedDuration::from_secs(7));
         let done = withdraw(&gateway, 1).await;
         assert_eq!(done.status, 201, "{}", done.text());
-        let guard = frozen.guard.as_ref().expect("a guard");
-        assert!(!guard.may_leave(), "it wakes after the acknowledgement, and must not send");
-        drop(frozen);
+        // It wakes after the acknowledgement, and hands over what the inbox would: nothing.
+        let Collected { parcel, guard } = frozen;
+        assert!(guard.is_some() && !parcel.expose_body().is_empty());
+        let mut handover = Handover::new(parcel.expose_body(), guard, usize::MAX);
+        assert_eq!(handover.next_piece(), Some(Err(Stopped)));
+        assert_eq!(handover.next_piece(), None);
         gateway.end().await;
     });
 }
