@@ -3,8 +3,8 @@
 
 use gateway::duties;
 use gateway::practice::people;
+use jiff::ToSpan;
 use jiff::civil::{Date, Weekday, date};
-use jiff::{SignedDuration, ToSpan};
 use serde_json::{Value, json};
 use tests::{TestGateway, each_engine};
 
