@@ -357,7 +357,8 @@ fn a_vote_that_did_not_weigh_what_was_recorded_since_is_asked_for_again() {
             // One more voice is one, and not the second.
             let (status, state) = vote(&gateway, "manager-3", &leg, "release").await;
             assert_eq!((status, state.as_str()), (200, "held"), "{since}");
-            assert!(gateway.inbox(gateway.mental()).await.is_empty());
+            let early = gateway.mental().get(&format!("/v1/inbox/{leg}"), None).await;
+            assert_eq!(early.expect("an answer").status, 410, "{since}");
             let second = vote_under("again", &gateway, "officer-2", &leg, "release").await;
             assert_eq!(second, (200, "queued".to_owned()), "{since}: whoever voted may weigh it");
             let fetch = gateway.mental().get(&format!("/v1/inbox/{leg}"), None).await;

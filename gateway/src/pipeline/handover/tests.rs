@@ -5,14 +5,14 @@ use super::Handover;
 #[test]
 fn the_pieces_are_the_body_in_order() {
     for (piece, count) in [(3, 4), (10, 1), (usize::MAX, 1), (0, 10)] {
-        let mut handover = Handover::new(b"0123456789", None, piece);
+        let mut handover = Handover::new(b"abcdefghij", None, piece);
         let (mut body, mut pieces) = (Vec::new(), 0);
         while let Some(piece) = handover.next_piece() {
             body.extend_from_slice(&piece.unwrap());
             pieces += 1;
             assert_eq!(usize::try_from(handover.left()).unwrap(), 10 - body.len());
         }
-        assert_eq!((body.as_slice(), pieces), (b"0123456789".as_slice(), count), "{piece}");
+        assert_eq!((body.as_slice(), pieces), (b"abcdefghij".as_slice(), count), "{piece}");
     }
 }
 

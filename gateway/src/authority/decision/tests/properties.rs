@@ -76,11 +76,13 @@ fn any_party() -> impl Strategy<Value = &'static str> {
 
 /// Who may send what to whom at all: most of all ways there are lead nowhere.
 fn open_ways() -> Vec<(MessageType, &'static str, &'static str)> {
-    let parties = ["334", "RRK", "RXT", "RYW", "QHL"];
+    const PARTIES: [&str; 5] = ["334", "RRK", "RXT", "RYW", "QHL"];
     let agreed = evidence(&[given()], &[]);
     let book = book_with_16la_on_record();
     let ways = MessageType::ALL.into_iter().flat_map(|kind| {
-        parties.iter().flat_map(move |from| parties.iter().map(move |to| (kind, *from, *to)))
+        PARTIES
+            .into_iter()
+            .flat_map(move |from| PARTIES.into_iter().map(move |to| (kind, from, to)))
     });
     ways.filter(|(kind, sender, recipient)| {
         let question = question(*kind, sender, recipient);
