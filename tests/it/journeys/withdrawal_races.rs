@@ -154,7 +154,7 @@ fn a_push_waits_while_a_withdrawal_is_being_recorded_and_then_asks_again() {
             ids.sort();
             ids
         };
-        assert_eq!(went(endpoint.wait_for(1, PATIENCE).await), [other.clone()]);
+        assert_eq!(went(endpoint.wait_for(1, PATIENCE).await), std::slice::from_ref(&other));
         drop(held);
         assert_eq!(withdraw(&gateway, 2).await.status, 201);
         gateway.clock.advance(SignedDuration::from_secs(60));
