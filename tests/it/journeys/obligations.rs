@@ -7,6 +7,7 @@ use gateway::duties;
 use gateway::evidence::{Pack, verify};
 use gateway::practice::client::Partner;
 use gateway::practice::people;
+use gateway::queue::{CarrierKind, DeliveryState};
 use jiff::civil::Date;
 use jiff::{SignedDuration, ToSpan};
 use serde_json::{Value, json};
@@ -260,6 +261,26 @@ fn what_is_owed_is_reminded_of_once_on_each_day_and_names_no_child() {
         gateway.clock.advance(days(1));
         duties(&gateway).await;
         assert!(chasers(trust).await.is_empty(), "no more after a week");
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn a_trust_reached_by_mllp_finds_its_reminders_in_its_inbox_because_hl7_has_no_form_for_them() {
+    each_engine("reminders_mllp", |gateway| async move {
+        gateway.request(7, "CAMHS").await;
+        let by_mllp = gateway.cast.change_partner("RXT", |partner| {
+            partner.carrier = CarrierKind::Mllp;
+            partner.format = adapters::Format::Hl7;
+            partner.endpoint = Some("mllps://127.0.0.1:1".to_owned());
+        });
+        by_mllp.await.expect("the partner is changed");
+        gateway.clock.advance(days(28));
+        duties(&gateway).await;
+        assert_eq!(chasers(gateway.mental()).await.len(), 1);
+        let store = &gateway.cast.app().store;
+        let failed = store.deliveries_in(DeliveryState::Failed, None, 10).await.expect("a store");
+        assert_eq!(failed, []);
         gateway.end().await;
     });
 }
