@@ -1,6 +1,8 @@
 //! The clocks of a case, the reminders of what is owed, the figures of a month, and the proof of
 //! one leg.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as STANDARD;
 use gateway::duties;
 use gateway::evidence::{Pack, verify};
 use gateway::practice::client::Partner;
@@ -9,7 +11,7 @@ use gateway::queue::{CarrierKind, DeliveryState};
 use jiff::civil::Date;
 use jiff::{SignedDuration, ToSpan};
 use serde_json::{Value, json};
-use tests::{TestGateway, each_engine};
+use tests::{TestGateway, each_engine, text};
 
 fn days(count: i64) -> SignedDuration {
     SignedDuration::from_hours(24 * count)
@@ -416,6 +418,57 @@ fn an_evidence_pack_proves_itself_without_the_gateway() {
         assert!(!verify(&forged, &vkey).is_empty(), "another receipt");
         let other = "other+00000000+AUAs8wl9ePD4mh8JjZ4Dmo9UPbAY0GMtsLC3uGXCuY1A";
         assert!(!verify(&theirs, other).is_empty(), "another key");
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn a_pack_for_the_trust_that_was_asked_holds_no_answer_that_is_held_from_it() {
+    each_engine("evidence_held", |gateway| async move {
+        let leg = gateway.request(19, "CAMHS").await;
+        let (la, trust) = (gateway.la(), gateway.mental());
+        let fetch = trust.get(&format!("/v1/inbox/{leg}"), None).await.expect("an answer");
+        assert_eq!(fetch.status, 200);
+        let child = people::child(19);
+        let withdrawal = people::withdrawal(&la.code, "W-19", &child, gateway.today()).to_string();
+        let reply = la.post("/v1/consents", "application/json", "w-19", withdrawal).await;
+        assert_eq!(reply.expect("an answer").status, 201);
+        let says = json!({
+            "reports_relied_on": ["A made-up report"], "agreeing_party": "authority",
+            "agreed_on": gateway.today(), "agreed_by": "Somebody made up",
+        });
+        let kind = "advice.existing_sufficient";
+        let mut message = message((la, trust), kind, "S-19", 19, &says);
+        message["leg"] = json!(leg);
+        message.as_object_mut().expect("an object").remove("case");
+        let reply = la.send("s-19", &message).await.expect("an answer");
+        assert_eq!(reply.status, 201, "{}", reply.text());
+        let (record, held) = (
+            text(&reply.json()["rows"][0]["record"]),
+            text(&reply.json()["rows"][0]["legs"][0]["leg"]),
+        );
+        let names = |pack: &Pack| {
+            let answers: Vec<String> = pack.answers.iter().map(|a| a.record.to_string()).collect();
+            (answers.contains(&record), serde_json::to_string(pack).expect("JSON"))
+        };
+        assert!(names(&pack(la, &leg).await).0, "its sender has it");
+        let vkey = gateway.cast.app().log_vkey.clone();
+        let theirs = pack(trust, &leg).await;
+        assert_eq!(verify(&theirs, &vkey), []);
+        let (listed, all) = names(&theirs);
+        assert!(!listed && !all.contains(&record), "{all}");
+        assert!(theirs.log.entries.iter().all(|entry| {
+            let leaf = STANDARD.decode(&entry.leaf).expect("base64");
+            !String::from_utf8_lossy(&leaf).contains(&record)
+        }));
+        for person in ["officer-2", "manager-3"] {
+            let path = format!("/v1/holds/{held}/decision");
+            let body = json!({ "decision": "release", "reason": "statutory-duty-confirmed" });
+            let (key, body) = (format!("{person}-{held}"), body.to_string());
+            let reply = la.post_as(person, &path, "application/json", &key, body).await;
+            assert_eq!(reply.expect("an answer").status, 200);
+        }
+        assert!(names(&pack(trust, &leg).await).0, "what two people released it may see");
         gateway.end().await;
     });
 }
