@@ -19,6 +19,7 @@ use crate::audit::Actor;
 use crate::board::{Labels, Line};
 use crate::clock::ShiftedClock;
 use crate::practice::{Cast, Plan, Stage, StorePlan};
+use crate::queue::DeliveryState;
 use crate::store::BoardFilter;
 use crate::verification;
 use judgement::afterwards;
@@ -105,6 +106,9 @@ async fn prove(
         if caught { "caught, and that entry named" } else { "NOT caught" }
     ));
     let overdue = lines.iter().filter(|line| line.overdue).count();
+    // To the end of the story: whatever the gateway sent by itself counts too.
+    cast.wait_until_idle(judgement::PATIENCE).await;
+    let failed = app.store.deliveries_in(DeliveryState::Failed, None, LOOKED_AT).await?;
     let figures = json!({
         "requests_in": seen.requests_in,
         "rows_quarantined": seen.quarantined,
@@ -115,6 +119,7 @@ async fn prove(
         "overdue": overdue,
         "imported_by_authority": seen.collected_by_la,
         "documents": seen.documents,
+        "failed": failed.len(),
     });
     let intended = figures == story::intended() && before.is_whole() && caught;
     let mut summary = figures;
@@ -223,3 +228,6 @@ impl Drop for Folder {
         }
     }
 }
+
+/// Failed deliveries that are looked for.
+const LOOKED_AT: u32 = 100;

@@ -245,7 +245,7 @@ const INTENDED: [&str; 14] = [
     "hold",
 ];
 /// How long the acts wait for a delivery to be made.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+pub(super) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// A made-up young person of seventeen.
 fn young_person(number: u32, today: Date) -> Child {

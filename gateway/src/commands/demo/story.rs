@@ -231,5 +231,6 @@ pub(super) fn intended() -> Value {
         "overdue": 1,
         "imported_by_authority": IMPORTS,
         "documents": 8,
+        "failed": 0,
     })
 }
