@@ -220,6 +220,17 @@ fn the_version_is_that_which_holds_when_the_clock_starts() {
 }
 
 #[test]
+fn what_was_decided_is_shown_under_its_own_version_or_the_newest_where_that_is_gone() {
+    let second = CLOCKS.split_once("\n[[version]]").expect("one version").1;
+    let second = second.replace("clocks-1", "clocks-2").replace("2014-09-01", "2026-09-01");
+    let rules = Rules::parse(&format!("{CLOCKS}\n[[version]]{second}"), HOLIDAYS).expect("parses");
+    let shown = |id| rules.version_named(id).map(|version| version.id.as_str());
+    assert_eq!(shown("clocks-1"), Some("clocks-1"));
+    assert_eq!(shown("clocks-2"), Some("clocks-2"));
+    assert_eq!(shown("clocks-0"), Some("clocks-2"), "no longer in the file");
+}
+
+#[test]
 fn a_mistake_in_a_file_of_rules_is_named_with_its_line() {
     let misspelt = CLOCKS.replacen("reminder_days", "reminder_day", 1);
     let error = Rules::parse(&misspelt, HOLIDAYS).expect_err("refused");

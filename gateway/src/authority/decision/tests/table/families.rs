@@ -172,6 +172,10 @@ decision_table! {
     one_parent_who_objects_later_sends_the_other_s_agreement_to_a_person:
         plan().with([on(1, given()), on(2, by(Parent, ConsentStatus::Refused))])
             => waits("consent-disputed");
+    a_recipient_left_out_by_the_parent_who_refused_gets_nothing_although_the_other_agreed:
+        plan().with([on(1, given()), ConsentEntry {
+            exclusions: vec![org("334")], ..on(2, by(Parent, ConsentStatus::Refused))
+        }]) => refused("consent-refused");
     a_parent_and_the_council_with_parental_responsibility_may_disagree_too:
         plan().with([on(1, by(Parent, ConsentStatus::Refused)),
             on(2, by(LocalAuthority, ConsentStatus::Given))]) => waits("consent-disputed");

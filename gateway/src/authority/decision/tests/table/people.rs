@@ -201,6 +201,14 @@ decision_table! {
     two_people_may_act_on_a_stale_agreement_in_best_interests:
         asks(M::TransitionHealthPlan, "RYW", "334").young_person_decides().with([given()])
             .claimed_by_two(Basis::BestInterests) => goes("best-interests");
+    two_people_who_act_on_a_stale_agreement_release_no_more_than_it_named:
+        asks(M::TransitionHealthPlan, "RYW", "334").young_person_decides()
+            .with([ConsentEntry {
+                classes: vec![DataClass::Health, DataClass::Consent], ..given()
+            }])
+            .claimed_by_two(Basis::BestInterests)
+            => goes_without("best-interests", &[(Contact, "consent-scope"),
+                (DataClass::Education, "consent-scope"), (Documents, "consent-scope")]);
     two_people_may_settle_a_disagreement_between_parents_in_the_child_s_interests:
         asks(M::ChcReferral, "RYW", "QHL")
             .with([entry(1, ConsentStatus::Refused), entry(2, ConsentStatus::Given)])
