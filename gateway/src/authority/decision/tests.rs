@@ -297,7 +297,9 @@ fn an_explanation_says_whose_voice_prevails_and_what_is_cut() {
     let stands = "Of agreement to share, entry 1 of the ledger stands; it is valid today";
     assert!(words(&transition(), &[given()]).contains(stands));
     let about_plan = "Of agreement to disclose the plan document, nothing stands in the ledger.";
-    assert!(words(&question(MessageType::PlanFinal, "334", "RYW"), &[given()]).contains(about_plan));
+    assert!(
+        words(&question(MessageType::PlanFinal, "334", "RYW"), &[given()]).contains(about_plan)
+    );
     let to_board = words(&question(MessageType::AdviceRequest, "334", "QHL"), &[]);
     let expected = "What may go: identity, education, consent. What is cut: contact (not-needed), \
                     documents (not-needed).";

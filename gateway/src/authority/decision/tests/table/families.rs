@@ -176,6 +176,13 @@ decision_table! {
         plan().with([on(1, given()), ConsentEntry {
             exclusions: vec![org("334")], ..on(2, by(Parent, ConsentStatus::Refused))
         }]) => refused("consent-refused");
+    a_parent_who_withdrew_and_then_refused_is_not_outweighed_by_what_was_agreed_before:
+        plan().with([on(1, given()), on(2, stopped()), on(3, by(Parent, ConsentStatus::Refused))])
+            => refused("consent-refused");
+    a_refusal_of_unknown_giver_is_not_taken_for_one_of_two_parents:
+        plan().with([on(1, given()),
+            ConsentEntry { given_by: None, ..on(2, entry(1, ConsentStatus::Refused)) }])
+            => refused("consent-refused");
     a_parent_and_the_council_with_parental_responsibility_may_disagree_too:
         plan().with([on(1, by(Parent, ConsentStatus::Refused)),
             on(2, by(LocalAuthority, ConsentStatus::Given))]) => waits("consent-disputed");
