@@ -38,6 +38,9 @@ decision_table! {
     agreement_dated_tomorrow_does_not_count_today:
         plan().with([ConsentEntry { decided_on: Some(date(2026, 3, 3)), ..given() }])
             => refused("consent-not-begun");
+    agreement_dated_today_counts_today:
+        plan().with([ConsentEntry { decided_on: Some(date(2026, 3, 2)), ..given() }])
+            => goes("consent");
     agreement_holds_on_its_last_day:
         plan().with([ConsentEntry { expires_on: Some(date(2026, 3, 2)), ..given() }])
             => goes("consent");
