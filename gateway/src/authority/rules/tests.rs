@@ -17,6 +17,7 @@ fn the_built_in_rules_cover_every_type_of_message() {
         assert_eq!(rules.rule(kind.as_str()).unwrap().message, kind.as_str());
     }
     assert_eq!(rules.version(), "authority-1");
+    assert_eq!(Rules::parse(Rules::built_in_text()), Ok(rules.clone()), "the text that is shown");
     assert_eq!(rules.all().count(), MessageType::ALL.len());
 }
 
