@@ -105,6 +105,12 @@ fn lengths_that_a_unit_cannot_have_are_refused() {
         ("month = 2\nday = 15", "month = 2\nday = 29"),
         ("month = 2\nday = 15", "month = 2"),
         ("length = 14\nunit = \"birthday\"", "length = 140\nunit = \"birthday\""),
+        (
+            "length = 15\nunit = \"days-beginning-with\"",
+            "length = 0\nunit = \"days-beginning-with\"",
+        ),
+        ("length = 0\nunit = \"that-day\"", "length = 3\nunit = \"that-day\""),
+        ("unit = \"that-day\"", "unit = \"that-day\"\nmonth = 2\nday = 15"),
     ];
     for (from, to) in cases {
         assert!(CLOCKS.contains(from), "{from}");
