@@ -64,6 +64,9 @@ decision_table! {
     lifting_of_the_same_day_by_somebody_else_does_not_lift_it:
         advice().with([begun_on(10, ProtectedAddress), lifted_on(10, "RYW", ProtectedAddress)])
             => goes_without("statute", &[(Contact, "protected-address")]);
+    a_seal_lifted_by_somebody_else_on_the_day_it_was_set_still_stands:
+        advice().with([begun_on(10, Sealed), lifted_on(10, "RYW", Sealed)])
+            => waits("restriction-meets-statute");
     lifting_on_a_later_day_by_somebody_else_lifts_it:
         advice().with([begun_on(10, Sealed), lifted_on(11, "RYW", Sealed)])
             => goes("statute");
