@@ -181,6 +181,7 @@ fn a_working_day_question_beyond_the_table_is_an_error_not_a_guess() {
     assert_eq!(rules.advice_due(date(2028, 12, 1)), Err(unknown.clone()));
     assert_eq!(rules.working_days_beginning_with(date(2028, 12, 20), 15), Err(unknown));
     assert!(rules.advice_due(date(2028, 11, 1)).is_ok());
+    assert_eq!(rules.bank_holidays().covers_from(), date(2024, 1, 1));
     assert_eq!(rules.bank_holidays().covers_until(), date(2028, 12, 31));
 }
 
