@@ -336,6 +336,13 @@ fn a_refusal_names_the_entry_that_refuses_not_the_agreement_that_stands_beside_i
 }
 
 #[test]
+fn what_goes_back_to_the_organisation_whose_own_record_it_is_names_its_provision() {
+    let own = ask(&question(MessageType::AdviceChaser, "334", "334"), &Evidence::default());
+    assert_eq!(own.rule, OWN_RECORD);
+    assert_eq!(own.reference.as_deref(), Some("UK GDPR, Article 5(2)"));
+}
+
+#[test]
 fn a_note_says_what_the_decision_says() {
     let decision = ask(&request(), &evidence(&[given(), withdrawn()], &[]));
     let note = DecisionNote::from(decision.clone());
