@@ -130,8 +130,8 @@ fn check(asked: &Asked, expected: &Expected) {
     // gives nothing.
     let book = (asked.book)();
     let carries = &book.rules.rule(asked.question.kind.as_str()).unwrap().carries;
-    let cut: std::collections::BTreeSet<_> = decision.cut.keys().copied().collect();
-    let all = if decision.outcome.is_release() { carries.clone() } else { Default::default() };
+    let cut: BTreeSet<_> = decision.cut.keys().copied().collect();
+    let all = if decision.outcome.is_release() { carries.clone() } else { BTreeSet::new() };
     assert_eq!(&decision.classes | &cut, all);
     assert!(decision.classes.is_disjoint(&cut));
 }
