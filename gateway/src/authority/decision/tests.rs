@@ -316,6 +316,7 @@ fn a_stop_names_the_entry_that_stops_and_the_provision_it_met() {
     };
     let decision = ask(&request(), &evidence(&[given(), excluding], &[]));
     assert_eq!((decision.consent_version, decision.consent), (Some(2), Some(other)));
+    assert_eq!(decision.authority.as_deref(), Some("statute"));
     assert!(decision.reference.is_some_and(|provision| provision.contains("regulation 6(1)")));
 }
 
