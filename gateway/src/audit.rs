@@ -20,6 +20,7 @@ use crate::queue::{DeliveryId, SubmissionId};
 pub mod bundle;
 pub mod checkpoint;
 pub mod signing;
+pub mod tiles;
 pub mod tree;
 pub mod verify;
 

@@ -245,3 +245,6 @@ fn progress(total: u64, what: &'static str) -> indicatif::ProgressBar {
     bar.set_message(what);
     bar
 }
+
+#[cfg(test)]
+mod tests;

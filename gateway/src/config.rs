@@ -12,6 +12,7 @@
 //!
 //! Limits: a configuration file is at most 1 MiB. Environment variables are not read at all.
 
+mod audit;
 mod consent;
 mod document;
 mod documents;
@@ -29,6 +30,7 @@ use std::time::Duration;
 use schemas::OrganisationCode;
 use serde::Deserialize;
 
+pub use audit::AuditSection;
 pub use consent::{ConsentSection, IfMatch};
 use document::{Document, Step};
 
@@ -61,6 +63,8 @@ pub struct Config {
     pub documents: DocumentsSection,
     /// When a day is reconciled with each partner.
     pub reconciliation: ReconciliationSection,
+    /// Where the audit log goes besides the database.
+    pub audit: AuditSection,
     /// How decisions about sharing come into force.
     pub consent: ConsentSection,
     /// Where the newest checkpoint of the log is kept, outside the database: what a restored
@@ -317,6 +321,7 @@ impl Config {
         let newest = raw.gateway.data_dir.join("newest-checkpoint.txt");
         let mut config = Self {
             checkpoint_file: raw.store.checkpoint_file.clone().unwrap_or(newest),
+            audit: raw.audit,
             consent: raw.consent,
             store: raw.store.checked(&raw.gateway.data_dir, &document)?,
             documents: raw.documents.checked(&raw.gateway.data_dir, &document)?,
@@ -414,6 +419,7 @@ impl Config {
             .chain(optional.into_iter().flatten())
             .chain(self.mesh.iter_mut().flat_map(MeshSection::paths))
             .chain(self.documents.paths())
+            .chain(self.audit.publish_to.iter_mut())
             .for_each(|path| *path = folder.join(&path));
     }
 }
@@ -455,6 +461,8 @@ struct Raw {
     documents: documents::RawDocuments,
     #[serde(default)]
     reconciliation: ReconciliationSection,
+    #[serde(default)]
+    audit: AuditSection,
     #[serde(default)]
     consent: ConsentSection,
     #[serde(default)]

@@ -13,8 +13,8 @@
 //! [`close_review`] give the change to commit.
 //!
 //! Limits: people are told apart by the user id that their organisation's system vouches for.
-//! Not supported: releasing in an emergency across an adoption, a sealed record or limits set by a
-//! court, because one person alone cannot set those aside (ADR 0025).
+//! Not supported: releasing in an emergency across an adoption, a sealed record, limits set by a
+//! court, a protected address or a death, because one person alone cannot set those aside (ADR 0025).
 
 mod deciding;
 mod emergency;

@@ -19,6 +19,7 @@
 //! - [`api`]: the partner API, from one table of routes.
 //! - [`tls`], [`peer`], [`pki`]: who is calling, and practice certificates.
 //! - [`config`], [`app`], [`serving`], [`telemetry`], [`commands`]: put together and run.
+//! - [`publication`]: the log as static files, for tools that read transparency logs.
 //! - [`restore`]: nothing is released until the consent ledger has caught up after a restore.
 //! - [`mllp`]: how HL7 v2 messages are framed on a connection.
 //! - [`clock`], [`entropy`], [`secret_file`]: time, randomness and secrets, from outside.
@@ -51,6 +52,7 @@ pub mod performance;
 pub mod pipeline;
 pub mod pki;
 pub mod practice;
+pub mod publication;
 pub mod queue;
 pub mod receipt;
 pub mod reconciliation;

@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::documents::caretaker;
 use crate::entropy::Entropy;
 use crate::intake;
+use crate::publication;
 use crate::queue::worker;
 use crate::restore;
 use crate::store::{Change, Write};
@@ -68,6 +69,7 @@ pub async fn start(
     let tls = ServerTls::load(&settings, partners_file, peers, clock).map_err(AppError::from)?;
     let tls = Arc::new(tls.with_tls12_for_streams(allow_tls12).map_err(AppError::from)?);
     restore::look_at_file(&app).await?;
+    publication::look_at_folder(&app).await?;
     record_start(&app).await?;
 
     let (listener, address) = bind(listen).await?;
@@ -102,6 +104,7 @@ pub async fn start(
     tasks.spawn(intake::mesh::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(caretaker::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(restore::keep_newest(Arc::clone(&app), stop.clone()));
+    tasks.spawn(publication::keep_published(Arc::clone(&app), stop.clone()));
     tasks.spawn(do_duties(Arc::clone(&app), stop.clone()));
     tasks.spawn(watch_trust(Arc::clone(&app), Arc::clone(&tls), stop.clone()));
     tasks.spawn(write_down_refusals(Arc::clone(&app), tls, stop.clone()));

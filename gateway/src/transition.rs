@@ -7,8 +7,8 @@
 //!
 //! Use: [`list`] for the cases of a viewer, [`show`] for one, [`work_out_day`] once a day.
 //!
-//! Limits: a list opens the facts of every case its viewer is a party of, a few microseconds each;
-//! tens of thousands of cases want a kept index first (ADR 0030).
+//! Limits: a list opens the facts of every case its viewer is a party of, so a region's many
+//! thousands of cases want a kept index first (ADR 0030).
 //!
 //! Not supported, and why: messages to the owing party on a birthday, because no type of the
 //! catalogue says that, and because an entry about one person on that day would tell everybody who

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::feeds::test_names;
 use crate::tree::File;
 use crate::{assert_found, assert_none, tree};
 
@@ -15,6 +16,7 @@ const PAGES: &[&str] = &[
     "gateway/docs/catalogue.md",
     "gateway/docs/clocks.md",
     "gateway/docs/feeds.md",
+    "gateway/docs/for-information-governance.md",
     "gateway/docs/threat-model.md",
     "gateway/docs/logging.md",
     "gateway/docs/problems.md",
@@ -189,6 +191,26 @@ fn problem_findings(text: &str) -> Vec<String> {
     findings
 }
 
+/// Tests that a page names, in italics or as code, and that there are not: a name has three words
+/// or more.
+fn tests_that_are_gone(page: &File, tests: &BTreeSet<String>) -> Vec<String> {
+    let mut findings = Vec::new();
+    for (number, line) in prose(&page.text) {
+        for mark in ['*', '`'] {
+            for name in line.split(mark).skip(1).step_by(2) {
+                let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+                // A metric is no test.
+                let named = name.matches('_').count() > 2 && !name.starts_with("ehc_");
+                let named = named && name.chars().all(plain);
+                if named && !tests.contains(name) {
+                    findings.push(format!("{}:{number}: there is no test {name}", page.path));
+                }
+            }
+        }
+    }
+    findings
+}
+
 fn has_version_or_unreleased(changelog: &str) -> bool {
     headings(changelog).iter().any(|(level, title)| {
         let title = title.trim_start_matches('[');
@@ -212,6 +234,16 @@ fn every_promised_page_exists() {
 fn every_relative_link_leads_somewhere() {
     let findings: Vec<String> = pages().flat_map(|page| dead_links(page, &on_disk)).collect();
     assert_none("dead links", &findings);
+}
+
+#[test]
+fn every_test_that_the_threat_model_and_the_proof_name_is_there() {
+    let sources = tree::files().iter().filter(|file| file.is("rs"));
+    let tests = sources.flat_map(|file| test_names(&file.text)).collect();
+    let named = ["gateway/docs/threat-model.md", "gateway/docs/proof.md"];
+    let pages = named.iter().filter_map(|path| tree::file(path));
+    let findings: Vec<String> = pages.flat_map(|page| tests_that_are_gone(page, &tests)).collect();
+    assert_none("tests", &findings);
 }
 
 #[test]
@@ -273,6 +305,15 @@ fn a_dead_link_would_be_noticed() {
     assert_eq!(findings.len(), 2, "{findings:?}");
     assert_eq!(joined("gateway/docs", "../src/lib.rs"), "gateway/src/lib.rs");
     assert_eq!(anchor("What's `new`, and why"), "whats-new-and-why");
+}
+
+#[test]
+fn a_test_that_is_gone_would_be_noticed() {
+    let text = "*it_is_still_there* and `it_is_not_there`, *gone* `two_words` *a b_c_d_e*\n";
+    let page = File { path: "p.md".to_owned(), text: text.to_owned() };
+    let tests = BTreeSet::from(["it_is_still_there".to_owned()]);
+    let findings = tests_that_are_gone(&page, &tests);
+    assert_eq!(findings, ["p.md:1: there is no test it_is_not_there"]);
 }
 
 #[test]

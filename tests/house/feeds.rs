@@ -31,7 +31,7 @@ fn quoted(cell: &str) -> Vec<&str> {
 }
 
 /// The names of the tests in some Rust text: functions under a test attribute, or in `proptest!`.
-fn test_names(text: &str) -> BTreeSet<String> {
+pub(crate) fn test_names(text: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut marked = false;
     for line in text.lines().map(str::trim) {

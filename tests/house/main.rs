@@ -16,6 +16,7 @@ mod direction;
 mod documents;
 mod feeds;
 mod lexer;
+mod logging;
 mod names;
 mod paths;
 mod size;

@@ -20,6 +20,7 @@ mod mesh;
 mod mllp;
 mod mllp_peers;
 mod obligations;
+mod published_log;
 mod push;
 mod recall;
 mod reconciliation;

@@ -15,8 +15,10 @@ use serde::Deserialize;
 use super::Caller;
 use super::problem::{Kind, Problem};
 use crate::app::App;
+use crate::audit::tiles::Tile;
 use crate::audit::verify::Row;
 use crate::audit::{Event, EventKind, bundle};
+use crate::publication;
 use crate::restore::{self, RestoreError, Standing};
 use crate::store::Change;
 
@@ -94,6 +96,27 @@ pub(super) async fn entries(
         bundle::write_row(&mut lines, &row).map_err(unwritten)?;
     }
     Ok(([(header::CONTENT_TYPE, "application/jsonl")], lines).into_response())
+}
+
+/// A tile, as tools that read transparency logs ask for it. Entries are looked at, hashes are not.
+pub(super) async fn tile(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(path): Path<String>,
+) -> Result<Response, Problem> {
+    let none = || {
+        Problem::new(
+            Kind::NotFound,
+            "The log has no such tile yet. A path is tile/LEVEL/NUMBER or tile/entries/NUMBER as C2SP tlog-tiles writes it, within the size of the checkpoint.",
+        )
+    };
+    let tile = Tile::parse(&format!("tile/{path}")).ok_or_else(none)?;
+    let bytes = publication::tile(&app.store, tile).await?.ok_or_else(none)?;
+    if tile.has_entries() {
+        let event = Event::new(EventKind::AuditViewed, caller.actor).with("tile", tile);
+        app.store.commit(Change::because(event)).await?;
+    }
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
 }
 
 /// The size of the tree a proof is for.

@@ -18,7 +18,8 @@ pub(super) async fn describe() -> Response {
 pub fn document() -> Value {
     let mut paths: Map<String, Value> = Map::new();
     for route in ROUTES {
-        let path = paths.entry(route.path).or_insert_with(|| json!({}));
+        // OpenAPI knows no path of several parts: it is one parameter there.
+        let path = paths.entry(route.path.replace("{*", "{")).or_insert_with(|| json!({}));
         if let Some(path) = path.as_object_mut() {
             path.insert(route.method.to_lowercase(), operation(route));
         }
@@ -73,6 +74,7 @@ fn operation(route: &Route) -> Value {
         .path
         .split('/')
         .filter_map(|part| part.strip_prefix('{').and_then(|part| part.strip_suffix('}')))
+        .map(|name| name.trim_start_matches('*'))
         .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
         .collect();
     for name in query_parameters(route.id) {
@@ -180,6 +182,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         RouteId::Inclusion => &["size"],
         RouteId::Consistency => &["from", "to"],
         RouteId::Rehearse
+        | RouteId::Tile
         | RouteId::Journey
         | RouteId::ExplainRecord
         | RouteId::Recall

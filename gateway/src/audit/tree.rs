@@ -38,6 +38,9 @@ pub enum TreeError {
     /// The numbers do not fit together, or are too large.
     #[error("no such entry or size in the tree")]
     Range,
+    /// An entry is longer than [`LEAF_BYTES_MAX`].
+    #[error("an entry is longer than 65,535 bytes")]
+    Leaf,
     /// The proof does not prove it.
     #[error("the proof does not hold")]
     Proof,
@@ -88,6 +91,9 @@ impl Frontier {
 
     /// Appends an entry; answers the nodes to store with it.
     pub fn append(&mut self, leaf: &[u8]) -> Result<Vec<u8>, TreeError> {
+        if leaf.len() > LEAF_BYTES_MAX {
+            return Err(TreeError::Leaf);
+        }
         self.append_hash(leaf_hash(leaf))
     }
 
@@ -266,6 +272,8 @@ fn in_range(proof: &[TreeHash], size: u64, within: bool) -> Result<(), TreeError
 
 /// The largest log: 2^40 entries.
 pub const SIZE_MAX: u64 = 1 << 40;
+/// The longest entry: its length has two bytes in a tile (C2SP tlog-tiles).
+pub const LEAF_BYTES_MAX: usize = 65_535;
 const PROOF_HASHES_MAX: usize = 128;
 
 #[cfg(test)]

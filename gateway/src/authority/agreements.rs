@@ -187,8 +187,13 @@ impl Agreement {
         flow.sender != flow.recipient
             && self.parties.contains_key(flow.sender)
             && self.parties.contains_key(flow.recipient)
-            && (self.messages.contains(flow.message)
-                || flow.purposes.iter().any(|purpose| self.purposes.contains(purpose)))
+            && self.names(flow.message, flow.purposes)
+    }
+
+    /// Whether it is about a type of message, by its name or by one of its purposes.
+    pub fn names(&self, message: &str, purposes: &[String]) -> bool {
+        self.messages.contains(message)
+            || purposes.iter().any(|purpose| self.purposes.contains(purpose))
     }
 }
 

@@ -12,6 +12,7 @@ use super::{Configured, Outcome, eprintln_line, print_line, progress};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::verify::{Verification, verify};
 use crate::audit::{Actor, Event, EventKind, bundle};
+use crate::publication;
 use crate::store::Change;
 use crate::verification;
 
@@ -27,6 +28,14 @@ pub(super) enum AuditCommand {
         /// The file to write; refused when it exists.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+    },
+    /// Write the log as static files that transparency-log tools read; only what is new.
+    Publish {
+        #[command(flatten)]
+        configured: Configured,
+        /// The folder to publish into; made when it is not there.
+        #[arg(long, value_name = "FOLDER")]
+        to: PathBuf,
     },
     /// Print the keys that checkpoints and receipts are verified with.
     Keys {
@@ -62,6 +71,7 @@ pub(super) async fn audit(command: &AuditCommand, json: bool) -> anyhow::Result<
             Ok(report(&verification, json))
         }
         AuditCommand::Export { configured, out } => export(configured, out, json).await,
+        AuditCommand::Publish { configured, to } => publish(configured, to, json).await,
         AuditCommand::Keys { configured } => {
             let app = super::serve::open_existing(configured).await?;
             let keys = serde_json::json!({
@@ -121,6 +131,33 @@ async fn export(configured: &Configured, out: &Path, json: bool) -> anyhow::Resu
         print_line(&body.to_string());
     }
     eprintln_line(&format!("{entries} entries are in {}.", out.display()));
+    Ok(Outcome::Done)
+}
+
+async fn publish(configured: &Configured, to: &Path, json: bool) -> anyhow::Result<Outcome> {
+    let app = super::serve::open_existing(configured).await?;
+    let event = Event::new(EventKind::AuditViewed, Actor::local()).with("what", "publish");
+    app.store.commit(Change::because(event)).await?;
+    let unique = app.make_id()?.to_string();
+    let bar = progress(0, "publishing");
+    let published = publication::publish(&app.store, &app.log_vkey, (to, &unique), |done, of| {
+        bar.set_length(u64::try_from(of).unwrap_or_default());
+        bar.set_position(u64::try_from(done).unwrap_or_default());
+    });
+    let published = published.await;
+    bar.finish_and_clear();
+    app.store.close().await;
+    let published = published?;
+    if json {
+        let body = serde_json::json!({ "entries": published.size, "tiles": published.tiles });
+        print_line(&body.to_string());
+    }
+    eprintln_line(&format!(
+        "{} entries are published in {}; {} tiles were new.",
+        published.size,
+        to.display(),
+        published.tiles
+    ));
     Ok(Outcome::Done)
 }
 

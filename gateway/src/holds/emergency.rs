@@ -2,7 +2,8 @@
 //!
 //! Two grounds only: vital interests (UK GDPR, Article 9(2)(c)) and safeguarding (Children Act 1989,
 //! sections 17 and 47). What one person alone cannot set aside stays held: an adoption, a sealed
-//! record, limits set by a court; and a death, after which nobody's life is saved by haste.
+//! record, limits set by a court, a protected address; and a death, after which nobody's life is
+//! saved by haste.
 
 use jiff::Timestamp;
 use schemas::{MessageType, OrganisationCode};

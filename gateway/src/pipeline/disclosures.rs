@@ -108,17 +108,23 @@ impl Batch<'_> {
             return Ok(Vec::new());
         }
         let recipients = self.relied(subject).await?;
+        let unknown = |one: &&OrganisationCode| known.iter().all(|to| to.recipient != **one);
+        let destinations = self.destinations_to(recipients.iter().filter(unknown).cloned())?;
+        self.to_tell.entry(subject).or_default().extend(recipients);
+        Ok(destinations)
+    }
+
+    /// Destinations for organisations that are partners.
+    pub(super) fn destinations_to(
+        &self,
+        recipients: impl Iterator<Item = OrganisationCode>,
+    ) -> Result<Vec<Destination>, ReceiveError> {
         let mut destinations = Vec::new();
-        for recipient in &recipients {
-            if known.iter().any(|to| to.recipient == *recipient) {
-                continue;
-            }
-            let Some(carrier) = self.app.carrier_of(recipient) else { continue };
+        for recipient in recipients {
+            let Some(carrier) = self.app.carrier_of(&recipient) else { continue };
             let delivery = DeliveryId(self.app.make_id()?);
-            let recipient = recipient.clone();
             destinations.push(Destination { delivery, recipient, service: None, carrier });
         }
-        self.to_tell.entry(subject).or_default().extend(recipients);
         Ok(destinations)
     }
 

@@ -11,7 +11,7 @@ use schemas::record::ConsentStatus;
 use schemas::{Issue, MessageType, OrganisationCode, RecordId, ServiceCode};
 use serde::Serialize;
 
-use super::admission::{Batch, Mode};
+use super::admission::{Batch, Facts, Mode};
 use super::disclosures::{self, Disclosed};
 use super::{RawMessage, ReceiveError, Sender, evidence};
 use crate::app::App;
@@ -100,7 +100,7 @@ pub async fn preview(
     let disclosed = disclosures::of_person(app, subject).await?;
     // Who never dealt with the person learns nothing of who did.
     let concerned = app.store.has_dealt_with(own, subject).await?;
-    let told = if concerned { told(&entry, own, &disclosed) } else { BTreeSet::new() };
+    let told = told(&batch, facts, (&entry, concerned), &disclosed).await?;
     let (mine, others): (Vec<_>, Vec<_>) =
         disclosed.into_iter().partition(|one| one.sender == *own);
     let effect = Effect {
@@ -170,16 +170,26 @@ fn item(delivery: Delivery, ruling: Ruling<authority::Release>) -> OpenItem {
     }
 }
 
-fn told(
-    entry: &ConsentEntry,
-    own: &OrganisationCode,
+/// Who would be told: of those who relied on agreement, those to whom a withdrawal may go.
+async fn told(
+    batch: &Batch<'_>,
+    facts: Facts,
+    (entry, concerned): (&ConsentEntry, bool),
     disclosed: &[Disclosed],
-) -> BTreeSet<OrganisationCode> {
-    if entry.status != ConsentStatus::Withdrawn {
-        return BTreeSet::new();
+) -> Result<BTreeSet<OrganisationCode>, ReceiveError> {
+    let own = &batch.sender.organisation;
+    if entry.status != ConsentStatus::Withdrawn || !concerned {
+        return Ok(BTreeSet::new());
     }
     let relied = disclosed.iter().filter(|one| one.rests_on_consent());
-    relied.map(|one| &one.what.recipient).filter(|to| *to != own).cloned().collect()
+    let relied: BTreeSet<_> =
+        relied.map(|one| &one.what.recipient).filter(|to| *to != own).collect();
+    let destinations = batch.destinations_to(relied.into_iter().cloned())?;
+    let facts = Facts { kind: MessageType::ConsentWithdraw, ..facts };
+    let weighed = batch.weigh(&facts, destinations, Some(entry), &schemas::Place::Whole).await?;
+    let weighed = weighed.map(|(_, weighed)| weighed).unwrap_or_default();
+    let goes = weighed.into_iter().filter(|(_, note)| note.outcome.starts_with("release"));
+    Ok(goes.map(|(to, _)| to.recipient).collect())
 }
 
 fn mark(one: Disclosed, told: &BTreeSet<OrganisationCode>) -> Disclosure {

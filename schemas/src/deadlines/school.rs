@@ -9,8 +9,10 @@ use jiff::civil::{Date, Weekday};
 use super::DeadlineError;
 
 /// The last day of compulsory school age: the last Friday of June in the school year in which the
-/// person turns 16 (Education Act 1996, section 8; School Leaving Date Order 1997). From the day
-/// after, the rights under the Children and Families Act 2014 are the young person's own.
+/// person turns 16 (Education Act 1996, section 8; School Leaving Date Order 1997).
+///
+/// It ends with that day. From the same day, not from the day after, authority and the ledger take
+/// the young person to be the one who decides under the Children and Families Act 2014.
 pub fn end_of_compulsory_school_age(date_of_birth: Date) -> Result<Date, DeadlineError> {
     let year = school_year_ending(date_of_birth) + 16;
     let end_of_june = Date::new(year, 6, 30).or(Err(DeadlineError::BeyondCalendar))?;

@@ -50,6 +50,7 @@ async fn ask_everything(gateway: &TestGateway) -> String {
             .replace("{leg}", "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff")
             .replace("{transition}", "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff")
             .replace("{number}", "1")
+            .replace("{*tile}", "0/000.p/1")
             .replace("{seq}", "0");
         write!(table, "{:<58}", format!("{} {}", route.method, route.path)).expect("room");
         for (name, actor) in &actors {

@@ -89,6 +89,7 @@ impl RuleBook {
     pub fn agreement_findings(&self) -> Vec<Finding> {
         let mut found = self.idle_agreements();
         found.extend(self.overlapping_agreements());
+        found.extend(self.never_told());
         found.sort();
         found
     }
@@ -114,6 +115,38 @@ impl RuleBook {
         found
     }
 
+    /// Agreements under which something can go because somebody agreed, between two bodies of whom
+    /// one could not be told that the agreement was withdrawn.
+    fn never_told(&self) -> Vec<Finding> {
+        let on_consent = |rule: &&Rule| rule.authority.iter().any(|a| a.basis == Basis::Consent);
+        let resting: Vec<&Rule> = self.rules.all().filter(on_consent).collect();
+        let withdrawal = self.rules.rule(MessageType::ConsentWithdraw.as_str());
+        let tells = |one: &Agreement, from: &OrganisationCode, to: &OrganisationCode| {
+            one.parties.contains_key(from)
+                && one.parties.contains_key(to)
+                && withdrawal.is_some_and(|rule| one.names(&rule.message, &rule.purposes))
+        };
+        let mut found = Vec::new();
+        for one in self.agreements.all() {
+            let covered = resting.iter().filter(|rule| one.names(&rule.message, &rule.purposes));
+            let flows = covered.flat_map(|rule| flows_of(one, rule).map(move |flow| (rule, flow)));
+            let untold = flows.into_iter().find(|(_, (from, to))| {
+                let mut others = self.agreements.all().iter().filter(|other| one.overlaps(other));
+                !others.any(|other| tells(other, from, to))
+            });
+            if let Some((rule, (from, to))) = untold {
+                let (line, message) = (one.line, &rule.message);
+                let problem = format!(
+                    "`{message}` can go from {from} to {to} because somebody agreed, and nothing \
+                     lets {to} be told that this was withdrawn; add \"consent.withdraw\" to \
+                     `messages`"
+                );
+                found.push(Finding { source: Source::Agreements, line, problem });
+            }
+        }
+        found
+    }
+
     /// Two agreements in force on one day for one flow, of which one lets pass what the other
     /// does not.
     fn overlapping_agreements(&self) -> Vec<Finding> {
@@ -123,11 +156,12 @@ impl RuleBook {
             rest = others;
             for other in others {
                 let shared = one.parties.keys().filter(|code| other.parties.contains_key(*code));
-                let differ = one.classes != other.classes && one.overlaps(other);
-                if !differ || shared.count() < 2 {
+                if !one.overlaps(other) || shared.count() < 2 {
                     continue;
                 }
-                if let Some(rule) = self.rules.all().find(|rule| both_cover(one, other, rule)) {
+                let contradict =
+                    |rule: &&Rule| both_cover(one, other, rule) && differ_on(one, other, rule);
+                if let Some(rule) = self.rules.all().find(contradict) {
                     let (line, message) = (other.line, &rule.message);
                     let problem = format!(
                         "it contradicts `{}` on line {}: both are in force between the same bodies \
@@ -144,9 +178,25 @@ impl RuleBook {
 }
 
 fn both_cover(one: &Agreement, other: &Agreement, rule: &Rule) -> bool {
-    [one, other].into_iter().all(|agreement| {
-        agreement.messages.contains(&rule.message)
-            || rule.purposes.iter().any(|purpose| agreement.purposes.contains(purpose))
+    [one, other].into_iter().all(|agreement| agreement.names(&rule.message, &rule.purposes))
+}
+
+/// Whether one lets pass a class of what the rule gives to anybody that the other does not.
+fn differ_on(one: &Agreement, other: &Agreement, rule: &Rule) -> bool {
+    let given: BTreeSet<_> = rule.release.values().flat_map(|share| &share.classes).collect();
+    given.into_iter().any(|class| one.classes.contains(class) != other.classes.contains(class))
+}
+
+/// From whom to whom a rule lets a message go, among the parties of an agreement.
+fn flows_of<'a>(
+    agreement: &'a Agreement,
+    rule: &'a Rule,
+) -> impl Iterator<Item = (&'a OrganisationCode, &'a OrganisationCode)> {
+    let senders = agreement.parties.iter().filter(|(_, kind)| rule.from.contains(kind));
+    let receives = |kind: &PartyKind| rule.release.contains_key(kind);
+    senders.flat_map(move |(from, _)| {
+        let recipients = agreement.parties.iter().filter(move |(_, kind)| receives(kind));
+        recipients.map(|(to, _)| to).filter(move |to| *to != from).map(move |to| (from, to))
     })
 }
 

@@ -1,7 +1,8 @@
 //! The second half of the demo: what the gateway decides, and why.
 //!
-//! One act for each kind of decision. What each came to, and the sentence that explains it, are
-//! read from the gateway's own answers and its log, never written here.
+//! One act for each kind of decision. What each came to, and the sentence that explains a decision,
+//! are read from the gateway's own answers and its log. A recall and a statement are no decisions
+//! about sharing: their sentences say what was checked here.
 
 #![expect(clippy::indexing_slicing, reason = "serde_json answers null where there is nothing")]
 
@@ -126,6 +127,7 @@ async fn refused(cast: &Cast, today: Date) -> anyhow::Result<Judged> {
     let reply = trust.send("judged-4", &message).await?;
     ensure!(reply.status == 422, "the plan was answered {} {}", reply.status, reply.text());
     let issue = first_issue(&reply);
+    ensure!(issue["rule"] == "consent-missing", "it was refused for another reason: {issue}");
     Judged::new(
         "A transition plan about which nobody was asked",
         &json!("refuse"),

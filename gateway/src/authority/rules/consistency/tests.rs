@@ -175,3 +175,12 @@ fn an_agreement_under_which_nothing_can_go_is_found() {
     let messages = with("purposes = [\"ehc-needs-assessment\"]", "messages = [\"plan.sketch\"]");
     one_about(&messages, "names `plan.sketch`, for which there is no rule");
 }
+
+#[test]
+fn an_agreement_whose_withdrawal_could_reach_nobody_is_found() {
+    let told = "messages = [\"consent.withdraw\", \"recall\"]";
+    assert!(AGREEMENTS.contains(told));
+    let found = found(&AGREEMENTS.replace(told, "messages = [\"recall\"]"), RULES);
+    one_about(&found, "because somebody agreed, and nothing lets 15E be told");
+    assert_eq!(found.len(), 1, "{found:?}");
+}

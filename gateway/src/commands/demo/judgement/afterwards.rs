@@ -38,12 +38,18 @@ pub(in super::super) async fn withdrawn(
     ensure!(effect["open"][0]["then"] == "withdrawn", "the preview says {}", shown.text());
     let done = trust.post("/v1/consents", "application/json", "withdraw-26", body).await?;
     ensure!(done.status == 201, "the withdrawal was answered {}", done.text());
+    ensure!(effect["told"] == json!([board.code]), "the preview says {}", shown.text());
+    cast.wait_until_idle(super::PATIENCE).await;
+    let inbox = board.get("/v1/inbox", None).await?.json();
+    let notices = inbox["deliveries"].as_array().context("no inbox")?;
+    let told = notices.iter().any(|one| one["type"] == "consent.withdraw");
+    ensure!(told, "the board was not told: {inbox}");
     let path = format!("/v1/inbox/{}", waits["leg"].as_str().unwrap_or_default());
     let refused = board.get(&path, None).await?;
     ensure!(refused.status == 410, "after the withdrawal the board got {}", refused.status);
     tell(&format!(
         "A young person withdraws: what it will do is shown first; {} is told, having received something before.",
-        effect["told"][0].as_str().unwrap_or("nobody")
+        board.code
     ));
     let open = &effect["open"][0];
     Judged::new(
@@ -129,7 +135,9 @@ pub(in super::super) async fn reconciled(
         "Every one of {} items stands on one line, and the gateway's signature verifies.",
         statement.lines.len()
     );
-    Judged::new("The day's reconciliation with the authority", &json!("agreed"), &json!(why))
+    let listed = la.get("/v1/reconciliations", None).await?.json();
+    let answer = &listed["reconciliations"][0]["answer"];
+    Judged::new("The day's reconciliation with the authority", answer, &json!(why))
 }
 
 /// On the last Friday of June of the school year of the sixteenth birthday a parent's agreement is

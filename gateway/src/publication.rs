@@ -1,0 +1,189 @@
+//! The log as static files: what a web server, or a copy to another machine, can give to anybody.
+//!
+//! Owns the folder: the tiles of the log (see [`tiles`](crate::audit::tiles)) and, written after
+//! them, the signed `checkpoint`. So whoever reads the checkpoint finds every tile it speaks of.
+//! Full tiles are written once. The folder remembers what it was given: a checkpoint in it that
+//! this database does not know means that the database was restored, and nothing is released
+//! (see [`restore`]).
+//!
+//! Use: [`publish`] once, or [`keep_published`] while the gateway runs: a checkpoint is out at most
+//! [`EVERY`] after it was signed, and sooner when a hundred entries wait.
+//!
+//! Must never know who reads the folder. Entries hold pseudonyms and hashes only.
+//!
+//! Limits: one folder for each gateway, since the newest checkpoint of two would alternate. Partial
+//! tiles that were overtaken stay, as C2SP tlog-tiles allows.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, AppError};
+use crate::audit::Actor;
+use crate::audit::checkpoint::{Checkpoint, CheckpointError};
+use crate::audit::tiles::Tile;
+use crate::audit::verify::Row;
+use crate::restore::{self, RestoreError};
+use crate::store::{Store, StoreError};
+
+/// What was published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Published {
+    /// How many entries the checkpoint in the folder speaks of.
+    pub size: u64,
+    /// How many tiles were written.
+    pub tiles: usize,
+}
+
+/// Why the log was not published.
+#[derive(Debug, thiserror::Error)]
+pub enum PublicationError {
+    /// The folder holds a checkpoint that is not one of this log.
+    #[error("{0}/checkpoint is not one of this log; publish into a folder of its own")]
+    Foreign(String, #[source] CheckpointError),
+    /// The folder holds a checkpoint that this log does not know.
+    #[error(
+        "{0}/checkpoint speaks of entries that this log does not have: the database was restored, \
+         or the folder is another gateway's"
+    )]
+    Ahead(String),
+    /// A row of the log is not there, or is not what a tile can be made of.
+    #[error("the log cannot be read at {0}; run `audit verify`")]
+    Log(String),
+    /// A file could not be written.
+    #[error("{0} could not be written")]
+    Io(String, #[source] std::io::Error),
+    /// The store could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Publishes what is new since the folder's checkpoint; `seen` is told how many tiles of how many
+/// are written.
+pub async fn publish(
+    store: &Store,
+    vkey: &str,
+    (folder, unique): (&Path, &str),
+    mut seen: impl FnMut(usize, usize),
+) -> Result<Published, PublicationError> {
+    let Some(newest) = store.latest_checkpoint().await? else {
+        return Ok(Published { size: 0, tiles: 0 });
+    };
+    let before = published(store, vkey, folder, newest.size).await?;
+    let tiles = Tile::of_growth(before, newest.size);
+    for (done, tile) in tiles.iter().enumerate() {
+        let bytes = tile.bytes(&rows_of(store, *tile).await?);
+        let bytes = bytes.ok_or_else(|| PublicationError::Log(tile.to_string()))?;
+        write(&folder.join(tile.to_string()), &bytes, unique)?;
+        seen(done + 1, tiles.len());
+    }
+    write(&folder.join(CHECKPOINT), newest.note.as_bytes(), unique)?;
+    Ok(Published { size: newest.size, tiles: tiles.len() })
+}
+
+/// The bytes of one tile; `None` when the log does not have it yet.
+pub async fn tile(store: &Store, tile: Tile) -> Result<Option<Vec<u8>>, StoreError> {
+    if !tile.is_in(store.audit_head().await?.size) {
+        return Ok(None);
+    }
+    Ok(tile.bytes(&rows_of(store, tile).await?))
+}
+
+/// Compares the published checkpoint with the database, before anything is published or released.
+pub(crate) async fn look_at_folder(app: &App) -> Result<(), AppError> {
+    let Some(folder) = &app.config.audit.publish_to else { return Ok(()) };
+    let file = folder.join(CHECKPOINT);
+    let fault = |message: String| AppError::DataFile { file: file.display().to_string(), message };
+    let note = match std::fs::read_to_string(&file) {
+        Ok(note) => note,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(fault(format!("the checkpoint cannot be read: {error}"))),
+    };
+    let actor = Actor { organisation: "published-log".to_owned(), ..Actor::local() };
+    match restore::show(app, &note, &actor).await {
+        Ok(_) => Ok(()),
+        Err(RestoreError::Store(error)) => Err(error.into()),
+        Err(RestoreError::Checkpoint(error)) => {
+            Err(fault(format!("{error}; publish into a folder of this log's own")))
+        }
+    }
+}
+
+/// Publishes while the gateway runs, and once more when it stops. A folder that cannot be written
+/// stops nothing else; each failure is logged.
+pub(crate) async fn keep_published(app: Arc<App>, stop: CancellationToken) {
+    let Some(folder) = app.config.audit.publish_to.clone() else { return };
+    let (mut size, mut waited, mut last) = (0, Duration::ZERO, false);
+    while !last {
+        tokio::select! {
+            () = tokio::time::sleep(STEP) => waited += STEP,
+            () = stop.cancelled() => last = true,
+        }
+        let now = app.log_size().await.unwrap_or(size);
+        let due = now >= size.saturating_add(ENTRIES) || waited >= EVERY || last;
+        if now == size || !due {
+            continue;
+        }
+        waited = Duration::ZERO;
+        let Ok(unique) = app.make_id() else { continue };
+        // While the gateway is held the folder stays as it is: it is the evidence.
+        if app.store.unconfirmed_restore().await.is_ok_and(|held| held.is_some()) {
+            continue;
+        }
+        let to = (folder.as_path(), unique.to_string());
+        match publish(&app.store, &app.log_vkey, (to.0, &to.1), |_, _| {}).await {
+            Ok(published) => size = published.size,
+            Err(error) => {
+                let error = crate::telemetry::chain(&error);
+                tracing::error!(error, "the log could not be published");
+            }
+        }
+    }
+}
+
+/// How many entries of this log the folder has.
+async fn published(
+    store: &Store,
+    vkey: &str,
+    folder: &Path,
+    size: u64,
+) -> Result<u64, PublicationError> {
+    let name = folder.display().to_string();
+    let note = match std::fs::read_to_string(folder.join(CHECKPOINT)) {
+        Ok(note) => note,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(PublicationError::Io(name, error)),
+    };
+    let kept = Checkpoint::parse_and_verify(&note, vkey)
+        .map_err(|error| PublicationError::Foreign(name.clone(), error))?;
+    let known = store.checkpoints(kept.size, 1).await?;
+    let known = known.first().is_some_and(|known| {
+        let own = Checkpoint::parse_and_verify(&known.note, vkey);
+        own.is_ok_and(|own| (own.size, own.root) == (kept.size, kept.root))
+    });
+    if kept.size > size || !known {
+        return Err(PublicationError::Ahead(name));
+    }
+    Ok(kept.size)
+}
+
+async fn rows_of(store: &Store, tile: Tile) -> Result<Vec<Row>, StoreError> {
+    let rows = store.audit_rows_at(&tile.rows()).await?;
+    Ok(rows.into_iter().map(|row| Row { seq: row.seq, leaf: row.leaf, nodes: row.nodes }).collect())
+}
+
+fn write(file: &Path, bytes: &[u8], unique: &str) -> Result<(), PublicationError> {
+    let fault = |error| PublicationError::Io(file.display().to_string(), error);
+    std::fs::create_dir_all(file.parent().unwrap_or(Path::new("."))).map_err(fault)?;
+    crate::whole_file::replace(file, bytes, unique).map_err(fault)
+}
+
+/// The longest that a signed checkpoint waits to be published.
+pub const EVERY: Duration = Duration::from_secs(30);
+/// With so many new entries it does not wait.
+const ENTRIES: u64 = 100;
+const STEP: Duration = Duration::from_secs(1);
+/// Where C2SP tlog-tiles has the newest checkpoint.
+const CHECKPOINT: &str = "checkpoint";
