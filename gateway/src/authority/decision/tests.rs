@@ -327,9 +327,19 @@ fn a_refusal_names_the_entry_that_refuses_not_the_agreement_that_stands_beside_i
         record: RecordId(uuid::Uuid::from_u128(70)),
         ..entry(2, ConsentStatus::NotRecorded)
     };
+    // Where it rests on agreement, and where on implied agreement alone.
+    let consent = "  { basis = \"consent\", reference = \"the common law duty of confidentiality\", \
+                   restricted = \"refuse\" },\n";
+    let implied = "  { basis = \"direct-care-implied\"";
+    let alone = RULES.replace(&format!("{consent}{implied}"), implied);
+    assert_ne!(alone, RULES);
     let referral = question(MessageType::TransitionReferral, "RYW", "RRK");
-    for (question, excluding) in [(transition(), left_out("334")), (referral, left_out("RRK"))] {
-        let decision = ask(&question, &evidence(&[given(), excluding.clone()], &[]));
+    for (question, excluding, rules) in
+        [(transition(), left_out("334"), RULES), (referral, left_out("RRK"), &*alone)]
+    {
+        let evidence = evidence(&[given(), excluding.clone()], &[]);
+        let book = book_of(AGREEMENTS, rules);
+        let decision = decide(&question, &evidence, &book, now(), today());
         assert_eq!(decision.rule, "recipient-excluded");
         assert_eq!(decision.consent_version, Some(2));
         assert_eq!(decision.consent, Some(excluding.record));
