@@ -95,8 +95,11 @@ fn what_a_reduction_cuts_out_is_in_no_format() {
 #[test]
 fn each_name_of_a_class_that_is_not_kept_is_gone_from_every_format() {
     let catalogue = Catalogue::built_in();
+    let (mut types, mut looked_at) = (0, 0);
     for kind in MessageType::ALL {
         let Some(content) = catalogue.content(kind) else { continue };
+        types += 1;
+        let whole = FORMATS.map(|format| readable(format, &with_everything(kind)));
         for class in DataClass::ALL {
             let keep = DataClass::ALL.into_iter().filter(|kept| *kept != class).collect();
             let (reduced, dropped) = with_everything(kind).reduced_to(&keep);
@@ -106,31 +109,41 @@ fn each_name_of_a_class_that_is_not_kept_is_gone_from_every_format() {
                 .map(Field::of_content)
                 .collect();
             assert!(of_class.is_empty() || dropped.contains(&class), "{kind}: {class}");
-            for format in FORMATS {
-                let Some(said) = readable(format, &reduced) else { continue };
+            for (format, before) in FORMATS.into_iter().zip(&whole) {
+                let (Some(before), Some(said)) = (before, readable(format, &reduced)) else {
+                    continue;
+                };
                 for field in &of_class {
+                    looked_at += usize::from(before.contains(&canary(*field)));
                     assert!(!said.contains(&canary(*field)), "{kind} without {class}: {field}");
                 }
             }
         }
     }
+    assert!(types >= 40, "only {types} types have content of their own");
+    assert!(looked_at > 300, "only {looked_at} names were there to be cut");
 }
 
 #[test]
 fn every_text_that_a_type_can_hold_is_in_every_format_that_has_a_form_for_it() {
+    let (mut looked_at, mut without) = (0, 0);
     for kind in MessageType::ALL {
         let whole = with_everything(kind);
         for format in FORMATS {
             let Some(said) = readable(format, &whole) else {
                 assert_eq!(format, Format::Hl7, "{kind}");
                 assert!(whole.message().subject.is_none(), "{kind}");
+                without += 1;
                 continue;
             };
             for field in Field::every() {
                 let text = canary(field);
                 let held = texts(&whole).contains(&text);
+                looked_at += usize::from(held);
                 assert!(!held || said.contains(&text), "{kind}, {format:?}: {field} is lost");
             }
         }
     }
+    assert_eq!(without, 3, "types about nobody, which have no form in HL7");
+    assert!(looked_at > 1_000, "only {looked_at} texts were there to be lost");
 }

@@ -97,6 +97,8 @@ pub enum RouteId {
     RecordConsent,
     FindConsents,
     PreviewConsent,
+    ConsentEvidence,
+    ConsentDocument,
     Holds,
     ShowHold,
     DecideHold,
@@ -129,7 +131,8 @@ const CONSENT_RECORDERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role
 const CONSENT_READERS: &[Role] = &[Role::LaCaseSystem, Role::IgAuditor];
 const HOLD_DECIDERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role::Icb, Role::IgAuditor];
 const SENDERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role::Icb, Role::Operator];
-const JOURNEY_READERS: &[Role] = &[Role::LaCaseSystem, Role::HealthTrust, Role::IgAuditor];
+const JOURNEY_READERS: &[Role] =
+    &[Role::LaCaseSystem, Role::HealthTrust, Role::Icb, Role::IgAuditor];
 const RECALL_READERS: &[Role] =
     &[Role::LaCaseSystem, Role::HealthTrust, Role::Icb, Role::IgAuditor];
 const DIFFERENCE_READERS: &[Role] = EVERYONE;
@@ -169,6 +172,8 @@ pub const ROUTES: &[Route] = &[
     Route { id: RouteId::RecordConsent, method: "POST", path: "/v1/consents", summary: "Record that agreement to share was given or withdrawn; effective when answered.", roles: CONSENT_RECORDERS, person: false },
     Route { id: RouteId::FindConsents, method: "POST", path: "/v1/consents/find", summary: "Read what is recorded of agreement to share about one person.", roles: CONSENT_READERS, person: true },
     Route { id: RouteId::PreviewConsent, method: "POST", path: "/v1/consents/preview", summary: "Say what recording a decision about sharing would stop, what goes on, and what has gone to whom; nothing is recorded.", roles: CONSENT_RECORDERS, person: true },
+    Route { id: RouteId::ConsentEvidence, method: "GET", path: "/v1/consents/{record}/evidence", summary: "What the caller recorded a decision about sharing with: the reference of the signed form, and its documents.", roles: CONSENT_RECORDERS, person: true },
+    Route { id: RouteId::ConsentDocument, method: "GET", path: "/v1/consents/{record}/evidence/{number}", summary: "Fetch one document of that evidence, counted from 1.", roles: CONSENT_RECORDERS, person: true },
     Route { id: RouteId::Holds, method: "GET", path: "/v1/holds", summary: "List what waits for a person's decision, oldest first: since when, why, votes, questions and whose move it is.", roles: HOLD_DECIDERS, person: false },
     Route { id: RouteId::ShowHold, method: "GET", path: "/v1/holds/{delivery}", summary: "One delivery that waits for a person's decision.", roles: HOLD_DECIDERS, person: false },
     Route { id: RouteId::DecideHold, method: "POST", path: "/v1/holds/{delivery}/decision", summary: "Vote to release a held delivery (two people are needed), or refuse it.", roles: HOLD_DECIDERS, person: true },
@@ -265,6 +270,8 @@ fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
         RouteId::RecordConsent => routing::post(consents::record),
         RouteId::FindConsents => routing::post(consents::find),
         RouteId::PreviewConsent => routing::post(consents::preview),
+        RouteId::ConsentEvidence => routing::get(consents::evidence),
+        RouteId::ConsentDocument => routing::get(consents::document),
         RouteId::Holds => routing::get(holds::list),
         RouteId::ShowHold => routing::get(holds::show),
         RouteId::DecideHold => routing::post(holds::decide),

@@ -22,6 +22,7 @@ mod serve;
 mod show;
 mod transitions;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -211,10 +212,14 @@ fn report(error: &anyhow::Error, json: bool) -> ExitCode {
     if refused { Outcome::InputRefused.into() } else { Outcome::Failed.into() }
 }
 
-/// A line of data.
-#[expect(clippy::print_stdout, reason = "commands answer on standard output")]
+/// A line of data. Whoever reads it may have seen enough: that is no fault of the command.
 fn print_line(text: &str) {
-    println!("{text}");
+    let written = writeln!(std::io::stdout().lock(), "{text}");
+    if let Err(error) = written
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        eprintln_line(&format!("the answer could not be written: {error}"));
+    }
 }
 
 /// A line of talk.

@@ -23,7 +23,7 @@ use crate::audit::{Actor, Entry, Event, EventKind, SubjectKey};
 use crate::board::Facts;
 use crate::journey::is_own;
 use crate::queue::{DeliveryState, Leg};
-use crate::store::{Change, LegSnapshot, StoreError, StoredRecord};
+use crate::store::{AgreementRow, Change, LegSnapshot, ReminderRow, StoreError, StoredRecord};
 use crate::telemetry::name_of;
 
 pub use proof::{PackFault, verify};
@@ -197,21 +197,23 @@ pub async fn pack(
         return Ok(None);
     };
     let Some(stored) = app.store.find_record(leg.record).await? else { return Ok(None) };
-    let mut log = Gathering { viewer, seqs: Vec::new() };
+    let mut log = Gathering { viewer, hidden: Vec::new(), seqs: Vec::new() };
     let request = log.message(app, &stored).await?;
-    log.about(app, leg.record, Some(&leg)).await?;
     let mut answers = Vec::new();
     for record in app.store.answers_to(leg.id).await? {
-        if let Some(answer) = app.store.find_record(record).await?
-            && may_know(app, &answer, viewer).await?
-        {
+        let Some(answer) = app.store.find_record(record).await? else { continue };
+        if may_know(app, &answer, viewer).await? {
             answers.push(log.message(app, &answer).await?);
             log.about(app, record, None).await?;
+        } else {
+            log.hidden.push(record);
         }
     }
+    log.about(app, leg.record, Some(&leg)).await?;
     let history = app.store.history_of(leg.id).await?;
     let reminders = app.store.reminders_of(leg.id).await?;
-    let agreements = app.store.agreements_of(leg.id).await?;
+    let mut agreements = app.store.agreements_of(leg.id).await?;
+    agreements.retain(|row| !log.hidden.contains(&row.record));
     let log = log.proved(app).await?;
     made(app, &leg, stored.subject, actor).await?;
     let standing = name_of(Facts::from(&leg).standing(app.clock.today()));
@@ -233,26 +235,32 @@ pub async fn pack(
         },
         request,
         answers,
-        agreements: agreements
-            .into_iter()
-            .map(|row| PackAgreement {
-                party: row.party,
-                agreed_on: row.agreed_on,
-                recorded_by: row.recorded_by,
-                record: row.record,
-            })
-            .collect(),
-        reminders: reminders
-            .into_iter()
-            .map(|row| PackReminder {
-                at: row.at.to_string(),
-                days_from_due: row.offset_days,
-                due_on: row.due_on,
-                record: row.record,
-            })
-            .collect(),
+        agreements: agreements.into_iter().map(PackAgreement::from).collect(),
+        reminders: reminders.into_iter().map(PackReminder::from).collect(),
         log,
     }))
+}
+
+impl From<AgreementRow> for PackAgreement {
+    fn from(row: AgreementRow) -> Self {
+        Self {
+            party: row.party,
+            agreed_on: row.agreed_on,
+            recorded_by: row.recorded_by,
+            record: row.record,
+        }
+    }
+}
+
+impl From<ReminderRow> for PackReminder {
+    fn from(row: ReminderRow) -> Self {
+        Self {
+            at: row.at.to_string(),
+            days_from_due: row.offset_days,
+            due_on: row.due_on,
+            record: row.record,
+        }
+    }
 }
 
 async fn made(
@@ -318,6 +326,8 @@ fn exceptions(app: &App, history: &[LegSnapshot]) -> Vec<PackException> {
 /// The entries of a pack, as they are found.
 struct Gathering<'a> {
     viewer: Option<&'a OrganisationCode>,
+    /// Answers that the viewer may not know of; nothing names them.
+    hidden: Vec<RecordId>,
     seqs: Vec<u64>,
 }
 
@@ -363,7 +373,8 @@ impl Gathering<'_> {
             let other_leg = leg.is_some_and(|leg| {
                 entry.event.delivery.is_some_and(|delivery| delivery.leg() != leg.id)
             });
-            if !other_leg && self.shows(&entry) {
+            let hidden = entry.event.record.is_some_and(|record| self.hidden.contains(&record));
+            if !other_leg && !hidden && self.shows(&entry) {
                 self.seqs.push(entry.seq);
             }
         }

@@ -219,11 +219,8 @@ pub async fn decide_hold(
     let today = app.clock.today();
     let ruling = authority::release(&question, id, &evidence, app.rule_book(), now, today);
     let change = Change::because(event).write(Write::Override(id, vote));
-    let died = match question.subject {
-        Some(subject) => app.store.death_of(subject).await?,
-        None => None,
-    };
-    let ruling = pipeline::after_death(ruling, (question.kind, died), &evidence.overrides);
+    let votes = &evidence.overrides;
+    let ruling = pipeline::after_recorded_death(app, &question, ruling, votes).await?;
     if !matches!(ruling, Ruling::Granted(..)) {
         return Ok((DeliveryState::Held, change));
     }

@@ -147,7 +147,7 @@ impl Stage {
     /// Makes the files of a practice world in an empty folder.
     pub fn set(plan: Plan) -> Result<Self, PracticeError> {
         let mut partners = BTreeMap::new();
-        for (name, code) in MEMBERS {
+        for (name, code) in members().chain([NEIGHBOUR]) {
             partners.insert(name.to_owned(), organisation(code)?);
         }
         let now = plan.clock.now();
@@ -177,7 +177,8 @@ impl Stage {
 
     /// A member of the cast by the name of its folder.
     pub fn caller(&self, name: &str) -> Result<Caller, PracticeError> {
-        let code = MEMBERS.iter().find(|(member, _)| *member == name).map_or("", |(_, code)| code);
+        let mut all = members().chain([NEIGHBOUR]);
+        let code = all.find(|(member, _)| *member == name).map_or("", |(_, code)| code);
         self.caller_from(code, &self.plan.dir.join("pki/partners").join(name))
     }
 
@@ -192,6 +193,19 @@ impl Stage {
                 partner.endpoint = Some(format!("https://{}/fhir/$process-message", self.endpoint));
             }
         }
+        write(&self.plan.dir.join("partners.toml"), &partners_file(partners)?)
+    }
+
+    /// Makes the neighbouring authority a partner, from the next start of the gateway on: for what
+    /// passes between two authorities. Its own side is [`Self::caller`] by the name
+    /// `authority-330`.
+    pub fn admit_neighbour(&self) -> Result<(), PracticeError> {
+        let mut partners = self.partners()?;
+        let (name, code) = NEIGHBOUR;
+        let pin = self.practice.partner(name)?.client.pin();
+        let (title, role, format) = describe(code);
+        let neighbour = Partner::new(organisation(code)?, title, role, pin);
+        partners.push(Partner { format, carrier: CarrierKind::Collect, ..neighbour });
         write(&self.plan.dir.join("partners.toml"), &partners_file(partners)?)
     }
 
@@ -445,6 +459,7 @@ fn unreachable_caller() -> Caller {
 fn describe(code: &str) -> (&'static str, Role, Format) {
     match code {
         "334" => ("Practice Borough Council", Role::LaCaseSystem, Format::Json),
+        "330" => ("Practice Neighbouring Council", Role::LaCaseSystem, Format::Json),
         "RRK" => ("Practice Acute NHS Trust", Role::HealthTrust, Format::Fhir),
         "RXT" => ("Practice Mental Health NHS Trust", Role::HealthTrust, Format::Json),
         "RYW" => ("Practice Community NHS Trust", Role::HealthTrust, Format::Json),
@@ -521,6 +536,8 @@ const MEMBERS: [(&str, &str); 7] = [
     ("auditor-qhl", "QHL"),
     ("operator", "OPS01"),
 ];
+/// An authority next door: it has certificates, and is a partner once it was admitted.
+const NEIGHBOUR: (&str, &str) = ("authority-330", "330");
 /// The practice gateway's own code.
 const GATEWAY: &str = "EHCGW";
 /// Where a port is kept for a world.

@@ -186,9 +186,7 @@ pub async fn replay(
     }
     let sender = Sender::partner(&partner, actor.clone());
     let answer = pipeline::receive(app, &sender, raw).await?;
-    let refused =
-        |row: &crate::receipt::RowOutcome| row.outcome == crate::receipt::RowResult::Quarantined;
-    let accepted = answer.status < 400 && !answer.rows.iter().any(refused);
+    let accepted = answer.is_accepted_whole();
     let mut event = Event::new(EventKind::QuarantineReplayed, sender.actor.clone())
         .with("item", id)
         .with("status", answer.status)

@@ -8,7 +8,8 @@
 //! Use: [`list`] for the cases of a viewer, [`show`] for one, [`work_out_day`] once a day.
 //!
 //! Limits: a list opens the facts of every case its viewer is a party of, so a region's many
-//! thousands of cases want a kept index first (ADR 0030).
+//! thousands of cases want a kept index first (ADR 0030). The totals on the board, which is looked
+//! at all day, are of at most [`TOTALS_PEOPLE_MAX`] people, and say so when there are more.
 //!
 //! Not supported, and why: messages to the owing party on a birthday, because no type of the
 //! catalogue says that, and because an entry about one person on that day would tell everybody who
@@ -66,6 +67,8 @@ pub struct Totals {
     pub overdue: usize,
     /// Cases with gaps by the warning they have reached.
     pub within: Vec<Within>,
+    /// Whether there are people who were not counted: the list has all.
+    pub more: bool,
 }
 
 /// Cases with gaps that have reached one warning and not the next.
@@ -125,16 +128,20 @@ pub async fn totals(
     app: &App,
     viewer: Option<&OrganisationCode>,
 ) -> Result<Totals, TransitionError> {
-    let views = views(app, viewer, None).await?;
-    let rules = rules_on(app.clock.today())?;
-    Ok(sum(rules, views.iter().map(|(view, _)| view)))
+    let on = app.clock.today();
+    let at_most = Some(TOTALS_PEOPLE_MAX.saturating_add(1));
+    let filter = TransitionFilter { on, party: viewer.cloned(), id: None, at_most };
+    let known = known(app, filter).await?;
+    let more = u32::try_from(known.len()).is_ok_and(|people| people > TOTALS_PEOPLE_MAX);
+    let views = seen(app, viewer, known).await?;
+    Ok(Totals { more, ..sum(rules_on(on)?, views.iter().map(|(view, _)| view)) })
 }
 
 /// Adds up cases.
 pub fn sum<'a>(rules: &Checklist, cases: impl Iterator<Item = &'a CaseView>) -> Totals {
     let months = rules.warnings.iter().copied().chain([0]);
     let within = months.map(|months| Within { months, cases: 0 }).collect();
-    let mut totals = Totals { tracked: 0, with_gaps: 0, gaps: 0, overdue: 0, within };
+    let mut totals = Totals { tracked: 0, with_gaps: 0, gaps: 0, overdue: 0, within, more: false };
     for case in cases.filter(|case| case.over.is_none()) {
         totals.tracked += 1;
         totals.gaps += case.gaps;
@@ -187,10 +194,22 @@ async fn views(
     viewer: Option<&OrganisationCode>,
     id: Option<Uuid>,
 ) -> Result<Vec<(CaseView, Known)>, TransitionError> {
+    let filter =
+        TransitionFilter { on: app.clock.today(), party: viewer.cloned(), id, at_most: None };
+    let known = known(app, filter).await?;
+    seen(app, viewer, known).await
+}
+
+/// What a viewer may see of people, most urgent first.
+async fn seen(
+    app: &App,
+    viewer: Option<&OrganisationCode>,
+    people: Vec<Known>,
+) -> Result<Vec<(CaseView, Known)>, TransitionError> {
     let today = app.clock.today();
     let rules = rules_on(today)?;
     let mut views = Vec::new();
-    for known in known(app, TransitionFilter { on: today, party: viewer.cloned(), id }).await? {
+    for known in people {
         let Some(case) = work_out(rules, &known.evidence, today)? else { continue };
         if let Some(viewer) = viewer
             && is_kept_from(app, viewer, &known, today).await?
@@ -278,3 +297,7 @@ fn duties_of(
 ) -> std::collections::BTreeSet<schemas::transition::Duty> {
     app.partner(organisation).map(|partner| evidence::duties(&partner.roles)).unwrap_or_default()
 }
+
+/// The most people whose totals are worked out for the board: more than the largest authority has
+/// from Year 9 on, and some tenths of a second of opening at worst.
+pub const TOTALS_PEOPLE_MAX: u32 = 5_000;

@@ -139,6 +139,16 @@ impl TestGateway {
         Self { engine, cast, clock, folder }
     }
 
+    /// Starts the gateway again with a second local authority next door.
+    pub async fn with_neighbour(self) -> (Self, Partner) {
+        let Self { engine, cast, clock, folder } = self;
+        let stage = cast.fall().await;
+        stage.admit_neighbour().expect("the partners file is written");
+        let neighbour = stage.caller("authority-330").expect("a certificate");
+        let cast = Cast::rise(stage).await.expect("the practice gateway starts again");
+        (Self { engine, cast, clock, folder }, neighbour)
+    }
+
     /// Starts the gateway again with folders for the local authority: its exports are watched, and
     /// it is written to in this format.
     pub async fn with_folders(self, format: adapters::Format) -> (Self, Folders) {

@@ -18,7 +18,9 @@ pub mod peers;
 #[path = "../../gateway/src/store/tests/postgres.rs"]
 pub mod postgres;
 pub mod sandbox;
+mod scenes;
 
 use ::gateway::practice::postgres as server;
 
 pub use gateway::{Engine, TestGateway, each_engine, with_letters_from_a_psychologist};
+pub use scenes::text;

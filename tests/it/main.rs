@@ -7,6 +7,7 @@
     reason = "this is test code: it fails by panicking"
 )]
 
+mod commands;
 mod journeys;
 mod mapping;
 mod mesh;

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod leaks;
+mod lists;
 mod matrix;
 mod mllp;
 mod tampering;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{Extension, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Json, Response};
-use schemas::NhsNumber;
-use serde::Deserialize;
+use schemas::{NhsNumber, OrganisationCode, RecordId};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::problem::{Kind, Problem};
 use super::{Caller, records};
@@ -16,7 +17,7 @@ use crate::audit::{Event, EventKind, SubjectKey};
 use crate::authority::ConsentEntry;
 use crate::config::IfMatch;
 use crate::peer::Role;
-use crate::pipeline;
+use crate::pipeline::{self, CollectError};
 use crate::store::Change;
 
 /// Records a `consent.grant` or `consent.withdraw`: the same pipeline as every message.
@@ -111,9 +112,83 @@ pub(super) async fn find(
         Event::new(EventKind::ConsentViewed, caller.actor.clone()).with("entries", entries.len());
     event.subject = Some(subject);
     app.store.commit(Change::because(event)).await?;
-    let mut response = Json(serde_json::json!({ "consents": entries })).into_response();
+    let listed: Vec<Listed<'_>> = entries.iter().map(|entry| Listed::of(entry, own)).collect();
+    let mut response = Json(serde_json::json!({ "consents": listed })).into_response();
     if concerned {
         tag(&app, subject, &entries, &mut response);
     }
     Ok(response)
+}
+
+/// An entry as it is listed: where its evidence is, for the organisation that recorded it.
+#[derive(Serialize)]
+struct Listed<'a> {
+    #[serde(flatten)]
+    entry: &'a ConsentEntry,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<String>,
+}
+
+impl<'a> Listed<'a> {
+    fn of(entry: &'a ConsentEntry, own: &OrganisationCode) -> Self {
+        let evidence =
+            (entry.recorded_by == *own).then(|| format!("/v1/consents/{}/evidence", entry.record));
+        Self { entry, evidence }
+    }
+}
+
+/// What the caller recorded a decision with.
+pub(super) async fn evidence(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(record): Path<String>,
+) -> Result<Response, Problem> {
+    let own = caller.peer.organisation();
+    let kept = pipeline::evidence_of_entry(&app, own, &caller.actor, own_record(&record)?).await;
+    Ok(Json(kept.map_err(not_recorded)?).into_response())
+}
+
+/// One document of it, whole.
+pub(super) async fn document(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path((record, number)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let number = number.parse().or(Err(Problem::new(
+        Kind::NotFound,
+        "Documents are counted from 1; the evidence lists them.",
+    )))?;
+    let own = caller.peer.organisation();
+    let which = (own_record(&record)?, number);
+    let given = pipeline::evidence_document(&app, own, &caller.actor, which).await;
+    let given = given.map_err(not_recorded)?;
+    let mut response = Bytes::copy_from_slice(&given.bytes).into_response();
+    let name = format!("attachment; filename=\"document-{number}\"");
+    for (header, text) in
+        [(header::CONTENT_TYPE, given.media_type), (header::CONTENT_DISPOSITION, name)]
+    {
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            response.headers_mut().insert(header, value);
+        }
+    }
+    Ok(response)
+}
+
+fn own_record(record: &str) -> Result<RecordId, Problem> {
+    Uuid::try_parse(record).map(RecordId).or(Err(none()))
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "only what is not there is said otherwise here")]
+fn not_recorded(error: CollectError) -> Problem {
+    match error {
+        CollectError::NotFound => none(),
+        other => other.into(),
+    }
+}
+
+fn none() -> Problem {
+    Problem::new(
+        Kind::NotFound,
+        "No decision of this id was recorded by your organisation. POST /v1/consents/find lists them.",
+    )
 }

@@ -1,4 +1,9 @@
 //! Deliveries that did not arrive, and sending them again.
+//!
+//! The list is not a look at anybody's record, so it is no entry in the log: like the inbox it has
+//! our own ids, types, codes of organisations and what a carrier answered, and nothing of a person,
+//! a case or a decision of the family. An organisation sees its own; an operator, who must send
+//! them again, everybody's. Whoever goes on from there to a record leaves an entry there.
 
 use std::sync::Arc;
 

@@ -219,9 +219,9 @@ pub(super) async fn acknowledge(
 /// The parcel as a response whose body keeps the guard until it has been handed over.
 fn leaving(collected: Collected) -> Response {
     let Collected { parcel, guard } = collected;
-    let bytes = Bytes::copy_from_slice(parcel.expose_body());
-    let body = Guarded { bytes: Some(bytes), guard };
-    let mut response = Response::new(Body::new(body));
+    // In one piece: a connection that is read slowly does not hold the guard for long.
+    let handover = pipeline::Handover::new(parcel.expose_body(), guard, usize::MAX);
+    let mut response = Response::new(Body::new(Guarded(handover)));
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(parcel.media_type()) {
         headers.insert(header::CONTENT_TYPE, value);
@@ -239,10 +239,7 @@ fn leaving(collected: Collected) -> Response {
 }
 
 /// A body that owns the person's guard: it is dropped with the body, after the last byte was taken.
-struct Guarded {
-    bytes: Option<Bytes>,
-    guard: Option<crate::store::SubjectGuard>,
-}
+struct Guarded(pipeline::Handover);
 
 impl hyper::body::Body for Guarded {
     type Data = Bytes;
@@ -252,20 +249,17 @@ impl hyper::body::Body for Guarded {
         mut self: std::pin::Pin<&mut Self>,
         _: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
-        let Some(bytes) = self.bytes.take() else { return std::task::Poll::Ready(None) };
-        let may = self.guard.as_ref().is_none_or(crate::store::SubjectGuard::may_leave);
-        // The connection is cut: a sender that was frozen lets nothing go when it wakes.
-        let piece = if may { Ok(hyper::body::Frame::data(bytes)) } else { Err(pipeline::Stopped) };
-        std::task::Poll::Ready(Some(piece))
+        // An error cuts the connection, so that nothing half looks whole.
+        let piece = self.0.next_piece().map(|piece| piece.map(hyper::body::Frame::data));
+        std::task::Poll::Ready(piece)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.bytes.is_none()
+        self.0.left() == 0
     }
 
     fn size_hint(&self) -> hyper::body::SizeHint {
-        let left = self.bytes.as_ref().map_or(0, Bytes::len);
-        hyper::body::SizeHint::with_exact(u64::try_from(left).unwrap_or(0))
+        hyper::body::SizeHint::with_exact(self.0.left())
     }
 }
 

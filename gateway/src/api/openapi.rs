@@ -206,6 +206,8 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::RecordConsent
         | RouteId::FindConsents
         | RouteId::PreviewConsent
+        | RouteId::ConsentEvidence
+        | RouteId::ConsentDocument
         | RouteId::ShowHold
         | RouteId::DecideHold
         | RouteId::AskAboutHold

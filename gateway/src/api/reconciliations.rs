@@ -1,4 +1,9 @@
 //! Each day's signed statement, the partner's answer to it, and the differences that are left.
+//!
+//! A statement lists what passed, so looking at one is an entry in the log. The list of days and the
+//! list of differences are none: days, versions, codes and our own ids, nothing of a person or a
+//! case, and a partner sees its own alone. An auditor and an operator see everybody's differences,
+//! which they must explain by name; that is an entry.
 
 use std::sync::Arc;
 

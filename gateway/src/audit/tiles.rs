@@ -18,7 +18,7 @@ use std::fmt;
 
 use tlog_tiles::tile::Tile as Coordinates;
 
-use super::tree::{LEAF_BYTES_MAX, NodeAt};
+use super::tree::NodeAt;
 use super::verify::Row;
 
 /// A tile of the log. There is exactly one path for each.
@@ -133,8 +133,6 @@ const WIDTH: u64 = 1 << HEIGHT;
 const WIDTH_ENTRIES: usize = 1 << HEIGHT;
 /// A log of [`SIZE_MAX`](super::tree::SIZE_MAX) entries has no tile above this level.
 const LEVEL_MAX: u8 = 5;
-
-const _: () = assert!(LEAF_BYTES_MAX == u16::MAX as usize, "an entry's length has two bytes");
 
 #[cfg(test)]
 mod tests;

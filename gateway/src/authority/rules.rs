@@ -4,7 +4,7 @@
 //! version is written into every decision. The law is data (`gateway/rules/authority-1.toml`): a
 //! new power is a new row, not new code. `reading` keeps a file from saying something unlawful;
 //! [`consistency`] finds what contradicts: rule against rule, agreement against agreement, rules
-//! against the catalogue.
+//! against the catalogue. [`page`] says all of it in words.
 //!
 //! Must never know a child, the store or the clock.
 //!
@@ -24,6 +24,7 @@ use super::agreements::{Agreements, PartyKind};
 use super::table::TableError;
 
 pub mod consistency;
+pub mod page;
 mod reading;
 
 /// What a release can rest on (`domain.md` 5.3 step 3).
@@ -266,6 +267,11 @@ impl Rules {
         self.by_message.values()
     }
 
+    /// The day from which Children Act 2004, section 16LA, counts, where it is switched on.
+    pub fn ca2004_16la_from(&self) -> Option<Date> {
+        self.ca2004_16la_from
+    }
+
     /// Whether Children Act 2004, section 16LA, may be relied on: switched on, and begun.
     pub fn ca2004_16la_holds_on(&self, on: Date) -> bool {
         self.ca2004_16la_from.is_some_and(|from| from <= on)
@@ -284,6 +290,16 @@ impl Rules {
     /// What a claim of this basis by two people rests on and overcomes.
     pub fn override_of(&self, basis: Basis) -> Option<&OverrideRule> {
         self.overrides.iter().find(|one| one.basis == basis)
+    }
+
+    /// Every claim that two people can make, as the file orders them.
+    pub fn overrides(&self) -> &[OverrideRule] {
+        &self.overrides
+    }
+
+    /// What each restriction does.
+    pub fn restrictions(&self) -> impl Iterator<Item = &RestrictionRule> {
+        self.restrictions.values()
     }
 
     /// What a restriction does.

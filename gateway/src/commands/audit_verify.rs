@@ -176,7 +176,7 @@ fn report(verification: &Verification, json: bool) -> Outcome {
         print_line(&format!("{body:#}"));
     } else {
         print_line(&format!(
-            "{} entries, {} checkpoints and {} sealed records were checked.",
+            "Checked: entries {}, checkpoints {}, sealed records {}.",
             verification.entries, verification.checkpoints_checked, verification.records_checked
         ));
         // Many faults often have one cause: the first is what to look at.

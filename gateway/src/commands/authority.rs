@@ -23,6 +23,15 @@ pub(super) enum AuthorityCommand {
     Rehearse(rehearse::RehearseArgs),
     /// Look for what contradicts in rules, agreements and catalogue. Reads no records.
     Check(CheckArgs),
+    /// Print rules and agreements as a page for somebody who knows the law.
+    Page(PageArgs),
+}
+
+/// Arguments of `authority page`.
+#[derive(Debug, Args)]
+pub(super) struct PageArgs {
+    #[command(flatten)]
+    drafts: Drafts,
 }
 
 /// Arguments of `authority check`.
@@ -49,6 +58,8 @@ struct Drafts {
 /// Rules and agreements with the names of their files.
 struct Named {
     book: RuleBook,
+    /// What the rules were read from.
+    text: String,
     rules: String,
     agreements: String,
 }
@@ -58,7 +69,23 @@ pub(super) async fn authority(command: &AuthorityCommand, json: bool) -> anyhow:
         AuthorityCommand::Explain(args) => explain::explain(args, json).await,
         AuthorityCommand::Rehearse(args) => rehearse::rehearse(args, json).await,
         AuthorityCommand::Check(args) => check(args, json),
+        AuthorityCommand::Page(args) => page(args, json),
     }
+}
+
+fn page(args: &PageArgs, json: bool) -> anyhow::Result<Outcome> {
+    let named = match args.drafts.read()? {
+        Ok(named) => named,
+        Err(problem) => return Ok(refused(&[problem], json)),
+    };
+    let page = crate::authority::rules::page::page(&named.book, &named.text);
+    if json {
+        let body = serde_json::json!({ "version": named.book.version(), "page": page });
+        print_line(&serde_json::to_string_pretty(&body)?);
+    } else {
+        print_line(page.trim_end());
+    }
+    Ok(Outcome::Done)
 }
 
 fn check(args: &CheckArgs, json: bool) -> anyhow::Result<Outcome> {
@@ -113,8 +140,8 @@ impl Drafts {
         let (in_force_rules, in_force_agreements) =
             files.map_or((None, None), |files| (files.rules, files.agreements));
         let rules = self.rules.clone().or(in_force_rules);
-        let (rules_name, text) = file_or(rules.as_deref(), "the rules shipped", RULES)?;
-        let rules = match Rules::parse(&text) {
+        let (rules_name, rules_text) = file_or(rules.as_deref(), "the rules shipped", RULES)?;
+        let rules = match Rules::parse(&rules_text) {
             Ok(rules) => rules,
             Err(error) => return Ok(Err(format!("{rules_name}: {error}"))),
         };
@@ -126,7 +153,7 @@ impl Drafts {
             Err(error) => return Ok(Err(format!("{agreements_name}: {error}"))),
         };
         let book = RuleBook { agreements, rules };
-        Ok(Ok(Named { book, rules: rules_name, agreements: agreements_name }))
+        Ok(Ok(Named { book, text: rules_text, rules: rules_name, agreements: agreements_name }))
     }
 }
 

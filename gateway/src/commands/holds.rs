@@ -176,6 +176,12 @@ async fn list(args: &ListArgs, json: bool) -> anyhow::Result<Outcome> {
             lines.len(),
             reviews.count
         ));
+        if !lines.is_empty() {
+            eprintln_line(
+                "People approve, refuse and ask through their own organisation's system, which \
+                 vouches for who they are; `holds show DELIVERY` says why one waits.",
+            );
+        }
     }
     let waits = !lines.is_empty() || reviews.count > 0;
     Ok(if waits { Outcome::Found } else { Outcome::Done })

@@ -13,7 +13,7 @@ use super::{Configured, Outcome, eprintln_line, print_line, table};
 use crate::app::App;
 use crate::audit::Actor;
 use crate::receipt::{Signed, verify_as};
-use crate::reconciliation::{self, EXPLANATION_CODES, Statement};
+use crate::reconciliation::{self, EXPLANATION_CODES, ReconciliationError, Statement};
 use crate::store::StoredStatement;
 use crate::telemetry::name_of;
 
@@ -124,7 +124,16 @@ async fn stored(
     {
         return Ok(stored);
     }
-    Ok(reconciliation::make(app, partner, day, &Actor::local()).await?)
+    match reconciliation::make(app, partner, day, &Actor::local()).await {
+        Err(ReconciliationError::NotClosed) => {
+            let at = app.config.reconciliation.at;
+            bail!(
+                "{day} has not closed yet: a day closes at {at} by London's clocks; wait, or name an \
+                 earlier one with --day"
+            )
+        }
+        made => Ok(made?),
+    }
 }
 
 fn in_words(statement: &Statement) -> String {

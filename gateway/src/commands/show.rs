@@ -162,13 +162,17 @@ pub(super) async fn record(command: &RecordCommand, json: bool) -> anyhow::Resul
             name_of(step.event),
             step.by.clone(),
             step.counterparty.as_ref().map(ToString::to_string).unwrap_or_default(),
-            decided
-                .map(|d| format!("{} ({}): {}", d.outcome, d.rule, d.reason))
-                .unwrap_or_default(),
+            decided.map_or_else(
+                || {
+                    let said = step.detail.iter().map(|(name, value)| format!("{name}: {value}"));
+                    said.collect::<Vec<_>>().join("; ")
+                },
+                |d| format!("{} ({}): {}", d.outcome, d.rule, d.reason),
+            ),
         ]
     });
     print_line(&format!("{} from {}", journey.message_type, journey.sender));
-    print_line(&table(&["entry", "when (UTC)", "what", "by", "with", "decision"], rows));
+    print_line(&table(&["entry", "when (UTC)", "what", "by", "with", "decision or detail"], rows));
     Ok(Outcome::Done)
 }
 

@@ -104,8 +104,14 @@ pub async fn break_glass(
     evidence.emergency = ground_of(basis).map(|basis| BreakGlass { basis, at: now });
     let today = app.clock.today();
     let ruling = authority::release(&question, id, &evidence, app.rule_book(), now, today);
-    let Ruling::Granted(_, note) = ruling else {
-        return Err(HoldError::NotYours(NOT_LIFTED));
+    // What was held before for another reason is not released after a death either.
+    let votes = &evidence.overrides;
+    let note = match pipeline::after_recorded_death(app, &question, ruling, votes).await? {
+        Ruling::Granted(_, note) => note,
+        Ruling::Hold(note) if note.rule == pipeline::PERSON_DIED => {
+            return Err(HoldError::NotYours(NOT_AFTER_DEATH));
+        }
+        Ruling::Hold(_) | Ruling::Refused(_) => return Err(HoldError::NotYours(NOT_LIFTED)),
     };
     let mut event = delivery_event(EventKind::HoldBroken, &delivery, &stored, &person.actor)
         .with("basis", basis)

@@ -21,7 +21,7 @@ use super::{arriving, guard};
 use crate::app::App;
 use crate::audit::{DecisionNote, Event, EventKind, SubjectKey};
 use crate::authority::{ConsentEntry, Question};
-use crate::queue::{Delivery, DeliveryId, DeliveryState, LegState, SubmissionId};
+use crate::queue::{CarrierKind, Delivery, DeliveryId, DeliveryState, LegState, SubmissionId};
 use crate::receipt::{LegOutcome, RowOutcome, RowResult};
 use crate::store::{
     CaseKey, CasePerson, Change, ClockWrite, NewDelivery, NewLeg, NewRecord, SubjectGuards, Write,
@@ -484,7 +484,7 @@ impl<'a> Batch<'a> {
             sender: self.sender.organisation.clone(),
             recipient: to.recipient.clone(),
             service: to.service.clone(),
-            carrier: to.carrier,
+            carrier: carrier(facts, to),
             state: DeliveryState::Queued,
             attempts: 0,
             available_at: self.app.clock.now(),
@@ -530,7 +530,7 @@ impl<'a> Batch<'a> {
             record: facts.id,
             recipient: to.recipient.clone(),
             service: to.service.clone(),
-            carrier: to.carrier,
+            carrier: carrier(facts, to),
             state,
             reason,
             available_at: self.app.clock.now(),
@@ -553,6 +553,13 @@ impl<'a> Batch<'a> {
         }
         Ok((change, leg))
     }
+}
+
+/// How a record reaches a destination. HL7 v2 has no form for a message about nobody (a reminder,
+/// for one): it waits in the inbox.
+fn carrier(facts: &Facts, to: &Destination) -> CarrierKind {
+    let formless = to.carrier == CarrierKind::Mllp && facts.subject.is_none();
+    if formless { CarrierKind::Collect } else { to.carrier }
 }
 
 /// By what a message is recognised: its sender and the sender's own reference.

@@ -16,7 +16,7 @@ use super::guard::Known;
 use super::{ReceiveError, Sender};
 use crate::app::App;
 use crate::audit::SubjectKey;
-use crate::queue::{DeliveryId, DeliveryState, Leg, LegState};
+use crate::queue::{CaseId, DeliveryId, DeliveryState, Leg, LegState};
 use crate::store::{StoreError, StoredRecord};
 
 pub(super) use effect::{Effect, effect};
@@ -24,6 +24,8 @@ pub(super) use effect::{Effect, effect};
 /// The leg an answer belongs to.
 pub(super) struct Attachment {
     pub(super) leg: Leg,
+    /// The case of the request it belongs to.
+    pub(super) case: Option<CaseId>,
     /// Who had agreed before that existing advice is sufficient (regulation 6(4)).
     agreed: BTreeSet<String>,
 }
@@ -130,16 +132,8 @@ pub(super) async fn attach(
             "check that this answer is about the right person; a person at the authority will look",
         )));
     }
-    let settled = matches!(
-        leg.state,
-        LegState::Answered
-            | LegState::Sufficient
-            | LegState::Nil
-            | LegState::Redirected
-            | LegState::Objection
-    );
     let replaces = message.kind == MessageType::AdviceResponse;
-    if settled && !replaces {
+    if is_settled(leg.state) && !replaces {
         return Ok(Err(Unplaced(
             "leg-settled",
             Field::LEG,
@@ -156,7 +150,20 @@ pub(super) async fn attach(
         Ok(agreed) => agreed,
         Err(issue) => return Ok(Err(issue)),
     };
-    Ok(Ok(Some(Attachment { leg, agreed })))
+    let case = request.and_then(|request| request.relations.case);
+    Ok(Ok(Some(Attachment { leg, case, agreed })))
+}
+
+/// Whether nothing is owed any more, or people decide what is.
+fn is_settled(state: LegState) -> bool {
+    matches!(
+        state,
+        LegState::Answered
+            | LegState::Sufficient
+            | LegState::Nil
+            | LegState::Redirected
+            | LegState::Objection
+    )
 }
 
 /// Whether the dates given show one of the three limbs of regulation 8(2).

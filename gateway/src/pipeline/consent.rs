@@ -189,7 +189,8 @@ impl Batch<'_> {
         for (delivery, question) in on_its_way {
             let evidence = self.evidence(&question, Some(delivery.id), None).await?;
             let ruling = authority::release(&question, delivery.id, &evidence, rules, now, today);
-            let ruling = super::after_death(ruling, (question.kind, died), &evidence.overrides);
+            let ruling =
+                super::identity::after_death(ruling, (question.kind, died), &evidence.overrides);
             let (note, state) = match ruling {
                 Ruling::Granted(..) => continue,
                 // Votes that did not weigh this are asked for again; else a hold stays as it is.

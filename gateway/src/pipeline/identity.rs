@@ -24,7 +24,7 @@ use super::ReceiveError;
 use super::admission::{Batch, Facts, Mode};
 use crate::app::App;
 use crate::audit::{DecisionNote, EventKind, SubjectKey};
-use crate::authority::{ConsentEntry, Decision, Override, Ruling};
+use crate::authority::{ConsentEntry, Decision, Override, Question, Ruling};
 use crate::store::{Change, IdentityKind, IdentityWrite, NewIdentity, StoreError, Write};
 use crate::telemetry::name_of;
 
@@ -269,8 +269,22 @@ pub(super) fn stopped_by_death(
     })
 }
 
+/// A ruling on a question with the death on record, if there is one, taken into account.
+pub(crate) async fn after_recorded_death<T>(
+    app: &App,
+    question: &Question,
+    ruling: Ruling<T>,
+    votes: &[Override],
+) -> Result<Ruling<T>, StoreError> {
+    let died = match question.subject {
+        Some(subject) => app.store.death_of(subject).await?,
+        None => None,
+    };
+    Ok(after_death(ruling, (question.kind, died), votes))
+}
+
 /// A ruling with a death taken into account.
-pub(crate) fn after_death<T>(
+pub(super) fn after_death<T>(
     ruling: Ruling<T>,
     kind_and_death: (MessageType, Option<Timestamp>),
     votes: &[Override],

@@ -81,6 +81,22 @@ impl Answer {
         serde_json::from_value(record.clone()).ok()
     }
 
+    /// Whether nothing of it was refused, from the rows or, on a replay, from the body. An answer
+    /// whose rows cannot be told counts as refused.
+    pub fn is_accepted_whole(&self) -> bool {
+        let refused = |row: &RowOutcome| row.outcome == RowResult::Quarantined;
+        if self.status >= 400 {
+            return false;
+        }
+        if !self.replayed {
+            return !self.rows.iter().any(refused);
+        }
+        let body: Result<serde_json::Value, _> = serde_json::from_slice(&self.body);
+        let rows = body.ok().and_then(|mut body| body.get_mut("rows").map(serde_json::Value::take));
+        let rows = rows.and_then(|rows| serde_json::from_value::<Vec<RowOutcome>>(rows).ok());
+        rows.is_some_and(|rows| !rows.iter().any(refused))
+    }
+
     /// The first checkpoint that covers the answer's entry in the log.
     pub async fn with_checkpoint(self, app: &App) -> Result<Self, StoreError> {
         let (None, Some(entry)) = (&self.checkpoint, self.entry) else { return Ok(self) };

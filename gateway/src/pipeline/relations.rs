@@ -169,7 +169,7 @@ impl Batch<'_> {
     ) -> Result<Option<CaseId>, StoreError> {
         let (store, own) = (&self.app.store, &self.sender.organisation);
         if let Some(attachment) = attachment {
-            return self.case_of(attachment.leg.record).await;
+            return Ok(attachment.case);
         }
         if let Some(leg) = record.message().leg {
             let leg = store.find_leg(leg).await?;

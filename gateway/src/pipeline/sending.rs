@@ -386,11 +386,8 @@ async fn decide(
     let ledger = u32::try_from(evidence.consents.len()).unwrap_or(u32::MAX);
     let (now, today) = (app.clock.now(), app.clock.today());
     let ruling = authority::release(&question, delivery.id, &evidence, app.rule_book(), now, today);
-    let died = match question.subject {
-        Some(subject) => app.store.death_of(subject).await?,
-        None => None,
-    };
-    Ok((super::after_death(ruling, (question.kind, died), &evidence.overrides), ledger))
+    let votes = &evidence.overrides;
+    Ok((super::after_recorded_death(app, &question, ruling, votes).await?, ledger))
 }
 
 async fn stop(

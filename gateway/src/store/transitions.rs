@@ -47,6 +47,9 @@ pub struct TransitionFilter {
     pub party: Option<OrganisationCode>,
     /// Only this one.
     pub id: Option<Uuid>,
+    /// At most this many people: those first who are looked at longest, who are the oldest unless
+    /// a message told of them early. None means all.
+    pub at_most: Option<u32>,
 }
 
 /// One record of a transition.
@@ -169,6 +172,7 @@ fn bound(filter: &TransitionFilter) -> Vec<super::value::Value> {
         filter.party.as_ref().map(OrganisationCode::as_str),
         i64::from(filter.id.is_some()),
         filter.id.unwrap_or_default(),
+        filter.at_most.map_or(i64::MAX, i64::from),
     ]
 }
 
@@ -214,35 +218,41 @@ statements! {
     STEPS = "transitions::transition_steps" on "transitions":
         "select t.id as id, t.subject as subject, s.record_id as record_id, r.kind as kind,
             r.sender as sender, r.accepted_at as accepted_at, s.facts as facts, r.label as label
-        from transitions t
+        from (
+            select p.id as id, p.subject as subject from transitions p
+            where p.looked_at_from <= $1
+                and (cast($2 as text) is null or p.id in (
+                    select s2.transition_id from transition_steps s2
+                        join records r2 on r2.id = s2.record_id where r2.sender = $2
+                    union
+                    select s3.transition_id from transition_steps s3
+                        join deliveries d on d.record_id = s3.record_id
+                    where d.recipient = $2 and d.state not in ('held', 'withdrawn')))
+                and (cast($3 as bigint) = 0 or p.id = $4)
+            order by p.looked_at_from, p.id limit $5
+        ) t
             join transition_steps s on s.transition_id = t.id
             join records r on r.id = s.record_id
             join submissions m on m.id = r.submission_id
-        where t.looked_at_from <= $1
-            and (cast($2 as text) is null or t.id in (
-                select s2.transition_id from transition_steps s2
-                    join records r2 on r2.id = s2.record_id where r2.sender = $2
-                union
-                select s3.transition_id from transition_steps s3
-                    join deliveries d on d.record_id = s3.record_id
-                where d.recipient = $2 and d.state not in ('held', 'withdrawn')))
-            and (cast($3 as bigint) = 0 or t.id = $4)
         order by t.id, r.accepted_at, m.audit_seq, s.record_id";
     STEP_DELIVERIES = "transitions::transition_deliveries" on "deliveries":
         "select v.id as id, v.record_id as record_id, v.recipient as recipient, v.state as state,
             v.reason as reason, v.acknowledged_at as acknowledged_at
-        from transitions t
+        from (
+            select p.id as id, p.subject as subject from transitions p
+            where p.looked_at_from <= $1
+                and (cast($2 as text) is null or p.id in (
+                    select s2.transition_id from transition_steps s2
+                        join records r2 on r2.id = s2.record_id where r2.sender = $2
+                    union
+                    select s3.transition_id from transition_steps s3
+                        join deliveries d on d.record_id = s3.record_id
+                    where d.recipient = $2 and d.state not in ('held', 'withdrawn')))
+                and (cast($3 as bigint) = 0 or p.id = $4)
+            order by p.looked_at_from, p.id limit $5
+        ) t
             join transition_steps s on s.transition_id = t.id
             join deliveries v on v.record_id = s.record_id
-        where t.looked_at_from <= $1
-            and (cast($2 as text) is null or t.id in (
-                select s2.transition_id from transition_steps s2
-                    join records r2 on r2.id = s2.record_id where r2.sender = $2
-                union
-                select s3.transition_id from transition_steps s3
-                    join deliveries d on d.record_id = s3.record_id
-                where d.recipient = $2 and d.state not in ('held', 'withdrawn')))
-            and (cast($3 as bigint) = 0 or t.id = $4)
         order by v.record_id, v.recipient, v.id";
     NEWEST_DAY = "transitions::newest_transition_day" on "transition_days":
         "select day, tracked, with_gaps, gaps, overdue, within_months

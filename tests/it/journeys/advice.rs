@@ -86,7 +86,8 @@ fn the_description_of_the_api_is_valid_and_names_every_route() {
         "write it again: cargo run -- openapi > schemas/api/openapi.json"
     );
     for route in gateway::api::ROUTES {
-        let operation = &description["paths"][route.path][route.method.to_lowercase()];
+        let path = route.path.replace("{*", "{");
+        let operation = &description["paths"][path.as_str()][route.method.to_lowercase()];
         assert_eq!(operation["summary"], route.summary, "{} {}", route.method, route.path);
     }
 }

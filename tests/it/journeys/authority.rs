@@ -5,27 +5,12 @@ use gateway::authority::rehearsal::{again, rehearse};
 use gateway::authority::{RuleBook, Rules};
 use gateway::practice::people;
 use serde_json::{Value, json};
-use tests::{TestGateway, each_engine};
+use tests::{TestGateway, each_engine, text};
 
 async fn explained(partner: &gateway::practice::client::Partner, record: &str) -> (u16, Value) {
     let path = format!("/v1/records/{record}/authority");
     let reply = partner.get(&path, None).await.expect("an answer");
     (reply.status, reply.json())
-}
-
-/// A request that the family's refusal meets; gives its record and its leg.
-async fn held(gateway: &TestGateway, number: u32) -> (String, String) {
-    let la = gateway.la();
-    let id = format!("A-{number}");
-    let mut message =
-        people::request(&la.code, &id, &people::child(number), &["CAMHS"], gateway.today());
-    message["consent"] = json!({
-        "status": "refused", "given_by": "parent", "date": gateway.today().to_string(),
-    });
-    let reply = la.send(&id, &message).await.expect("an answer");
-    let row = &reply.json()["rows"][0];
-    let text = |value: &Value| value.as_str().expect("an id").to_owned();
-    (text(&row["record"]), text(&row["legs"][0]["leg"]))
 }
 
 async fn all_past(gateway: &TestGateway) -> Vec<Past> {
@@ -40,7 +25,7 @@ async fn all_past(gateway: &TestGateway) -> Vec<Past> {
 #[test]
 fn the_sender_is_told_every_step_and_the_recipient_only_what_concerns_it() {
     each_engine("authority_explained", |gateway| async move {
-        let (record, leg) = held(&gateway, 31).await;
+        let (record, leg) = gateway.held(31).await;
         let (status, told) = explained(gateway.la(), &record).await;
         assert_eq!(status, 200, "{told}");
         assert_eq!(told["decided"][0]["decision"]["outcome"], "hold");
@@ -59,10 +44,30 @@ fn the_sender_is_told_every_step_and_the_recipient_only_what_concerns_it() {
         assert!(said("It waits for a person"), "{words:?}");
         let (status, _) = explained(gateway.mental(), &record).await;
         assert_eq!(status, 404, "a trust learns nothing of what is held");
-        let sent = gateway.request(32, "CAMHS").await;
+        // Of what has gone to it a recipient sees its own delivery, and nothing of the others.
+        let la = gateway.la();
+        let services = ["CAMHS", "PAEDIATRICS"];
+        let message =
+            people::request(&la.code, "A-32", &people::child(32), &services, gateway.today());
+        let row = la.send("a-32", &message).await.expect("an answer").json()["rows"][0].clone();
+        let legs = row["legs"].as_array().expect("legs");
+        let theirs = legs.iter().find(|leg| leg["service"] == "CAMHS").expect("the leg");
+        let sent = text(&theirs["leg"]);
         let fetch = gateway.mental().get(&format!("/v1/inbox/{sent}"), None).await;
-        let body = fetch.expect("an answer");
-        assert_eq!(body.status, 200);
+        assert_eq!(fetch.expect("an answer").status, 200);
+        let record = text(&row["record"]);
+        let (status, told) = explained(gateway.mental(), &record).await;
+        assert_eq!(status, 200, "{told}");
+        assert_eq!(told["now"], json!([]), "how it would be decided now is the sender's to see");
+        let decided = told["decided"].as_array().expect("decisions");
+        assert!(!decided.is_empty(), "its own is there: {told}");
+        for step in decided {
+            assert_eq!(step["delivery"], sent, "{step}");
+        }
+        let (_, all) = explained(la, &record).await;
+        assert_eq!(all["now"].as_array().map(Vec::len), Some(2), "{all}");
+        let of_another = |step: &&Value| step["counterparty"] == gateway.acute().code;
+        assert!(all["decided"].as_array().expect("decisions").iter().any(|s| of_another(&s)));
         gateway.end().await;
     });
 }
@@ -70,7 +75,7 @@ fn the_sender_is_told_every_step_and_the_recipient_only_what_concerns_it() {
 #[test]
 fn past_decisions_are_made_again_as_the_log_has_them_and_a_draft_shows_what_it_changes() {
     each_engine("authority_rehearsed", |gateway| async move {
-        let (_, leg) = held(&gateway, 33).await;
+        let (_, leg) = gateway.held(33).await;
         for person in ["officer-2", "manager-3"] {
             let path = format!("/v1/holds/{leg}/decision");
             let body = json!({ "decision": "release", "reason": "safeguarding" }).to_string();

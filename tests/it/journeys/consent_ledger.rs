@@ -8,20 +8,6 @@ use gateway::practice::people::{self, Row};
 use serde_json::{Value, json};
 use tests::{TestGateway, each_engine};
 
-/// A transition plan that rests on agreement, from the mental health trust to another trust.
-pub(super) fn plan(gateway: &TestGateway, id: &str, to: &Partner, subject: &Value) -> Value {
-    let today = gateway.today().to_string();
-    json!({
-        "type": "transition.health_plan", "id": id, "sender": gateway.mental().code,
-        "recipient": to.code, "case": format!("EHC-{id}"), "subject": subject,
-        "consent": { "status": "given", "given_by": "parent", "date": today },
-        "transition": {
-            "named_worker": "Pat Practice-Worker", "plan_date": today,
-            "actions": ["A made-up action"],
-        },
-    })
-}
-
 async fn send(from: &Partner, id: &str, message: &Value) -> Value {
     let reply = from.send(id, message).await.expect("an answer");
     assert_eq!(reply.status, 201, "{}", reply.text());
@@ -141,9 +127,9 @@ fn a_preview_says_what_a_withdrawal_would_do_and_does_nothing() {
         let (trust, la) = (gateway.mental(), gateway.la());
         let subject = people::subject(&people::child(4));
         // Gone on agreement; on its way on agreement; on its way under statute.
-        send(trust, "P-1", &plan(&gateway, "P-1", gateway.acute(), &subject)).await;
+        send(trust, "P-1", &gateway.plan("P-1", gateway.acute(), &subject)).await;
         assert_eq!(collect(&gateway, gateway.acute()).await.len(), 1);
-        send(trust, "P-2", &plan(&gateway, "P-2", la, &subject)).await;
+        send(trust, "P-2", &gateway.plan("P-2", la, &subject)).await;
         gateway.request(4, "PAEDIATRICS").await;
 
         let withdrawal =
@@ -194,6 +180,42 @@ fn a_preview_says_what_a_withdrawal_would_do_and_does_nothing() {
 }
 
 #[test]
+fn a_preview_by_somebody_who_never_dealt_with_the_person_says_nothing_of_who_did() {
+    each_engine("ledger_stranger", |gateway| async move {
+        let (trust, acute, stranger) = (gateway.mental(), gateway.acute(), gateway.community());
+        let child = people::child(9);
+        let subject = people::subject(&child);
+        send(trust, "P-1", &gateway.plan("P-1", acute, &subject)).await;
+        assert_eq!(collect(&gateway, acute).await.len(), 1);
+        let shown = async |who: &Partner| {
+            let ask = people::withdrawal(&who.code, "W-9", &child, gateway.today()).to_string();
+            let reply = who.post("/v1/consents/preview", "application/json", "none", ask).await;
+            let reply = reply.expect("an answer");
+            assert_eq!(reply.status, 200, "{}", reply.text());
+            reply.json()
+        };
+        // The acute trust has received it; of the sender's records it gets a number.
+        for (who, of_others) in [(trust, 0), (acute, 1)] {
+            let effect = shown(who).await;
+            assert_eq!(effect["version"], 2, "{}: {effect}", who.code);
+            assert_eq!(effect["of_others"], of_others, "{}: {effect}", who.code);
+        }
+        assert_eq!(shown(trust).await["told"], json!([acute.code]));
+        let effect = shown(stranger).await;
+        assert!(effect.get("version").is_none(), "{effect}");
+        for (name, nothing) in [
+            ("told", json!([])),
+            ("of_others", json!(0)),
+            ("open", json!([])),
+            ("disclosed", json!([])),
+        ] {
+            assert_eq!(effect[name], nothing, "{name}: {effect}");
+        }
+        gateway.end().await;
+    });
+}
+
+#[test]
 fn agreement_that_names_fewer_recipients_or_classes_stops_at_once_what_it_no_longer_covers() {
     each_engine("ledger_narrowed", |gateway| async move {
         let (trust, acute, la) = (gateway.mental(), gateway.acute(), gateway.la());
@@ -203,7 +225,7 @@ fn agreement_that_names_fewer_recipients_or_classes_stops_at_once_what_it_no_lon
         ] {
             let subject = people::subject(&people::child(number));
             let id = format!("P-{number}");
-            send(trust, &id, &plan(&gateway, &id, acute, &subject)).await;
+            send(trust, &id, &gateway.plan(&id, acute, &subject)).await;
             assert_eq!(gateway.inbox(acute).await.len(), 1, "the plan waits to be fetched");
             let mut narrower = json!({
                 "type": "consent.grant", "id": format!("G-{number}"), "sender": trust.code,
@@ -247,7 +269,7 @@ fn a_grant_that_is_sent_again_does_not_undo_the_withdrawal_of_the_same_day() {
 
 /// A transition plan that says nothing of agreement.
 fn plan_without_consent(gateway: &TestGateway, subject: &Value) -> Value {
-    let mut message = plan(gateway, "P-4", gateway.acute(), subject);
+    let mut message = gateway.plan("P-4", gateway.acute(), subject);
     message.as_object_mut().expect("an object").remove("consent");
     message
 }
@@ -257,10 +279,10 @@ fn a_withdrawal_in_a_message_that_is_refused_for_it_is_recorded_and_made_known()
     each_engine("ledger_refused", |gateway| async move {
         let (trust, acute) = (gateway.mental(), gateway.acute());
         let subject = people::subject(&people::child(4));
-        send(trust, "P-1", &plan(&gateway, "P-1", acute, &subject)).await;
+        send(trust, "P-1", &gateway.plan("P-1", acute, &subject)).await;
         assert_eq!(collect(&gateway, acute).await.len(), 1, "it rested on agreement, and has gone");
-        send(trust, "P-2", &plan(&gateway, "P-2", gateway.la(), &subject)).await;
-        let mut message = plan(&gateway, "P-3", acute, &subject);
+        send(trust, "P-2", &gateway.plan("P-2", gateway.la(), &subject)).await;
+        let mut message = gateway.plan("P-3", acute, &subject);
         message["consent"]["status"] = json!("withdrawn");
         let refused = trust.send("P-3", &message).await.expect("an answer");
         assert_eq!(refused.status, 422, "{}", refused.text());
@@ -280,10 +302,10 @@ fn whoever_relied_on_withdrawn_agreement_is_told_and_nobody_else() {
     each_engine("ledger_told", |gateway| async move {
         let trust = gateway.mental();
         let subject = people::subject(&people::child(5));
-        send(trust, "P-1", &plan(&gateway, "P-1", gateway.acute(), &subject)).await;
+        send(trust, "P-1", &gateway.plan("P-1", gateway.acute(), &subject)).await;
         collect(&gateway, gateway.acute()).await;
         // This one never left, and its recipient learns nothing.
-        send(trust, "P-2", &plan(&gateway, "P-2", gateway.la(), &subject)).await;
+        send(trust, "P-2", &gateway.plan("P-2", gateway.la(), &subject)).await;
 
         let message =
             people::withdrawal(&trust.code, "W-5", &people::child(5), gateway.today()).to_string();
@@ -314,7 +336,7 @@ fn a_withdrawal_in_an_extract_is_made_known_by_a_message_of_its_own() {
         let mut rows = vec![Row::new(6, "CAMHS")];
         gateway.push_rows("k-1", &rows).await;
         let subject = people::subject(&people::child(6));
-        send(trust, "P-6", &plan(&gateway, "P-6", gateway.acute(), &subject)).await;
+        send(trust, "P-6", &gateway.plan("P-6", gateway.acute(), &subject)).await;
         collect(&gateway, gateway.acute()).await;
 
         rows[0].consent = "WITHDRAWN";

@@ -3,12 +3,10 @@
 
 use gateway::duties;
 use gateway::practice::people;
+use jiff::ToSpan;
 use jiff::civil::{Date, Weekday, date};
-use jiff::{SignedDuration, ToSpan};
 use serde_json::{Value, json};
 use tests::{TestGateway, each_engine};
-
-use super::consent_ledger::plan;
 
 /// The last Friday of a June.
 fn last_friday_of_june(year: i16) -> Date {
@@ -27,16 +25,6 @@ fn young_person(today: Date) -> (Value, Date) {
     let mut subject = people::subject(&people::child(7));
     subject["date_of_birth"] = json!(date(day.year() - 17, 9, 1).to_string());
     (subject, day)
-}
-
-/// Moves the clock to noon of a day.
-fn move_to(gateway: &TestGateway, day: Date) {
-    let days = (day - gateway.today()).get_days();
-    gateway.clock.advance(SignedDuration::from_hours(24 * i64::from(days)));
-    while gateway.today() < day {
-        gateway.clock.advance(SignedDuration::from_hours(1));
-    }
-    assert_eq!(gateway.today(), day);
 }
 
 async fn statuses(gateway: &TestGateway) -> Vec<Value> {
@@ -67,18 +55,18 @@ fn on_the_day_the_young_person_decides_a_parents_agreement_is_stale_and_is_asked
     each_engine("decision_maker", |gateway| async move {
         let (trust, acute) = (gateway.mental(), gateway.acute());
         let (subject, day) = young_person(gateway.today());
-        let message = plan(&gateway, "P-7", acute, &subject);
+        let message = gateway.plan("P-7", acute, &subject);
         let reply = trust.send("p-7", &message).await.expect("an answer");
         assert_eq!(reply.status, 201, "{}", reply.text());
         assert_eq!(gateway.inbox(acute).await.len(), 1);
         let delivery = gateway.inbox(acute).await.remove(0);
 
-        move_to(&gateway, day.yesterday().expect("a day"));
+        gateway.move_to(day.yesterday().expect("a day"));
         duties::run_due(gateway.cast.app()).await.expect("duties");
         assert_eq!(statuses(&gateway).await, ["given"], "the day before, the parent decides");
         assert_eq!(gateway.inbox(acute).await.len(), 1);
 
-        move_to(&gateway, day);
+        gateway.move_to(day);
         duties::run_due(gateway.cast.app()).await.expect("duties");
         assert_eq!(statuses(&gateway).await, ["given", "stale"]);
         assert!(gateway.inbox(acute).await.is_empty(), "what rested on it does not go");
@@ -97,12 +85,12 @@ fn on_the_day_the_young_person_decides_a_parents_agreement_is_stale_and_is_asked
         assert_eq!(notice["case"], "EHC-P-7");
 
         duties::run_due(gateway.cast.app()).await.expect("duties");
-        move_to(&gateway, day.tomorrow().expect("a day"));
+        gateway.move_to(day.tomorrow().expect("a day"));
         duties::run_due(gateway.cast.app()).await.expect("duties");
         assert_eq!(statuses(&gateway).await, ["given", "stale"], "once, and once only");
 
         // The young person agrees: new shares go.
-        let mut own = plan(&gateway, "P-8", acute, &subject);
+        let mut own = gateway.plan("P-8", acute, &subject);
         own["consent"]["given_by"] = json!("young-person");
         let reply = trust.send("p-8", &own).await.expect("an answer");
         assert_eq!(reply.status, 201, "{}", reply.text());
@@ -116,16 +104,16 @@ fn agreement_expires_the_day_after_its_last_day() {
     each_engine("consent_expiry", |gateway| async move {
         let (trust, acute) = (gateway.mental(), gateway.acute());
         let last = gateway.today().checked_add(10.days()).expect("a day");
-        let mut message = plan(&gateway, "P-7", acute, &people::subject(&people::child(7)));
+        let mut message = gateway.plan("P-7", acute, &people::subject(&people::child(7)));
         message["consent"]["expires_on"] = json!(last.to_string());
         let reply = trust.send("p-7", &message).await.expect("an answer");
         assert_eq!(reply.status, 201, "{}", reply.text());
 
-        move_to(&gateway, last);
+        gateway.move_to(last);
         duties::run_due(gateway.cast.app()).await.expect("duties");
         assert_eq!(statuses(&gateway).await, ["given"], "it holds on its last day");
         assert_eq!(gateway.inbox(acute).await.len(), 1);
-        move_to(&gateway, last.tomorrow().expect("a day"));
+        gateway.move_to(last.tomorrow().expect("a day"));
         duties::run_due(gateway.cast.app()).await.expect("duties");
         duties::run_due(gateway.cast.app()).await.expect("duties");
         assert_eq!(statuses(&gateway).await, ["given", "expired"]);

@@ -3,22 +3,7 @@
 use gateway::practice::people;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use tests::{TestGateway, each_engine};
-
-async fn held_leg(gateway: &TestGateway, number: u32) -> String {
-    let la = gateway.la();
-    let id = format!("H-{number}");
-    let mut message =
-        people::request(&la.code, &id, &people::child(number), &["CAMHS"], gateway.today());
-    message["consent"] = json!({
-        "status": "refused", "given_by": "parent", "date": gateway.today().to_string(),
-    });
-    let reply = la.send(&id, &message).await.expect("an answer");
-    assert_eq!(reply.status, 201, "{}", reply.text());
-    let leg = &reply.json()["rows"][0]["legs"][0];
-    assert_eq!(leg["outcome"], "hold");
-    leg["leg"].as_str().expect("a leg").to_owned()
-}
+use tests::{TestGateway, each_engine, text};
 
 async fn vote(gateway: &TestGateway, person: &str, leg: &str, decision: &str) -> (u16, String) {
     vote_under("first", gateway, person, leg, decision).await
@@ -43,7 +28,7 @@ async fn vote_under(
 #[test]
 fn two_different_people_release_what_was_held() {
     each_engine("holds_release", |gateway| async move {
-        let leg = held_leg(&gateway, 1).await;
+        let (_, leg) = gateway.held(1).await;
         let trust = gateway.mental();
         assert!(gateway.inbox(trust).await.is_empty());
         assert_eq!(vote(&gateway, "officer-2", &leg, "release").await, (200, "held".to_owned()));
@@ -64,7 +49,7 @@ fn two_different_people_release_what_was_held() {
 #[test]
 fn one_person_refuses_what_was_held() {
     each_engine("holds_refuse", |gateway| async move {
-        let leg = held_leg(&gateway, 2).await;
+        let (_, leg) = gateway.held(2).await;
         assert_eq!(vote(&gateway, "officer-2", &leg, "refuse").await.0, 200);
         let (status, _) = vote(&gateway, "manager-3", &leg, "release").await;
         assert_eq!(status, 409, "what was refused stays refused");
@@ -96,12 +81,27 @@ async fn held_lines(gateway: &TestGateway, query: &str) -> Vec<Value> {
     reply.json()["holds"].as_array().expect("holds").clone()
 }
 
+/// Puts a restriction about a child on record.
+async fn restrict(gateway: &TestGateway, number: u32, restriction: &str) {
+    let la = gateway.la();
+    let message = json!({
+        "type": "consent.restriction", "id": format!("R-{number}"), "sender": la.code,
+        "subject": people::subject(&people::child(number)),
+        "consent": {
+            "status": "restricted", "restriction": restriction,
+            "date": gateway.today().to_string(),
+        },
+    });
+    let reply = la.send(&format!("r-{number}"), &message).await.expect("an answer");
+    assert_eq!(reply.status, 201, "{}", reply.text());
+}
+
 #[test]
 fn what_is_held_grows_old_in_the_queue_on_the_board_and_in_metrics() {
     each_engine("holds_age", |gateway| async move {
-        let first = held_leg(&gateway, 11).await;
+        let (_, first) = gateway.held(11).await;
         gateway.clock.advance(SignedDuration::from_hours(49));
-        let second = held_leg(&gateway, 12).await;
+        let (_, second) = gateway.held(12).await;
         let lines = held_lines(&gateway, "").await;
         assert_eq!(lines.len(), 2);
         assert_eq!(lines[0]["delivery"], json!(first), "the oldest first");
@@ -123,6 +123,11 @@ fn what_is_held_grows_old_in_the_queue_on_the_board_and_in_metrics() {
         let board = gateway.la().get("/v1/board", None).await.expect("an answer").json();
         assert_eq!(board["holds"]["count"], 2);
         assert_eq!(board["holds"]["oldest_days"], 2);
+        let metrics = gateway.metrics().await;
+        let rule = "{rule=\"restriction-meets-statute\"}";
+        assert!(metrics.contains(&format!("ehc_holds{rule} 2\n")), "{metrics}");
+        let oldest = format!("ehc_holds_oldest_seconds{rule} {}", 49 * 3_600);
+        assert!(metrics.contains(&oldest), "{metrics}");
         let asked = gateway.mental().get("/v1/board", None).await.expect("an answer").json();
         assert!(asked["holds"].is_null(), "whoever is asked learns nothing of what is held");
         let seen = gateway.mental().get("/v1/holds", None).await.expect("an answer").json();
@@ -136,7 +141,7 @@ fn what_is_held_grows_old_in_the_queue_on_the_board_and_in_metrics() {
 #[test]
 fn nobody_approves_what_they_sent_and_nobody_has_two_voices() {
     each_engine("holds_voices", |gateway| async move {
-        let leg = held_leg(&gateway, 13).await;
+        let (_, leg) = gateway.held(13).await;
         // The case system's own user, and the person who acted by the message itself.
         for own in ["officer-1", "worker-17", "WORKER-17"] {
             let (status, _) = vote(&gateway, own, &leg, "release").await;
@@ -157,7 +162,7 @@ fn nobody_approves_what_they_sent_and_nobody_has_two_voices() {
 #[test]
 fn a_question_is_put_and_answered_and_releases_nothing() {
     each_engine("holds_questions", |gateway| async move {
-        let leg = held_leg(&gateway, 14).await;
+        let (_, leg) = gateway.held(14).await;
         let ask = format!("/v1/holds/{leg}/questions");
         let free = json!({ "of": "recipient", "question": "Is Avery your patient?" });
         assert_eq!(act(gateway.la(), "officer-2", &ask, &free).await.0, 400, "codes only");
@@ -196,7 +201,7 @@ fn a_question_is_put_and_answered_and_releases_nothing() {
 #[test]
 fn one_person_breaks_the_glass_and_another_must_review_it() {
     each_engine("holds_emergency", |gateway| async move {
-        let leg = held_leg(&gateway, 15).await;
+        let (_, leg) = gateway.held(15).await;
         let path = format!("/v1/holds/{leg}/break-glass");
         let wrong = json!({ "basis": "best-interests", "reason": "risk-to-life" });
         assert_eq!(act(gateway.la(), "officer-2", &path, &wrong).await.0, 400);
@@ -243,12 +248,22 @@ fn one_person_breaks_the_glass_and_another_must_review_it() {
 #[test]
 fn an_emergency_that_is_not_upheld_stops_what_has_not_gone() {
     each_engine("holds_not_upheld", |gateway| async move {
-        let leg = held_leg(&gateway, 16).await;
+        let (_, leg) = gateway.held(16).await;
         let path = format!("/v1/holds/{leg}/break-glass");
         let broken = json!({ "basis": "safeguarding-override", "reason": "child-missing" });
         let (_, said) = act(gateway.la(), "officer-2", &path, &broken).await;
         assert_eq!(gateway.inbox(gateway.mental()).await, vec![leg.clone()]);
         let review = said["review"].as_str().expect("a review");
+        let reviews = async |who: &gateway::practice::client::Partner| {
+            let seen = who.get("/v1/reviews", None).await.expect("an answer").json();
+            (seen["reviews"].as_array().expect("reviews").clone(), seen["waiting"].clone())
+        };
+        let (seen, waiting) = reviews(gateway.mental()).await;
+        assert_eq!((&seen[0]["id"], &waiting["count"]), (&json!(review), &json!(1)));
+        assert!(seen[0].get("rule").is_none(), "what had held it is not the recipient's to know");
+        for sees in [gateway.la(), gateway.auditor()] {
+            assert_eq!(reviews(sees).await.0[0]["rule"], "restriction-meets-statute");
+        }
         let close = format!("/v1/reviews/{review}/decision");
         let not = json!({ "outcome": "not-upheld", "finding": "no-emergency" });
         assert_eq!(act(gateway.auditor(), "auditor-9", &close, &not).await.0, 200);
@@ -256,32 +271,99 @@ fn an_emergency_that_is_not_upheld_stops_what_has_not_gone() {
         let fetch = gateway.mental().get(&format!("/v1/inbox/{leg}"), None).await;
         assert_eq!(fetch.expect("an answer").status, 410);
         assert_eq!(held_lines(&gateway, "").await.len(), 1, "it waits again");
+        assert!(reviews(gateway.mental()).await.0.is_empty(), "and is nothing it may know of");
+        assert_eq!(reviews(gateway.la()).await.0.len(), 1);
         gateway.end().await;
     });
 }
 
 #[test]
-fn an_emergency_does_not_cross_a_seal_or_a_protected_address() {
+fn an_emergency_does_not_cross_a_seal_an_adoption_or_a_court() {
     each_engine("holds_beyond_one", |gateway| async move {
         for (number, restriction) in [(17, "sealed"), (18, "adoption"), (19, "court-limits")] {
             let la = gateway.la();
-            let leg = held_leg(&gateway, number).await;
-            let message = json!({
-                "type": "consent.restriction", "id": format!("R-{number}"), "sender": la.code,
-                "subject": people::subject(&people::child(number)),
-                "consent": {
-                    "status": "restricted", "restriction": restriction,
-                    "date": gateway.today().to_string(),
-                },
-            });
-            let reply = la.send(&format!("r-{number}"), &message).await.expect("an answer");
-            assert_eq!(reply.status, 201, "{}", reply.text());
+            let (_, leg) = gateway.held(number).await;
+            restrict(&gateway, number, restriction).await;
             let path = format!("/v1/holds/{leg}/break-glass");
             let broken = json!({ "basis": "vital-interests", "reason": "risk-to-life" });
             let (status, said) = act(la, "officer-2", &path, &broken).await;
             assert_eq!(status, 403, "{restriction}: {said}");
         }
         assert!(gateway.inbox(gateway.mental()).await.is_empty());
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn an_emergency_leaves_a_protected_address_out() {
+    each_engine("holds_protected", |gateway| async move {
+        for (number, protected) in [(21, false), (22, true)] {
+            let la = gateway.la();
+            let child = people::child(number);
+            let id = format!("P-{number}");
+            let mut message = people::request(&la.code, &id, &child, &["CAMHS"], gateway.today());
+            message["subject"]["address"] = json!("17 Nowhere Lane, Practiceton");
+            message["consent"] = json!({
+                "status": "refused", "given_by": "parent", "date": gateway.today().to_string(),
+            });
+            let reply = la.send(&id, &message).await.expect("an answer");
+            let leg = text(&reply.json()["rows"][0]["legs"][0]["leg"]);
+            if protected {
+                restrict(&gateway, number, "protected-address").await;
+            }
+            let path = format!("/v1/holds/{leg}/break-glass");
+            let broken = json!({ "basis": "vital-interests", "reason": "risk-to-life" });
+            assert_eq!(act(la, "officer-2", &path, &broken).await.0, 200);
+            let fetch = gateway.mental().get(&format!("/v1/inbox/{leg}"), None).await;
+            let fetch = fetch.expect("an answer");
+            assert_eq!(fetch.status, 200, "{}", fetch.text());
+            assert!(fetch.text().contains(&child.family_name));
+            assert_eq!(fetch.text().contains("Nowhere Lane"), !protected, "{}", fetch.text());
+        }
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn a_vote_that_did_not_weigh_what_was_recorded_since_is_asked_for_again() {
+    each_engine("holds_anew", |gateway| async move {
+        let la = gateway.la();
+        for (number, since) in [(23, "withdrawal"), (24, "protected-address")] {
+            let (record, leg) = gateway.held(number).await;
+            assert_eq!(vote(&gateway, "officer-2", &leg, "release").await.0, 200);
+            let held = async || {
+                let lines = held_lines(&gateway, "").await;
+                lines.into_iter().find(|line| line["delivery"] == leg).expect("it is held")
+            };
+            let before = held().await;
+            assert_eq!(before["votes"].as_array().map(Vec::len), Some(1), "{before}");
+            gateway.clock.advance(SignedDuration::from_secs(60));
+            if since == "withdrawal" {
+                let child = people::child(number);
+                let message = people::withdrawal(&la.code, "W-23", &child, gateway.today());
+                let message = message.to_string();
+                let reply = la.post("/v1/consents", "application/json", "w-23", message).await;
+                assert_eq!(reply.expect("an answer").status, 201);
+            } else {
+                restrict(&gateway, number, since).await;
+            }
+            let after = held().await;
+            assert_eq!(after["votes"], json!([]), "{since}: {after}");
+            let journey = la.get(&format!("/v1/records/{record}/journey"), None).await;
+            let journey = journey.expect("an answer").json();
+            let steps = journey["steps"].as_array().expect("steps").iter();
+            let anew = steps.filter(|step| step["event"] == "delivery.held").count();
+            assert_eq!(anew, 1, "{since}: it is held anew: {journey}");
+            // One more voice is one, and not the second.
+            let (status, state) = vote(&gateway, "manager-3", &leg, "release").await;
+            assert_eq!((status, state.as_str()), (200, "held"), "{since}");
+            let early = gateway.mental().get(&format!("/v1/inbox/{leg}"), None).await;
+            assert_eq!(early.expect("an answer").status, 410, "{since}");
+            let second = vote_under("again", &gateway, "officer-2", &leg, "release").await;
+            assert_eq!(second, (200, "queued".to_owned()), "{since}: whoever voted may weigh it");
+            let fetch = gateway.mental().get(&format!("/v1/inbox/{leg}"), None).await;
+            assert_eq!(fetch.expect("an answer").status, 200);
+        }
         gateway.end().await;
     });
 }

@@ -108,6 +108,11 @@ fn after_a_match_the_ledger_and_the_answers_follow_the_person() {
         let extra =
             json!({ "old_person_id": known.la_person_id, "new_nhs_number": known.nhs_number });
         accepted(&gateway, "i-3", &event(&gateway, "person.match", "I-3", &known, &extra)).await;
+        let nil = people::nil(&trust.code, "I-2-again", &leg, &known);
+        let reply = trust.send("i-2-again", &nil).await.expect("an answer");
+        assert_eq!(reply.status, 201, "the answer attaches now: {}", reply.text());
+        let line = gateway.board(la).await.remove(0);
+        assert_eq!((&line["leg"], &line["state"]), (&json!(leg), &json!("nil")));
         // A withdrawal under the number stops what was asked under the id.
         let withdrawal = people::withdrawal(&la.code, "I-4", &known, gateway.today());
         let reply =
@@ -206,6 +211,36 @@ fn after_a_death_what_is_queued_waits_for_people() {
         }
         let fetch = trust.get(&format!("/v1/inbox/{leg}"), None).await.expect("an answer");
         assert_eq!(fetch.status, 200, "two people decided that it is still needed");
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn an_emergency_releases_nothing_about_somebody_who_died_whatever_held_it_before() {
+    each_engine("identity_death_glass", |gateway| async move {
+        let break_glass = async |leg: &str| {
+            let broken = json!({ "basis": "vital-interests", "reason": "risk-to-life" });
+            let (path, key) = (format!("/v1/holds/{leg}/break-glass"), format!("b-{leg}"));
+            let body = broken.to_string();
+            let la = gateway.la();
+            let reply = la.post_as("officer-2", &path, "application/json", &key, body).await;
+            reply.expect("an answer")
+        };
+        let (_, leg) = gateway.held(42).await;
+        let (_, alive) = gateway.held(43).await;
+        let child = people::child(42);
+        accepted(&gateway, "d-2", &event(&gateway, "person.death", "D-2", &child, &json!({})))
+            .await;
+        let held = gateway.la().get("/v1/holds", None).await.expect("an answer").json();
+        let lines = held["holds"].as_array().expect("holds").iter();
+        let rules: Vec<_> = lines.filter(|l| l["delivery"] == leg).map(|l| &l["rule"]).collect();
+        assert_eq!(rules, ["restriction-meets-statute"], "it was held before, for another reason");
+        let reply = break_glass(&leg).await;
+        assert_eq!(reply.status, 403);
+        assert!(reply.text().contains("has died"), "{}", reply.text());
+        assert_eq!(break_glass(&alive).await.status, 200, "of somebody alive it is released");
+        let fetch = gateway.mental().get(&format!("/v1/inbox/{leg}"), None).await;
+        assert_eq!(fetch.expect("an answer").status, 410);
         gateway.end().await;
     });
 }

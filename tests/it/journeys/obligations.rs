@@ -1,14 +1,17 @@
 //! The clocks of a case, the reminders of what is owed, the figures of a month, and the proof of
 //! one leg.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as STANDARD;
 use gateway::duties;
 use gateway::evidence::{Pack, verify};
 use gateway::practice::client::Partner;
 use gateway::practice::people;
+use gateway::queue::{CarrierKind, DeliveryState};
 use jiff::civil::Date;
 use jiff::{SignedDuration, ToSpan};
 use serde_json::{Value, json};
-use tests::{TestGateway, each_engine};
+use tests::{TestGateway, each_engine, text};
 
 fn days(count: i64) -> SignedDuration {
     SignedDuration::from_hours(24 * count)
@@ -263,6 +266,26 @@ fn what_is_owed_is_reminded_of_once_on_each_day_and_names_no_child() {
 }
 
 #[test]
+fn a_trust_reached_by_mllp_finds_its_reminders_in_its_inbox_because_hl7_has_no_form_for_them() {
+    each_engine("reminders_mllp", |gateway| async move {
+        gateway.request(7, "CAMHS").await;
+        let by_mllp = gateway.cast.change_partner("RXT", |partner| {
+            partner.carrier = CarrierKind::Mllp;
+            partner.format = adapters::Format::Hl7;
+            partner.endpoint = Some("mllps://127.0.0.1:1".to_owned());
+        });
+        by_mllp.await.expect("the partner is changed");
+        gateway.clock.advance(days(28));
+        duties(&gateway).await;
+        assert_eq!(chasers(gateway.mental()).await.len(), 1);
+        let store = &gateway.cast.app().store;
+        let failed = store.deliveries_in(DeliveryState::Failed, None, 10).await.expect("a store");
+        assert_eq!(failed, []);
+        gateway.end().await;
+    });
+}
+
+#[test]
 fn a_leg_whose_clock_is_stopped_is_not_reminded_of_and_an_excused_one_of_its_new_date() {
     each_engine("reminders_stopped", |gateway| async move {
         let (answered, excused) =
@@ -395,6 +418,57 @@ fn an_evidence_pack_proves_itself_without_the_gateway() {
         assert!(!verify(&forged, &vkey).is_empty(), "another receipt");
         let other = "other+00000000+AUAs8wl9ePD4mh8JjZ4Dmo9UPbAY0GMtsLC3uGXCuY1A";
         assert!(!verify(&theirs, other).is_empty(), "another key");
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn a_pack_for_the_trust_that_was_asked_holds_no_answer_that_is_held_from_it() {
+    each_engine("evidence_held", |gateway| async move {
+        let leg = gateway.request(19, "CAMHS").await;
+        let (la, trust) = (gateway.la(), gateway.mental());
+        let fetch = trust.get(&format!("/v1/inbox/{leg}"), None).await.expect("an answer");
+        assert_eq!(fetch.status, 200);
+        let child = people::child(19);
+        let withdrawal = people::withdrawal(&la.code, "W-19", &child, gateway.today()).to_string();
+        let reply = la.post("/v1/consents", "application/json", "w-19", withdrawal).await;
+        assert_eq!(reply.expect("an answer").status, 201);
+        let says = json!({
+            "reports_relied_on": ["A made-up report"], "agreeing_party": "authority",
+            "agreed_on": gateway.today(), "agreed_by": "Somebody made up",
+        });
+        let kind = "advice.existing_sufficient";
+        let mut message = message((la, trust), kind, "S-19", 19, &says);
+        message["leg"] = json!(leg);
+        message.as_object_mut().expect("an object").remove("case");
+        let reply = la.send("s-19", &message).await.expect("an answer");
+        assert_eq!(reply.status, 201, "{}", reply.text());
+        let (record, held) = (
+            text(&reply.json()["rows"][0]["record"]),
+            text(&reply.json()["rows"][0]["legs"][0]["leg"]),
+        );
+        let names = |pack: &Pack| {
+            let answers: Vec<String> = pack.answers.iter().map(|a| a.record.to_string()).collect();
+            (answers.contains(&record), serde_json::to_string(pack).expect("JSON"))
+        };
+        assert!(names(&pack(la, &leg).await).0, "its sender has it");
+        let vkey = gateway.cast.app().log_vkey.clone();
+        let theirs = pack(trust, &leg).await;
+        assert_eq!(verify(&theirs, &vkey), []);
+        let (listed, all) = names(&theirs);
+        assert!(!listed && !all.contains(&record), "{all}");
+        assert!(theirs.log.entries.iter().all(|entry| {
+            let leaf = STANDARD.decode(&entry.leaf).expect("base64");
+            !String::from_utf8_lossy(&leaf).contains(&record)
+        }));
+        for person in ["officer-2", "manager-3"] {
+            let path = format!("/v1/holds/{held}/decision");
+            let body = json!({ "decision": "release", "reason": "statutory-duty-confirmed" });
+            let (key, body) = (format!("{person}-{held}"), body.to_string());
+            let reply = la.post_as(person, &path, "application/json", &key, body).await;
+            assert_eq!(reply.expect("an answer").status, 200);
+        }
+        assert!(names(&pack(trust, &leg).await).0, "what two people released it may see");
         gateway.end().await;
     });
 }

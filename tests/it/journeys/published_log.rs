@@ -133,12 +133,12 @@ fn a_partner_reads_tiles_over_the_api_and_only_those_that_are_there() {
         let entries = entries.expect("an answer");
         assert_eq!(entries.status, 200);
         let read = gateway::audit::tiles::entries(&entries.body).expect("entries");
-        assert_eq!(read.len() as u64, size);
+        assert_eq!(u64::try_from(read.len()), Ok(size));
         let after = gateway.cast.app().log_size().await.expect("a size");
         assert_eq!(after, size + 1, "that somebody read entries is one");
         let hashes = trust.get(&format!("/v1/audit/tile/0/000.p/{size}"), None).await;
         let hashes = hashes.expect("an answer");
-        assert_eq!((hashes.status, hashes.body.len() as u64), (200, size * 32));
+        assert_eq!((hashes.status, u64::try_from(hashes.body.len())), (200, Ok(size * 32)));
         let first = gateway::audit::tree::leaf_hash(read[0]);
         assert_eq!(hashes.body[..32], first, "the hash of the first entry");
         for none in ["0/000", "entries/000", "1/000.p/1", "0/000.p/0", "9/000", "entries/../000"] {

@@ -10,12 +10,7 @@ use gateway::reconciliation::{self, Direction, LineState, Statement};
 use jiff::SignedDuration;
 use jiff::civil::Date;
 use serde_json::{Value, json};
-use tests::{TestGateway, each_engine};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-fn text(value: &Value) -> String {
-    value.as_str().expect("text").to_owned()
-}
+use tests::{TestGateway, each_engine, text};
 
 /// Moves the clock past the next end of a day, and has the gateway do what falls due then.
 async fn end_the_day(gateway: &TestGateway) -> Date {
@@ -198,7 +193,7 @@ fn a_difference_stays_until_a_named_person_explains_it() {
         gateway.clock.advance(SignedDuration::from_hours(48));
         let board = mental.get("/v1/board", None).await.expect("an answer").json();
         assert_eq!(board["differences"], json!({ "open": 1, "oldest_days": 2 }));
-        let metrics = metrics(&gateway).await;
+        let metrics = gateway.metrics().await;
         assert!(metrics.contains("ehc_differences_open 1"), "{metrics}");
         assert!(metrics.contains("ehc_differences_oldest_days 2"), "{metrics}");
         let next = end_the_day(&gateway).await;
@@ -284,17 +279,6 @@ fn an_operator_prints_a_day_and_anybody_checks_it_with_the_key_alone() {
         assert_eq!(operator(&gateway, true, &["reconcile", "differences"]).0, 0);
         gateway.end().await;
     });
-}
-
-/// The operator's metrics, asked for as Prometheus asks.
-async fn metrics(gateway: &TestGateway) -> String {
-    let connected = tokio::net::TcpStream::connect(gateway.cast.admin_address()).await;
-    let mut stream = connected.expect("the operator's listener");
-    let request = b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-    stream.write_all(request).await.expect("it is sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.expect("an answer");
-    answer
 }
 
 /// Numbers that look random and are the same each time.

@@ -1,26 +1,15 @@
 //! What was not accepted goes through the pipeline again, from the bytes its partner sent.
 
 use gateway::audit::Actor;
+use gateway::pipeline::{self, RawMessage, Sender};
 use gateway::practice::people::{self, Row};
 use gateway::repair::{self, RepairError, Replay};
 use tests::{TestGateway, each_engine};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use uuid::Uuid;
 
 async fn quarantined(gateway: &TestGateway) -> Vec<repair::QuarantineLine> {
     let app = gateway.cast.app();
     repair::quarantined(app, None, &Actor::local(), 10).await.expect("a list")
-}
-
-/// What the operator's listener says.
-async fn metrics(gateway: &TestGateway) -> String {
-    let stream = TcpStream::connect(gateway.cast.admin_address()).await;
-    let mut stream = stream.expect("a connection");
-    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").await.expect("asked");
-    let mut text = String::new();
-    stream.read_to_string(&mut text).await.expect("metrics");
-    text
 }
 
 fn under(mapping: &str) -> Replay {
@@ -86,32 +75,63 @@ fn a_replay_that_is_refused_again_stays_and_doubles_nothing() {
 }
 
 #[test]
+fn a_replay_whose_outcome_was_not_kept_resolves_nothing_that_was_refused() {
+    each_engine("repair_repeated", |gateway| async move {
+        let mut rows = vec![Row::new(55, "CAMHS"), Row::new(56, "CAMHS")];
+        rows[1].child.nhs_number = "9990000019".to_owned();
+        let extract = people::extract(&rows, gateway.today());
+        let reply = gateway.la().post("/v1/messages", "text/csv", "rep-1", extract.clone()).await;
+        assert_eq!(reply.expect("an answer").status, 201);
+        let item = quarantined(&gateway).await.first().expect("an item").clone();
+        let app = gateway.cast.app();
+        // A replay was answered, and the gateway was killed before it noted what came of it: the
+        // next goes under the same key and gets the same answer.
+        let own = schemas::OrganisationCode::parse(&gateway.la().code).expect("a code");
+        let partner = app.partner(&own).expect("a partner");
+        let raw = RawMessage {
+            format: adapters::Format::Csv,
+            mapping: None,
+            bytes: schemas::PersonalBytes::new(extract.into()),
+            key: format!("quarantine-replay-{}-0", item.id),
+        };
+        let sender = Sender::partner(&partner, Actor::local());
+        let first = pipeline::receive(app, &sender, raw).await.expect("an answer");
+        assert!(!first.replayed && !first.is_accepted_whole(), "{:?}", first.rows);
+
+        let answer = repair::replay(app, item.id, Replay::default(), &Actor::local()).await;
+        let answer = answer.expect("an answer");
+        assert!(answer.replayed && answer.status < 400, "it was answered before");
+        let items = quarantined(&gateway).await;
+        let same = items.iter().find(|one| one.id == item.id).expect("it stays");
+        assert_eq!((same.replays, same.resolved_as), (1, None), "one of its rows was refused");
+        gateway.end().await;
+    });
+}
+
+#[test]
 fn what_is_forgotten_is_spoken_of_each_day() {
     each_engine("repair_forgotten", |gateway| async move {
-        let mut message = people::request(
-            &gateway.la().code,
-            "F-1",
-            &people::child(54),
-            &["CAMHS"],
-            gateway.today(),
-        );
-        message["consent"] = serde_json::json!({
-            "status": "refused", "given_by": "parent", "date": gateway.today().to_string(),
-        });
-        let reply = gateway.la().send("f-1", &message).await.expect("an answer");
-        assert_eq!(reply.status, 201, "{}", reply.text());
+        gateway.held(54).await;
         gateway.clock.advance(jiff::SignedDuration::from_hours(7 * 24));
         let app = gateway.cast.app();
-        gateway::duties::run_due(app).await.expect("the duties are done");
-        let entries = app.store.audit_rows(0, 5_000).await.expect("the log");
-        let said = entries.iter().map(|row| String::from_utf8_lossy(&row.leaf).into_owned());
-        let duty = said.filter(|text| text.contains("forgotten-holds")).collect::<Vec<_>>();
-        assert_eq!(duty.len(), 1, "once a day");
+        let said = async || {
+            let entries = app.store.audit_rows(0, 5_000).await.expect("the log");
+            let texts = entries.iter().map(|row| String::from_utf8_lossy(&row.leaf).into_owned());
+            texts.filter(|text| text.contains("forgotten-holds")).collect::<Vec<_>>()
+        };
+        for _ in 0..3 {
+            gateway::duties::run_due(app).await.expect("the duties are done");
+        }
+        let duty = said().await;
+        assert_eq!(duty.len(), 1, "once a day, however often the duties run");
         assert!(duty[0].contains("\"count\":\"1\""), "{}", duty[0]);
-        let metrics = metrics(&gateway).await;
+        let metrics = gateway.metrics().await;
         let rule = "{rule=\"restriction-meets-statute\"}";
         assert!(metrics.contains(&format!("ehc_holds{rule} 1")), "{metrics}");
         assert!(metrics.contains(&format!("ehc_holds_oldest_seconds{rule} 6048")), "{metrics}");
+        gateway.move_to(gateway.today().tomorrow().expect("a day"));
+        gateway::duties::run_due(app).await.expect("the duties are done");
+        assert_eq!(said().await.len(), 2, "and again the next day");
         gateway.end().await;
     });
 }

@@ -8,8 +8,6 @@ use gateway::restore;
 use serde_json::{Value, json};
 use tests::postgres::Cluster;
 use tests::{Engine, TestGateway, each_engine};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 /// Keeps a copy of the database beside it.
 fn back_up(engine: Engine, folder: &Path) {
@@ -51,11 +49,7 @@ fn address(folder: &Path) -> String {
 }
 
 async fn ready(gateway: &TestGateway) -> String {
-    let address = gateway.cast.admin_address();
-    let mut connection = TcpStream::connect(address).await.expect("the operator's listener");
-    connection.write_all(b"GET /readyz HTTP/1.0\r\n\r\n").await.expect("a question");
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer).await.expect("an answer");
+    let answer = gateway.operator_page("/readyz").await;
     let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
     assert!(head.starts_with("HTTP/1.0 200"), "it takes consent decisions: {head}");
     body.to_owned()
@@ -109,7 +103,7 @@ fn after_a_restore_nothing_goes_until_the_withdrawal_that_was_lost_is_sent_again
         assert_eq!(fetch(&gateway, &other).await, held);
         // A partner that is pushed to gets nothing either.
         gateway.cast.endpoint.open();
-        gateway.request(3, "SALT").await;
+        let pushed = gateway.request(3, "SALT").await;
         tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
         assert!(gateway.cast.endpoint.parcels().is_empty());
         let gateway = gateway.restart().await;
@@ -125,6 +119,11 @@ fn after_a_restore_nothing_goes_until_the_withdrawal_that_was_lost_is_sent_again
         restore::confirm(app, &Actor::local(), lost, restore::REASONS[0]).await.expect("confirmed");
 
         assert_eq!(ready(&gateway).await, "ready\n");
+        // What was not pushed before goes now: nothing but the hold was in its way.
+        let endpoint = &gateway.cast.endpoint;
+        endpoint.open();
+        gateway.until("the push goes", || !endpoint.parcels().is_empty()).await;
+        assert_eq!(endpoint.parcels()[0].0, pushed);
         assert_eq!(fetch(&gateway, &leg).await.0, 410, "the withdrawal holds");
         assert_eq!(fetch(&gateway, &other).await.0, 200, "the rest goes on");
         assert_eq!(show(&gateway, &kept).await["standing"], "lost-and-confirmed");

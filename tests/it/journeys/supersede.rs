@@ -5,11 +5,7 @@ use gateway::practice::people;
 use gateway::receipt::{Signed, verify_as};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use tests::{TestGateway, each_engine};
-
-fn text(value: &Value) -> String {
-    value.as_str().expect("text").to_owned()
-}
+use tests::{TestGateway, each_engine, text};
 
 fn request(gateway: &TestGateway, number: u32, id: &str, supersedes: Option<&str>) -> Value {
     let child = people::child(number);

@@ -1,5 +1,6 @@
 //! The way to adulthood: gaps rise while nothing is done, and close as each step is accepted.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use gateway::app::App;
@@ -9,14 +10,13 @@ use gateway::practice::client::Partner;
 use gateway::practice::people::{self, Child};
 use gateway::queue::{DeliveryId, DeliveryState};
 use gateway::transition::CaseView;
+use jiff::ToSpan;
 use jiff::civil::{Date, date};
-use jiff::{SignedDuration, ToSpan};
 use schemas::OrganisationCode;
 use schemas::PersonalBytes;
 use schemas::record::RejectionReason;
 use serde_json::{Value, json};
 use tests::{Engine, TestGateway, each_engine};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// The children's service, an adult service, the commissioning board and the authority.
 const CHILDREN: &str = "RXT";
@@ -42,13 +42,6 @@ fn next_september(today: Date) -> Date {
     } else {
         date(today.year() + 1, 9, 1)
     }
-}
-
-fn move_to(gateway: &TestGateway, day: Date) {
-    let days = (day - gateway.today()).get_days();
-    assert!(days >= 0, "{day} has passed");
-    gateway.clock.advance(SignedDuration::from_hours(24 * i64::from(days)));
-    assert_eq!(gateway.today(), day);
 }
 
 /// A message as its sender writes it. From the last Friday of June of the year of the 16th birthday
@@ -163,7 +156,7 @@ impl<'g> Story<'g> {
     /// The years are counted from the beginning of Year 9.
     fn on(&self, years: i16, month: i8, day: i8) -> Date {
         let day = date(self.year + years, month, day);
-        move_to(self.gateway, day);
+        self.gateway.move_to(day);
         day
     }
 
@@ -403,7 +396,7 @@ fn whoever_is_nearest_to_18_with_something_overdue_stands_first_and_the_numbers_
         let day = app.store.newest_transition_day().await.expect("a day").expect("a day");
         assert_eq!((day.day, day.tracked, day.with_gaps), (today, 3, 3));
         assert_eq!(day.within_months, [(6, 1), (3, 0), (1, 1), (0, 0)]);
-        let metrics = metrics(&gateway).await;
+        let metrics = gateway.metrics().await;
         assert!(metrics.contains("ehc_transitions 3"), "{metrics}");
         assert!(metrics.contains("ehc_transitions_near_18_with_gaps{months=\"1\"} 1"), "{metrics}");
 
@@ -426,16 +419,6 @@ fn whoever_is_nearest_to_18_with_something_overdue_stands_first_and_the_numbers_
         assert_eq!(unknown.status.code(), Some(3));
         gateway.end().await;
     });
-}
-
-/// The metrics as they are scraped: reading them is what brings them up to date.
-async fn metrics(gateway: &TestGateway) -> String {
-    let stream = tokio::net::TcpStream::connect(gateway.cast.admin_address()).await;
-    let mut stream = stream.expect("a connection");
-    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").await.expect("a request");
-    let mut text = String::new();
-    stream.read_to_string(&mut text).await.expect("an answer");
-    text
 }
 
 async fn get(partner: &Partner, path: &str) -> (u16, Value) {
@@ -516,12 +499,15 @@ fn a_request_that_says_year_9_begins_a_case_page_by_page() {
             let reply = gateway.la().send(&id, &request).await.expect("an answer");
             assert_eq!(reply.status, 201, "{}", reply.text());
         }
-        let mut seen = Vec::new();
+        let (mut seen, mut ids, mut pages) = (Vec::new(), BTreeSet::new(), Vec::new());
         let mut path = "/v1/transitions?limit=2".to_owned();
         loop {
             let (status, page) = get(gateway.la(), &path).await;
             assert_eq!(status, 200, "{page}");
-            for case in page["transitions"].as_array().expect("cases") {
+            let cases = page["transitions"].as_array().expect("cases");
+            pages.push(cases.len());
+            for case in cases {
+                ids.insert(case["transition"].as_str().expect("an id").to_owned());
                 seen.push(case["case"].as_str().expect("a label").to_owned());
             }
             let Some(next) = page["next"].as_str() else { break };
@@ -529,6 +515,11 @@ fn a_request_that_says_year_9_begins_a_case_page_by_page() {
         }
         seen.sort();
         assert_eq!(seen, ["EHC-Y-71", "EHC-Y-72", "EHC-Y-73"]);
+        assert_eq!((pages, ids.len()), (vec![2, 1], 3), "each case once, with an id of its own");
+        for id in ids {
+            let (status, case) = get(gateway.la(), &format!("/v1/transitions/{id}")).await;
+            assert_eq!((status, &case["transition"]), (200, &json!(id)));
+        }
         gateway.end().await;
     });
 }

@@ -49,9 +49,13 @@ async fn ask_everything(gateway: &TestGateway) -> String {
             .replace("{clock}", "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff")
             .replace("{leg}", "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff")
             .replace("{transition}", "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff")
+            .replace("{case}", "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff")
+            .replace("{difference}", "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff")
+            .replace("{day}", &gateway.today().to_string())
             .replace("{number}", "1")
             .replace("{*tile}", "0/000.p/1")
             .replace("{seq}", "0");
+        assert!(!path.contains('{'), "{} has a part that this test does not fill in", route.path);
         write!(table, "{:<58}", format!("{} {}", route.method, route.path)).expect("room");
         for (name, actor) in &actors {
             let before = gateway.cast.app().log_size().await.expect("a size");

@@ -107,6 +107,42 @@ fn spans_are_the_bytes_of_the_value() {
     assert_eq!(spans, [&b"{\"a\" : 1}"[..], b"2"]);
 }
 
+/// JSON as people and programs write it, as it is or with one mark put in somewhere.
+fn nearly_json() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        "-?(0|[1-9][0-9]{0,3})(\\.[0-9]{1,3})?([eE][+-]?[0-9]{1,3})?",
+        "\"[a-e \u{e9}]{0,4}(\\\\[nu\"]([0-9a-f]{4})?)?\"",
+        prop::sample::select(vec!["true", "false", "null"]).prop_map(str::to_owned),
+    ];
+    let json = leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4)
+                .prop_map(|items| format!("[{}]", items.join(" ,"))),
+            prop::collection::btree_map("[a-d]", inner, 0..4).prop_map(|members| {
+                let members = members.iter().map(|(name, value)| format!("\"{name}\":{value}"));
+                format!("{{{}}}", members.collect::<Vec<_>>().join(",\n"))
+            }),
+        ]
+    });
+    let mark = prop::sample::select(vec!["", "", ",", "]", "}", "\"", "\\", "0", "-", "e", " "]);
+    (json, any::<prop::sample::Index>(), mark).prop_map(|(json, at, mark)| {
+        let at = at.index(json.chars().count() + 1);
+        json.chars().take(at).chain(mark.chars()).chain(json.chars().skip(at)).collect()
+    })
+}
+
+#[test]
+fn nearly_json_is_accepted_often_and_refused_often() {
+    use proptest::strategy::ValueTree;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let texts = nearly_json();
+    let accepted = (0..1_000)
+        .map(|_| texts.new_tree(&mut runner).expect("a text").current())
+        .filter(|text| parse(text.as_bytes()).is_ok())
+        .count();
+    assert!((200..800).contains(&accepted), "{accepted} of 1,000");
+}
+
 proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
@@ -119,7 +155,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_accepted_is_json_to_others_too(text in r#"[\[\]{}",:\\u0-9ae.\- \n]{0,60}"#) {
+    fn what_is_accepted_is_json_to_others_too(text in nearly_json()) {
         if parse(text.as_bytes()).is_ok() {
             // Another reader may find a number too big for it, and nothing else.
             let other: Result<serde::de::IgnoredAny, _> = serde_json::from_str(&text);

@@ -168,3 +168,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_longest_entry_fits_a_tile_and_a_longer_one_is_not_appended() {
+    let mut frontier = Frontier::default();
+    let leaf = vec![b'x'; super::super::tree::LEAF_BYTES_MAX];
+    let nodes = frontier.append(&leaf).unwrap();
+    let tile = Tile::parse("tile/entries/000.p/1").unwrap();
+    let bytes = tile.bytes(&[Row { seq: 0, leaf: leaf.clone(), nodes }]).unwrap();
+    assert_eq!(entries(&bytes), Some(vec![leaf.as_slice()]));
+    let longer = [leaf.as_slice(), b"x"].concat();
+    assert_eq!(frontier.append(&longer), Err(crate::audit::tree::TreeError::Leaf));
+}

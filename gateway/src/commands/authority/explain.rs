@@ -184,9 +184,7 @@ fn made_up(
     kind: &str,
     (from, to): (&str, &str),
 ) -> anyhow::Result<(Question, Evidence)> {
-    let kind = MessageType::parse(kind).with_context(|| {
-        format!("there is no message of type `{kind}`; the catalogue lists them")
-    })?;
+    let kind = MessageType::parse(kind).with_context(|| not_a_type(kind))?;
     let sender = OrganisationCode::parse(from).context("--from is not an organisation code")?;
     let recipient = OrganisationCode::parse(to).context("--to is not an organisation code")?;
     let question = Question {
@@ -223,6 +221,16 @@ fn made_up(
     });
     let overrides = claimed.collect();
     Ok((question, Evidence { consents, overrides, emergency: None }))
+}
+
+/// Says that there is no such type, and which of that family there are.
+fn not_a_type(name: &str) -> String {
+    let family = name.split('.').next().unwrap_or_default();
+    let all = MessageType::ALL.iter().map(|kind| kind.as_str());
+    let (own, others): (Vec<_>, Vec<_>) =
+        all.partition(|kind| kind.split('.').next() == Some(family));
+    let listed = if own.is_empty() { others } else { own };
+    format!("there is no message of type `{name}`; write one of: {}", listed.join(", "))
 }
 
 /// An entry of a made-up ledger, decided long ago.

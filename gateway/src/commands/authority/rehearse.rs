@@ -161,10 +161,13 @@ impl Tally {
             print_line(&format!("\n{}", table(&["now", "draft", "decisions"], counts)));
         }
         eprintln_line(&format!(
-            "{} decisions made again by {after} in place of {before}: {} would change.",
+            "{} decisions made again by the draft ({after}) in place of {before}: {} would change.",
             self.asked,
             self.lines.len()
         ));
+        if before == after {
+            eprintln_line("The draft still has the version in force; give it its own before use.");
+        }
         if self.unlike_the_log > 0 {
             eprintln_line(&format!(
                 "{} of them the rules in force do not make as they were made: rules or agreements \

@@ -1,7 +1,11 @@
 //! What holds for every question and every ledger, whatever the rows say.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use schemas::MessageType;
 use schemas::record::{ConsentKind, ConsentStatus, DecisionMaker, Restriction};
 
@@ -70,10 +74,30 @@ fn any_party() -> impl Strategy<Value = &'static str> {
     select(vec!["334", "RRK", "RXT", "RYW", "QHL", "RQ3"])
 }
 
+/// Who may send what to whom at all: most of all ways there are lead nowhere.
+fn open_ways() -> Vec<(MessageType, &'static str, &'static str)> {
+    const PARTIES: [&str; 5] = ["334", "RRK", "RXT", "RYW", "QHL"];
+    let agreed = evidence(&[given()], &[]);
+    let book = book_with_16la_on_record();
+    let ways = MessageType::ALL.into_iter().flat_map(|kind| {
+        PARTIES
+            .into_iter()
+            .flat_map(move |from| PARTIES.into_iter().map(move |to| (kind, from, to)))
+    });
+    ways.filter(|(kind, sender, recipient)| {
+        let question = question(*kind, sender, recipient);
+        decide(&question, &agreed, &book, now(), begun()).outcome != Outcome::Refuse
+    })
+    .collect()
+}
+
 fn any_question() -> impl Strategy<Value = Question> {
+    static OPEN: LazyLock<Vec<(MessageType, &'static str, &'static str)>> =
+        LazyLock::new(open_ways);
     let kind = select(MessageType::ALL.to_vec());
     let pass_on = proptest::option::of(-400i32..400);
-    (kind, any_party(), any_party(), pass_on).prop_map(|(kind, sender, recipient, days)| Question {
+    let way = prop_oneof![1 => (kind, any_party(), any_party()), 3 => select(OPEN.clone())];
+    (way, pass_on).prop_map(|((kind, sender, recipient), days)| Question {
         decisions_pass_on: days.map(|days| today().saturating_add(jiff::Span::new().days(days))),
         ..question(kind, sender, recipient)
     })
@@ -87,9 +111,12 @@ fn any_votes() -> impl Strategy<Value = Vec<crate::authority::Override>> {
         Basis::BestInterests,
         Basis::VitalInterests,
     ]);
-    proptest::collection::vec(("p[1-3]", basis, -40i64..40), 0..4).prop_map(|votes| {
+    // Two people who agree on a ground, as it mostly goes, or anything.
+    let two = basis.clone().prop_map(|basis| both_claim(basis).to_vec());
+    let any = proptest::collection::vec(("p[1-3]", basis, -40i64..40), 0..4).prop_map(|votes| {
         votes.iter().map(|(who, basis, hours)| claim(who, *basis, ago(*hours))).collect()
-    })
+    });
+    prop_oneof![3 => any, 1 => two]
 }
 
 fn numbered(mut consents: Vec<ConsentEntry>) -> Vec<ConsentEntry> {
@@ -111,6 +138,113 @@ fn any_book() -> impl Strategy<Value = RuleBook> {
 
 fn begun() -> Date {
     date(2026, 10, 1)
+}
+
+/// The same values each time.
+fn sampled<T: std::fmt::Debug>(strategy: impl Strategy<Value = T>) -> Vec<T> {
+    let mut runner = TestRunner::deterministic();
+    (0..SAMPLES).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
+}
+
+/// In how many of the samples something comes about.
+fn often<T: std::fmt::Debug>(
+    strategy: impl Strategy<Value = T>,
+    comes: impl Fn(T) -> bool,
+) -> usize {
+    sampled(strategy).into_iter().map(comes).filter(|comes| *comes).count()
+}
+
+/// As many as the properties below try.
+const SAMPLES: usize = 256;
+
+#[test]
+fn what_is_asked_comes_to_every_outcome() {
+    let all = sampled((any_question(), any_evidence(), any_book()));
+    let outcomes: Vec<Outcome> = all
+        .iter()
+        .map(|(question, evidence, book)| decide(question, evidence, book, now(), begun()).outcome)
+        .collect();
+    for outcome in [Outcome::Release, Outcome::ReleaseReduced, Outcome::Hold, Outcome::Refuse] {
+        let count = outcomes.iter().filter(|one| **one == outcome).count();
+        assert!(count >= 10, "{outcome:?} comes about {count} times: {outcomes:?}");
+    }
+}
+
+#[test]
+fn restrictions_and_objections_meet_what_they_change() {
+    let asked = || (any_question(), any_evidence(), any_restriction(), any_book());
+    let changed = often(asked(), |(question, evidence, kind, book)| {
+        let before = decide(&question, &evidence, &book, now(), begun());
+        let mut more = evidence;
+        more.consents.push(ConsentEntry { recorded_at: ago(80), ..restricted(99, kind) });
+        before.outcome.is_release() && decide(&question, &more, &book, now(), begun()) != before
+    });
+    assert!(changed >= 10, "a restriction changes a release {changed} times");
+    let objected = often(asked(), |(question, evidence, _, book)| {
+        let evidence = Evidence { overrides: Vec::new(), ..evidence };
+        let before = decide(&question, &evidence, &book, now(), begun());
+        let mut more = evidence;
+        more.consents.push(ConsentEntry { given_by: None, ..entry(99, ConsentStatus::Withdrawn) });
+        before.outcome.is_release()
+            && !decide(&question, &more, &book, now(), begun()).outcome.is_release()
+    });
+    assert!(objected >= 10, "an objection stops a release {objected} times");
+    let crossed = often(asked(), |(question, evidence, kind, book)| {
+        let mut more = Evidence { overrides: Vec::new(), ..evidence };
+        more.consents.push(ConsentEntry { recorded_at: now(), ..restricted(99, kind) });
+        let decision = decide(&question, &more, &book, now(), begun());
+        let kept = decision.authority.as_deref() == Some("record-keeping");
+        decision.outcome.is_release() && !kept
+    });
+    assert!(crossed >= 10, "what a restriction only cuts is released {crossed} times");
+}
+
+#[test]
+fn courts_and_single_people_meet_what_they_could_release() {
+    let by_court = often((any_question(), any_evidence(), any_book()), |(question, more, book)| {
+        let mut more = more;
+        let limits = restricted(99, Restriction::CourtLimits);
+        more.consents.push(ConsentEntry { recorded_at: ago(80), ..limits });
+        let decision = decide(&question, &more, &book, now(), begun());
+        decision.outcome.is_release() && decision.authority.as_deref() == Some("court-or-tribunal")
+    });
+    assert!(by_court >= 2, "a court lifts its limits {by_court} times");
+    let held = often((any_question(), any_evidence()), |(question, evidence)| {
+        let unvoted = Evidence { overrides: Vec::new(), ..evidence };
+        ask(&question, &unvoted).outcome == Outcome::Hold
+    });
+    assert!(held >= 10, "something is held that one person could release {held} times");
+}
+
+#[test]
+fn fewer_classes_take_something_away() {
+    let scoped = |classes: &[DataClass]| ConsentEntry { classes: classes.to_vec(), ..given() };
+    let out = || (any_question(), select(DataClass::ALL.to_vec()), any_book());
+    let by_family = often(out(), |(question, out, book)| {
+        let question = Question { decisions_pass_on: None, ..question };
+        let kept: Vec<_> = DataClass::ALL.into_iter().filter(|class| *class != out).collect();
+        let classes = |classes: &[DataClass]| {
+            let evidence = evidence(&[scoped(classes)], &[]);
+            decide(&question, &evidence, &book, now(), begun()).classes
+        };
+        classes(&DataClass::ALL) != classes(&kept)
+    });
+    assert!(by_family >= 10, "the family's agreement narrows {by_family} times");
+    let narrowed = DataClass::ALL.map(|out| (out, book_of(&without(out), RULES)));
+    let by_bodies = often(out(), |(question, out, _)| {
+        let narrower = narrowed.iter().find(|(class, _)| *class == out).unwrap();
+        let evidence = evidence(&[given()], &[]);
+        let wide = decide(&question, &evidence, &book(), now(), today()).classes;
+        wide != decide(&question, &evidence, &narrower.1, now(), today()).classes
+    });
+    assert!(by_bodies >= 10, "the bodies' agreement narrows {by_bodies} times");
+}
+
+/// The agreements between bodies without one class.
+fn without(out: DataClass) -> String {
+    AGREEMENTS
+        .replace(&format!("\"{out}\", "), "")
+        .replace(&format!(", \"{out}\"]\nfrom"), "]\nfrom")
 }
 
 proptest! {
@@ -229,9 +363,7 @@ proptest! {
         question in any_question(), evidence in any_evidence(),
         out in select(DataClass::ALL.to_vec()),
     ) {
-        let narrower = AGREEMENTS
-            .replace(&format!("\"{out}\", "), "")
-            .replace(&format!(", \"{out}\"]\nfrom"), "]\nfrom");
+        let narrower = without(out);
         let wide = decide(&question, &evidence, &book(), now(), today());
         let narrow = decide(&question, &evidence, &book_of(&narrower, RULES), now(), today());
         if question.sender != question.recipient {
