@@ -147,3 +147,33 @@ proptest! {
         prop_assert_eq!(admitted.admission.is_some(), decision.outcome != Outcome::Refuse);
     }
 }
+
+#[test]
+fn a_case_is_kept_from_whom_the_family_or_a_court_stopped_and_from_nobody_else() {
+    use schemas::record::Restriction;
+    let kept = |ledger: &[ConsentEntry]| is_kept_from(ledger, &org("RYW"), None, today());
+    let excluding = |code| ConsentEntry { exclusions: vec![org(code)], ..given() };
+    for (ledger, expected) in [
+        (vec![], false),
+        (vec![given()], false),
+        (vec![withdrawn()], true),
+        (vec![entry(1, ConsentStatus::Refused)], true),
+        (vec![excluding("RYW")], true),
+        (vec![excluding("RRK")], false),
+        (vec![restricted(1, Restriction::CourtLimits)], true),
+        (vec![restricted(1, Restriction::Sealed)], true),
+        // These cut an address or a document; they do not hide that there is a case.
+        (vec![restricted(1, Restriction::ProtectedAddress)], false),
+        (vec![restricted(1, Restriction::ThirdParty)], false),
+    ] {
+        assert_eq!(kept(&ledger), expected, "{ledger:?}");
+    }
+    // A parent's withdrawal stops nothing once the young person has agreed for themselves.
+    let own = ConsentEntry {
+        given_by: Some(schemas::record::DecisionMaker::YoungPerson),
+        decided_on: Some(today()),
+        ..given()
+    };
+    let ledger = [withdrawn(), own];
+    assert!(!is_kept_from(&ledger, &org("RYW"), Some(today()), today()));
+}

@@ -256,3 +256,6 @@ const EXAMPLES: [(&str, jiff::civil::Date); 16] = [
     ("cfa-23", date(2021, 4, 1)),
     ("transition-year-9", date(2012, 8, 31)),
 ];
+
+#[cfg(test)]
+mod tests;

@@ -251,9 +251,8 @@ impl Period {
             PeriodUnit::Days
             | PeriodUnit::DaysBeginningWith
             | PeriodUnit::WorkingDaysBeginningWith => {
-                (1..=LENGTH_MAX).contains(&self.length.unsigned_abs())
-                    && self.length > 0
-                    && named_day.is_none()
+                let length = u32::try_from(self.length).unwrap_or_default();
+                (1..=LENGTH_MAX).contains(&length) && named_day.is_none()
             }
             PeriodUnit::Birthday | PeriodUnit::SchoolYear | PeriodUnit::SchoolYearEnd => {
                 (1..=AGE_MAX).contains(&self.length) && named_day.is_none()

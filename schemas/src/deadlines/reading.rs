@@ -2,6 +2,8 @@
 //!
 //! Every mistake is named with its line and what to do about it.
 
+use std::cmp::Ordering;
+
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -70,17 +72,20 @@ fn in_order(text: &str, versions: &[RuleVersion], places: &Places) -> Result<(),
     for ((one, next), place) in pairs.zip(places.version.iter().skip(1)) {
         let line = line_of(text, place.id.span().start);
         let wrong = |message: String| Err(RulesError::Order { line, message });
-        if next.effective_from == one.effective_from {
-            return wrong(format!(
-                "{} and {} both hold from {}; give the later one a later effective_from, or take one out",
-                one.id, next.id, one.effective_from
-            ));
-        }
-        if next.effective_from < one.effective_from {
-            return wrong(format!(
-                "{} holds from {}, before {} above it; put versions in order of effective_from",
-                next.id, next.effective_from, one.id
-            ));
+        match next.effective_from.cmp(&one.effective_from) {
+            Ordering::Equal => {
+                return wrong(format!(
+                    "{} and {} both hold from {}; give the later one a later effective_from, or take one out",
+                    one.id, next.id, one.effective_from
+                ));
+            }
+            Ordering::Less => {
+                return wrong(format!(
+                    "{} holds from {}, before {} above it; put versions in order of effective_from",
+                    next.id, next.effective_from, one.id
+                ));
+            }
+            Ordering::Greater => {}
         }
         if one.effective_until.is_some_and(|until| until >= next.effective_from) {
             return wrong(format!(

@@ -181,6 +181,7 @@ fn a_working_day_question_beyond_the_table_is_an_error_not_a_guess() {
     assert_eq!(rules.advice_due(date(2028, 12, 1)), Err(unknown.clone()));
     assert_eq!(rules.working_days_beginning_with(date(2028, 12, 20), 15), Err(unknown));
     assert!(rules.advice_due(date(2028, 11, 1)).is_ok());
+    assert_eq!(rules.bank_holidays().covers_from(), date(2024, 1, 1));
     assert_eq!(rules.bank_holidays().covers_until(), date(2028, 12, 31));
 }
 
@@ -217,6 +218,17 @@ fn the_version_is_that_which_holds_when_the_clock_starts() {
     assert_eq!((after.statutory, after.rule_version.as_str()), (date(2026, 9, 29), "clocks-2"));
     let backwards = format!("[[version]]{second}{CLOCKS}");
     assert!(matches!(Rules::parse(&backwards, HOLIDAYS), Err(RulesError::Order { .. })));
+}
+
+#[test]
+fn what_was_decided_is_shown_under_its_own_version_or_the_newest_where_that_is_gone() {
+    let second = CLOCKS.split_once("\n[[version]]").expect("one version").1;
+    let second = second.replace("clocks-1", "clocks-2").replace("2014-09-01", "2026-09-01");
+    let rules = Rules::parse(&format!("{CLOCKS}\n[[version]]{second}"), HOLIDAYS).expect("parses");
+    let shown = |id| rules.version_named(id).map(|version| version.id.as_str());
+    assert_eq!(shown("clocks-1"), Some("clocks-1"));
+    assert_eq!(shown("clocks-2"), Some("clocks-2"));
+    assert_eq!(shown("clocks-0"), Some("clocks-2"), "no longer in the file");
 }
 
 #[test]

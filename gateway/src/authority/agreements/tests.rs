@@ -110,6 +110,39 @@ fn a_mistake_names_its_line() {
 }
 
 #[test]
+fn an_agreement_for_one_day_is_one() {
+    let text = ONE.replace("2026-01-31", "2026-01-01");
+    assert_eq!(found(&text, "334", "RRK", date(2026, 1, 1)), Ok("A".to_owned()));
+    assert_eq!(found(&text, "334", "RRK", date(2026, 1, 2)), Err(NoAgreement::Ended));
+}
+
+#[test]
+fn every_kind_of_body_is_called_what_files_call_it() {
+    for (kind, name, words, health) in [
+        (PartyKind::LocalAuthority, "local-authority", "a local authority", false),
+        (PartyKind::HealthTrust, "health-trust", "a health trust", true),
+        (PartyKind::Icb, "icb", "an integrated care board", true),
+    ] {
+        assert_eq!((kind.as_str(), kind.in_words(), kind.is_health()), (name, words, health));
+        assert_eq!(serde_json::from_str(&format!("\"{name}\"")).ok(), Some(kind));
+    }
+}
+
+#[test]
+fn two_agreements_overlap_on_the_day_that_is_the_last_of_one_and_the_first_of_the_other() {
+    let [one, same, next] = ["2026-01-01", "2026-01-31", "2026-02-01"].map(|from| {
+        let text = ONE.replace("from = 2026-01-01", &format!("from = {from}"));
+        let text = text.replace(
+            "until = 2026-01-31",
+            if from.ends_with("01-01") { "until = 2026-01-31" } else { "" },
+        );
+        Agreements::parse(&text).unwrap().all()[0].clone()
+    });
+    assert!(one.overlaps(&same) && same.overlaps(&one));
+    assert!(!one.overlaps(&next) && !next.overlaps(&one));
+}
+
+#[test]
 fn two_agreements_cannot_share_an_id() {
     let text = format!("{ONE}{}", ONE.replace("version = \"1\"", ""));
     assert_eq!(refusal(&text).0, 16);

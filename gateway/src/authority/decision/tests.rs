@@ -296,6 +296,12 @@ fn an_explanation_says_whose_voice_prevails_and_what_is_cut() {
     let child = ConsentEntry { given_by: Some(DecisionMaker::CompetentChild), ..given() };
     assert!(words(&transition(), &[child]).contains(own));
     assert!(!words(&transition(), &[given()]).contains(own));
+    let stands = "Of agreement to share, entry 1 of the ledger stands; it is valid today";
+    assert!(words(&transition(), &[given()]).contains(stands));
+    let about_plan = "Of agreement to disclose the plan document, nothing stands in the ledger.";
+    assert!(
+        words(&question(MessageType::PlanFinal, "334", "RYW"), &[given()]).contains(about_plan)
+    );
     let to_board = words(&question(MessageType::AdviceRequest, "334", "QHL"), &[]);
     let expected = "What may go: identity, education, consent. What is cut: contact (not-needed), \
                     documents (not-needed).";
@@ -312,7 +318,41 @@ fn a_stop_names_the_entry_that_stops_and_the_provision_it_met() {
     };
     let decision = ask(&request(), &evidence(&[given(), excluding], &[]));
     assert_eq!((decision.consent_version, decision.consent), (Some(2), Some(other)));
+    assert_eq!(decision.authority.as_deref(), Some("statute"));
     assert!(decision.reference.is_some_and(|provision| provision.contains("regulation 6(1)")));
+}
+
+#[test]
+fn a_refusal_names_the_entry_that_refuses_not_the_agreement_that_stands_beside_it() {
+    let left_out = |recipient| ConsentEntry {
+        exclusions: vec![org(recipient)],
+        record: RecordId(uuid::Uuid::from_u128(70)),
+        ..entry(2, ConsentStatus::NotRecorded)
+    };
+    // Where it rests on agreement, and where on implied agreement alone.
+    let consent = "  { basis = \"consent\", reference = \"the common law duty of confidentiality\", \
+                   restricted = \"refuse\" },\n";
+    let implied = "  { basis = \"direct-care-implied\"";
+    let alone = RULES.replace(&format!("{consent}{implied}"), implied);
+    assert_ne!(alone, RULES);
+    let referral = question(MessageType::TransitionReferral, "RYW", "RRK");
+    for (question, excluding, rules) in
+        [(transition(), left_out("334"), RULES), (referral, left_out("RRK"), &*alone)]
+    {
+        let evidence = evidence(&[given(), excluding.clone()], &[]);
+        let book = book_of(AGREEMENTS, rules);
+        let decision = decide(&question, &evidence, &book, now(), today());
+        assert_eq!(decision.rule, "recipient-excluded");
+        assert_eq!(decision.consent_version, Some(2));
+        assert_eq!(decision.consent, Some(excluding.record));
+    }
+}
+
+#[test]
+fn what_goes_back_to_the_organisation_whose_own_record_it_is_names_its_provision() {
+    let own = ask(&question(MessageType::AdviceChaser, "334", "334"), &Evidence::default());
+    assert_eq!(own.rule, OWN_RECORD);
+    assert_eq!(own.reference.as_deref(), Some("UK GDPR, Article 5(2)"));
 }
 
 #[test]

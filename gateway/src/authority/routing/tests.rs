@@ -49,6 +49,16 @@ fn a_service_moves_on_its_day() {
 }
 
 #[test]
+fn a_route_for_one_day_is_one_and_all_are_shown_in_the_order_of_the_file() {
+    let routing = Routing::parse(&MOVED.replace("2026-06-30", "2026-01-01")).unwrap();
+    let answers = |on| routing.route(&service("SALT"), on).map(|route| route.organisation.as_str());
+    assert_eq!(answers(date(2026, 1, 1)), Ok("RYW"));
+    assert_eq!(answers(date(2026, 1, 2)), Err(RouteError::NotInForce));
+    let all: Vec<_> = routing.all().iter().map(|route| route.organisation.as_str()).collect();
+    assert_eq!(all, ["RRK", "RYW"]);
+}
+
+#[test]
 fn a_service_that_is_not_in_the_table_is_not_guessed() {
     let routing = Routing::parse(MOVED).unwrap();
     let unknown = routing.route(&service("SALTS"), date(2026, 1, 1));

@@ -150,10 +150,11 @@ impl RuleBook {
     /// Two agreements in force on one day for one flow, of which one lets pass what the other
     /// does not.
     fn overlapping_agreements(&self) -> Vec<Finding> {
-        let all = self.agreements.all();
+        let mut rest = self.agreements.all();
         let mut found = Vec::new();
-        for (place, one) in all.iter().enumerate() {
-            for other in all.iter().skip(place + 1) {
+        while let Some((one, others)) = rest.split_first() {
+            rest = others;
+            for other in others {
                 let shared = one.parties.keys().filter(|code| other.parties.contains_key(*code));
                 if !one.overlaps(other) || shared.count() < 2 {
                     continue;
@@ -231,8 +232,7 @@ fn against_catalogue(rule: &Rule, entry: &Entry, catalogue: &Catalogue) -> Vec<S
         }
     }
     let has = |basis: &Basis| rule.authority.iter().any(|one| one.basis == *basis);
-    // An override that a rule does not name can still be claimed for what is held.
-    for basis in allowed.iter().filter(|basis| !basis.is_override() && !has(basis)) {
+    for basis in allowed.iter().filter(|basis| !has(basis)) {
         let basis = basis.as_str();
         found.push(format!("`authority` lacks \"{basis}\", which {number} has; change one"));
     }
@@ -357,8 +357,7 @@ fn chosen_between(
 /// An entry that stands for any of its status.
 fn made_up(status: ConsentStatus) -> Option<ConsentEntry> {
     let by = OrganisationCode::parse("AAA").ok()?;
-    let bare = ConsentEntry::bare(status, RecordId(Uuid::nil()), by, Timestamp::UNIX_EPOCH);
-    Some(ConsentEntry { version: 1, ..bare })
+    Some(ConsentEntry::bare(status, RecordId(Uuid::nil()), by, Timestamp::UNIX_EPOCH))
 }
 
 /// The classes of what a type says: those of its own content, or of its entry where it has a form
@@ -375,17 +374,14 @@ fn is_of_the_catalogue(candidate: &Candidate) -> bool {
     candidate.basis != Basis::Ca2004S16la && !candidate.basis.is_override()
 }
 
-/// The basis that a word of the catalogue means.
+/// The basis that a word of the catalogue means. Its overrides are not compared: one that a rule
+/// does not name can still be claimed for what is held.
 fn basis_of(name: &str) -> Option<Basis> {
     match name {
         "statute" => Some(Basis::Statute),
         "consent" => Some(Basis::Consent),
         "direct-care-implied" => Some(Basis::DirectCareImplied),
         "consent-record" | "operation" => Some(Basis::RecordKeeping),
-        "safeguarding-override" => Some(Basis::SafeguardingOverride),
-        "court-or-tribunal" => Some(Basis::CourtOrTribunal),
-        "best-interests" => Some(Basis::BestInterests),
-        "vital-interests" => Some(Basis::VitalInterests),
         _ => None,
     }
 }

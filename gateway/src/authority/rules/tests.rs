@@ -17,6 +17,7 @@ fn the_built_in_rules_cover_every_type_of_message() {
         assert_eq!(rules.rule(kind.as_str()).unwrap().message, kind.as_str());
     }
     assert_eq!(rules.version(), "authority-1");
+    assert_eq!(Rules::parse(Rules::built_in_text()), Ok(rules.clone()), "the text that is shown");
     assert_eq!(rules.all().count(), MessageType::ALL.len());
 }
 
@@ -79,6 +80,96 @@ fn a_mistake_names_its_line_and_what_is_wrong() {
         let error = problem(from, to);
         assert!(error.problem.contains(expected), "{to}: {error}");
         assert!(error.line > 1, "{to}: {error}");
+    }
+}
+
+#[test]
+fn what_people_may_override_is_held_to_the_law_whoever_writes_the_file() {
+    let harm = "Working Together to Safeguard Children\"\nlifts = [";
+    for (from, to, expected) in [
+        ("basis = \"vital-interests\"", "basis = \"consent\"", "only an override or `statute`"),
+        ("basis = \"vital-interests\"", "basis = \"best-interests\"", "two overrides have"),
+        ("\"UK GDPR, Articles 6(1)(d) and 9(2)(c)\"", "\" \"", "an override needs a `reference`"),
+        (harm, &format!("{harm}\"court-limits\", "), "only `court-or-tribunal` can lift"),
+        (
+            "lifts = [\"objection\", \"detriment\"",
+            "lifts = [\"objection\", \"no-agreement\", \"detriment\"",
+            "cannot stand in for agreement",
+        ),
+        ("disclosure = \"social-services\"", "disclosure = \"fishing\"", "[[plan_disclosure]]"),
+    ] {
+        let error = problem(from, to);
+        assert!(error.problem.contains(expected), "{to}: {error}");
+        assert!(error.line > 1, "{to}: {error}");
+    }
+}
+
+#[test]
+fn what_a_restriction_does_is_said_once_for_each_and_never_cuts_who_it_is_about() {
+    for (from, to, expected) in [
+        ("kind = \"sealed\"", "kind = \"objection\"", "not a restriction that the ledger"),
+        ("kind = \"sealed\"", "kind = \"adoption\"", "two rows are for this restriction"),
+        ("cuts = [\"contact\"]", "cuts = [\"identity\"]", "without the identity"),
+        (
+            "\"Adoption and Children Act 2002, sections 56 to 65\"",
+            "\" \"",
+            "a restriction needs a `reference`",
+        ),
+        (
+            "[[restriction]]\nkind = \"adoption\"\nreference = \"Adoption and Children Act 2002, \
+             sections 56 to 65\"\n",
+            "",
+            "no [[restriction]] says what `adoption` does",
+        ),
+    ] {
+        let error = problem(from, to);
+        assert!(error.problem.contains(expected), "{to}: {error}");
+        assert!(error.line > 1, "{to}: {error}");
+    }
+}
+
+#[test]
+fn a_plan_document_rests_on_consent_or_on_a_purpose_of_regulation_17() {
+    let by_law = "13(2)\", restricted = \"hold\", to = [\"icb\"], disclosure = ";
+    let bare = "13(2)\", restricted = \"hold\", to = [\"icb\"] ";
+    let error = problem(&format!("{by_law}\"required-by-the-regulations\" "), bare);
+    assert!(error.problem.contains("only for a purpose of regulation 17"), "{error}");
+    let error =
+        problem(&format!("{by_law}\"required-by-the-regulations\""), &format!("{by_law}\"x\""));
+    assert!(error.problem.contains("[[plan_disclosure]]"), "{error}");
+}
+
+#[test]
+fn the_purposes_of_regulation_17_are_listed_in_the_order_of_the_file() {
+    let rules = Rules::built_in().unwrap();
+    let listed: Vec<_> = rules.plan_disclosures().iter().map(|one| one.purpose.as_str()).collect();
+    let expected = [
+        "required-by-the-regulations",
+        "interests-of-the-child",
+        "appeal",
+        "court-or-criminal-proceedings",
+        "ombudsman",
+        "secretary-of-state",
+        "social-services",
+        "inspection",
+        "research",
+        "disabled-students-allowance",
+    ];
+    assert_eq!(listed, expected);
+}
+
+#[test]
+fn a_recipient_is_given_what_it_needs_and_what_the_message_cannot_be_made_without() {
+    let response = "\"consent\", \"documents\"], needs = [\"identity\", \"health\"] }";
+    let error = problem(response, &response.replace("\"health\"]", "\"social-care\"]"));
+    assert!(error.problem.contains("`needs` a class of data that it is not given"), "{error}");
+    for rule in Rules::built_in().unwrap().all() {
+        let kind = MessageType::parse(&rule.message).unwrap();
+        for share in rule.release.values() {
+            assert!(share.needs.contains(&DataClass::Identity), "{}", rule.id);
+            assert!(share.needs.is_superset(&kind.indispensable_classes()), "{}", rule.id);
+            assert!(share.needs.is_subset(&share.classes), "{}", rule.id);
+        }
     }
 }
 

@@ -80,6 +80,7 @@ fn a_missed_appointment_counts_when_its_day_is_within_the_six_weeks() {
 #[test]
 fn exceptional_circumstances_must_touch_the_six_weeks() {
     assert!(advice("reg-8-2-a", day(date(2025, 9, 1))).is_ok(), "begun before, not over");
+    assert!(advice("reg-8-2-a", days(DUE, DUE)).is_ok(), "one day, the last");
     let over = days(date(2025, 8, 1), date(2025, 9, 14));
     assert!(matches!(advice("reg-8-2-a", over), Err(NotShown::OutsideThePeriod { .. })));
 }

@@ -71,6 +71,8 @@ fn a_version_that_has_ended_gives_no_dates_and_one_that_ends_early_is_refused() 
     assert!(rules.advice_due(date(2025, 12, 31)).is_ok());
     let error = rules.advice_due(date(2026, 1, 1)).expect_err("ended");
     assert_eq!(error.to_string(), "no rules hold on 2026-01-01: a version must begin by then");
+    let one_day = Rules::parse(&ended.replacen("2025-12-31", "2014-09-01", 1), HOLIDAYS);
+    assert!(one_day.expect("parses").advice_due(date(2014, 9, 2)).is_err());
     let backwards = ended.replacen("2025-12-31", "2013-12-31", 1);
     assert!(matches!(refused(&backwards), RulesError::Order { .. }));
 }
@@ -105,6 +107,12 @@ fn lengths_that_a_unit_cannot_have_are_refused() {
         ("month = 2\nday = 15", "month = 2\nday = 29"),
         ("month = 2\nday = 15", "month = 2"),
         ("length = 14\nunit = \"birthday\"", "length = 140\nunit = \"birthday\""),
+        (
+            "length = 15\nunit = \"days-beginning-with\"",
+            "length = 0\nunit = \"days-beginning-with\"",
+        ),
+        ("length = 0\nunit = \"that-day\"", "length = 3\nunit = \"that-day\""),
+        ("unit = \"that-day\"", "unit = \"that-day\"\nmonth = 2\nday = 15"),
     ];
     for (from, to) in cases {
         assert!(CLOCKS.contains(from), "{from}");

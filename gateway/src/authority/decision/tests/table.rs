@@ -126,6 +126,14 @@ fn check(asked: &Asked, expected: &Expected) {
     assert_eq!((decision.outcome, by), (expected.outcome, expected.by), "{}", decision.reason);
     let cut: Vec<_> = decision.cut.iter().map(|(class, why)| (*class, why.as_str())).collect();
     assert_eq!(cut, expected.cut);
+    // What goes and what is cut are together all that the type of message is for; what does not go
+    // gives nothing.
+    let book = (asked.book)();
+    let carries = &book.rules.rule(asked.question.kind.as_str()).unwrap().carries;
+    let cut: BTreeSet<_> = decision.cut.keys().copied().collect();
+    let all = if decision.outcome.is_release() { carries.clone() } else { BTreeSet::new() };
+    assert_eq!(&decision.classes | &cut, all);
+    assert!(decision.classes.is_disjoint(&cut));
 }
 
 /// Each row becomes a test of its name, and a line of the document.

@@ -74,6 +74,38 @@ fn rules_and_catalogue_that_disagree_are_found() {
 }
 
 #[test]
+fn a_rule_goes_in_the_direction_that_the_catalogue_gives_it() {
+    let agree = |message, direction| {
+        let book = book();
+        against_direction(book.rules.rule(message).unwrap(), direction)
+    };
+    // From the council to trusts; from trusts to the council; from trusts to both.
+    for (message, allowed) in [
+        ("advice.request", vec![Direction::AuthorityToHealth]),
+        ("advice.response", vec![Direction::HealthToAuthority]),
+        ("transition.referral", vec![]),
+    ] {
+        for direction in [
+            Direction::AuthorityToHealth,
+            Direction::HealthToAuthority,
+            Direction::WithinHealth,
+            Direction::Either,
+        ] {
+            let agrees = direction == Direction::Either || allowed.contains(&direction);
+            assert_eq!(agree(message, direction).is_none(), agrees, "{message} {direction:?}");
+        }
+    }
+    let words = agree("advice.request", Direction::WithinHealth).unwrap();
+    assert!(words.contains("that it goes within health"), "{words}");
+}
+
+#[test]
+fn a_finding_is_read_with_its_line() {
+    let finding = Finding { source: Source::Rules, line: 12, problem: "no".to_owned() };
+    assert_eq!(finding.to_string(), "line 12: no");
+}
+
+#[test]
 fn a_rule_for_a_message_the_catalogue_does_not_know_is_found() {
     let rule = rule_text("plan.draft");
     let more = rule.replace("plan-draft", "x").replace("plan.draft", "plan.sketch");
@@ -112,6 +144,9 @@ fn two_agreements_that_contradict_are_found_with_both_lines() {
     let place = text.lines().position(|line| line.contains("\"OTHER\"")).unwrap() + 1;
     assert_eq!(*line, place);
     assert!(problem.contains("it contradicts `EX-334-EHC-ADVICE` on line"), "{problem}");
+    // One day on which both are in force is enough.
+    let one_day = AGREEMENT.replace("from = 2025-01-01", "from = 2019-01-01\nuntil = 2024-09-01");
+    one_about(&self::found(&format!("{AGREEMENTS}{one_day}"), RULES), "it contradicts `EX-334");
     // The same classes, other bodies, other days or other purposes contradict nothing.
     for (from, to) in [
         (

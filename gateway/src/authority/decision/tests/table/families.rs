@@ -38,6 +38,9 @@ decision_table! {
     agreement_dated_tomorrow_does_not_count_today:
         plan().with([ConsentEntry { decided_on: Some(date(2026, 3, 3)), ..given() }])
             => refused("consent-not-begun");
+    agreement_dated_today_counts_today:
+        plan().with([ConsentEntry { decided_on: Some(date(2026, 3, 2)), ..given() }])
+            => goes("consent");
     agreement_holds_on_its_last_day:
         plan().with([ConsentEntry { expires_on: Some(date(2026, 3, 2)), ..given() }])
             => goes("consent");
@@ -172,6 +175,17 @@ decision_table! {
     one_parent_who_objects_later_sends_the_other_s_agreement_to_a_person:
         plan().with([on(1, given()), on(2, by(Parent, ConsentStatus::Refused))])
             => waits("consent-disputed");
+    a_recipient_left_out_by_the_parent_who_refused_gets_nothing_although_the_other_agreed:
+        plan().with([on(1, given()), ConsentEntry {
+            exclusions: vec![org("334")], ..on(2, by(Parent, ConsentStatus::Refused))
+        }]) => refused("consent-refused");
+    a_parent_who_withdrew_and_then_refused_is_not_outweighed_by_what_was_agreed_before:
+        plan().with([on(1, given()), on(2, stopped()), on(3, by(Parent, ConsentStatus::Refused))])
+            => refused("consent-refused");
+    a_refusal_of_unknown_giver_is_not_taken_for_one_of_two_parents:
+        plan().with([on(1, given()),
+            ConsentEntry { given_by: None, ..on(2, entry(1, ConsentStatus::Refused)) }])
+            => refused("consent-refused");
     a_parent_and_the_council_with_parental_responsibility_may_disagree_too:
         plan().with([on(1, by(Parent, ConsentStatus::Refused)),
             on(2, by(LocalAuthority, ConsentStatus::Given))]) => waits("consent-disputed");

@@ -64,6 +64,9 @@ decision_table! {
     lifting_of_the_same_day_by_somebody_else_does_not_lift_it:
         advice().with([begun_on(10, ProtectedAddress), lifted_on(10, "RYW", ProtectedAddress)])
             => goes_without("statute", &[(Contact, "protected-address")]);
+    a_seal_lifted_by_somebody_else_on_the_day_it_was_set_still_stands:
+        advice().with([begun_on(10, Sealed), lifted_on(10, "RYW", Sealed)])
+            => waits("restriction-meets-statute");
     lifting_on_a_later_day_by_somebody_else_lifts_it:
         advice().with([begun_on(10, Sealed), lifted_on(11, "RYW", Sealed)])
             => goes("statute");
@@ -201,6 +204,14 @@ decision_table! {
     two_people_may_act_on_a_stale_agreement_in_best_interests:
         asks(M::TransitionHealthPlan, "RYW", "334").young_person_decides().with([given()])
             .claimed_by_two(Basis::BestInterests) => goes("best-interests");
+    two_people_who_act_on_a_stale_agreement_release_no_more_than_it_named:
+        asks(M::TransitionHealthPlan, "RYW", "334").young_person_decides()
+            .with([ConsentEntry {
+                classes: vec![DataClass::Health, DataClass::Consent], ..given()
+            }])
+            .claimed_by_two(Basis::BestInterests)
+            => goes_without("best-interests", &[(Contact, "consent-scope"),
+                (DataClass::Education, "consent-scope"), (Documents, "consent-scope")]);
     two_people_may_settle_a_disagreement_between_parents_in_the_child_s_interests:
         asks(M::ChcReferral, "RYW", "QHL")
             .with([entry(1, ConsentStatus::Refused), entry(2, ConsentStatus::Given)])
