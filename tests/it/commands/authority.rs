@@ -150,7 +150,7 @@ fn a_rehearsal_lists_every_outcome_that_a_draft_would_change_with_counts() {
         let (_, same) = written(folder.path(), "same.toml", rules);
         Ran::on(gateway, &["authority", "rehearse", "--rules", &same])
             .ends(0)
-            .talks("3 decisions made again by authority-1")
+            .talks("3 decisions made again by the draft (authority-1")
             .talks(": 0 would change.");
 
         let draft = rules.replacen("version = \"authority-1\"", "version = \"authority-2\"", 1).replace(
@@ -165,7 +165,8 @@ fn a_rehearsal_lists_every_outcome_that_a_draft_would_change_with_counts() {
             .says("release-reduced (advice-request)")
             .lines_up(&["NOW", "DRAFT", "DECISIONS"])
             .talks(
-                "by authority-2+agreements-example-1 in place of authority-1+agreements-example-1",
+                "by the draft (authority-2+agreements-example-1) in place of \
+                 authority-1+agreements-example-1",
             )
             .talks(": 2 would change.");
         let json = Ran::on(gateway, &["authority", "rehearse", "--json", "--rules", &draft]);

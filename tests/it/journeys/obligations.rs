@@ -273,6 +273,7 @@ fn a_trust_reached_by_mllp_finds_its_reminders_in_its_inbox_because_hl7_has_no_f
             partner.carrier = CarrierKind::Mllp;
             partner.format = adapters::Format::Hl7;
             partner.endpoint = Some("mllps://127.0.0.1:1".to_owned());
+            partner.server_pins = partner.pins.clone();
         });
         by_mllp.await.expect("the partner is changed");
         gateway.clock.advance(days(28));
