@@ -115,14 +115,15 @@ pub(crate) async fn look_at_folder(app: &App) -> Result<(), AppError> {
 /// stops nothing else; each failure is logged.
 pub(crate) async fn keep_published(app: Arc<App>, stop: CancellationToken) {
     let Some(folder) = app.config.audit.publish_to.clone() else { return };
-    let (mut size, mut waited, mut last) = (0, Duration::ZERO, false);
+    let (mut size, mut waited, mut failed, mut last) = (0, Duration::ZERO, false, false);
     while !last {
         tokio::select! {
             () = tokio::time::sleep(STEP) => waited += STEP,
             () = stop.cancelled() => last = true,
         }
         let now = app.log_size().await.unwrap_or(size);
-        let due = now >= size.saturating_add(ENTRIES) || waited >= EVERY || last;
+        let many = now >= size.saturating_add(ENTRIES) && !failed;
+        let due = many || waited >= EVERY || last;
         if now == size || !due {
             continue;
         }
@@ -133,7 +134,9 @@ pub(crate) async fn keep_published(app: Arc<App>, stop: CancellationToken) {
             continue;
         }
         let to = (folder.as_path(), unique.to_string());
-        match publish(&app.store, &app.log_vkey, (to.0, &to.1), |_, _| {}).await {
+        let published = publish(&app.store, &app.log_vkey, (to.0, &to.1), |_, _| {}).await;
+        failed = published.is_err();
+        match published {
             Ok(published) => size = published.size,
             Err(error) => {
                 let error = crate::telemetry::chain(&error);
