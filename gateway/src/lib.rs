@@ -26,6 +26,7 @@
 //! - [`whole_file`]: files that are there whole or not at all.
 //! - [`practice`]: a whole made-up world for the demo, the benchmark and the tests.
 
+pub mod access_report;
 pub mod accountability;
 pub mod api;
 pub mod app;

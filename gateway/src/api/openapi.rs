@@ -84,6 +84,7 @@ fn operation(route: &Route) -> Value {
         && route.id != RouteId::Rehearse
         && route.id != RouteId::FindConsents
         && route.id != RouteId::FindCase
+        && route.id != RouteId::WhoHasSeen
         && route.id != RouteId::PreviewConsent
         && route.id != RouteId::ShowCheckpoint
         && route.id != RouteId::ProcessMessage
@@ -205,6 +206,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::ShowTransition
         | RouteId::RecordConsent
         | RouteId::FindConsents
+        | RouteId::WhoHasSeen
         | RouteId::PreviewConsent
         | RouteId::ConsentEvidence
         | RouteId::ConsentDocument
@@ -235,6 +237,21 @@ fn word_about_a_clock() -> Value {
         "properties": {
             "met_on": date, "exception": { "type": "string" },
             "from": date, "until": date, "asked_on": date,
+        },
+    })
+}
+
+/// Whose record, why, and what kind of answer.
+fn who_has_seen() -> Value {
+    let date = json!({ "type": "string", "format": "date" });
+    json!({
+        "type": "object", "required": ["reason"],
+        "properties": {
+            "nhs_number": { "type": "string" },
+            "person_id": { "type": "string" }, "id_of": { "type": "string" },
+            "reason": { "enum": crate::access_report::Reason::CODES },
+            "from": date, "until": date,
+            "for_family": { "type": "boolean" }, "proof": { "type": "boolean" },
         },
     })
 }
@@ -272,6 +289,7 @@ fn request_body(id: RouteId) -> Option<Value> {
             "type": "object", "required": ["nhs_number"],
             "properties": { "nhs_number": { "type": "string" } },
         } } }),
+        RouteId::WhoHasSeen => json!({ "application/json": { "schema": who_has_seen() } }),
         RouteId::BeginDocument => json!({ "application/json": { "schema": {
             "type": "object", "required": ["size"],
             "properties": {
