@@ -8,7 +8,7 @@ use schemas::{MessageType, RecordId};
 use serde::Serialize;
 
 use super::Question;
-use super::reading::{Sort, instant, sort, title, whose};
+use super::reading::{ARRIVED, Sort, instant, outcomes, sort, title, whose};
 use crate::audit::{Entry, Event, EventKind};
 use crate::clock::london_date;
 use crate::queue::DeliveryId;
@@ -58,12 +58,24 @@ pub(super) fn lines(
     let own = |entry: &&Entry| entry.event.subject == Some(question.subject);
     let given: Vec<&Entry> =
         entries.iter().filter(own).filter(|entry| may_be_told(&entry.event, &broken)).collect();
+    let outcomes = outcomes(entries);
+    let arrived = |entry: &Entry| outcomes.get(&entry.seq).is_none_or(|said| *said == ARRIVED);
+    let taken: BTreeSet<DeliveryId> = given
+        .iter()
+        .filter(|entry| arrived(entry))
+        .filter_map(|entry| entry.event.delivery)
+        .collect();
     let told: BTreeSet<RecordId> = given.iter().filter_map(|entry| entry.event.record).collect();
     let mut lines = Vec::new();
     for entry in entries.iter().filter(own).filter(|entry| question.takes(instant(entry))) {
         let event = &entry.event;
         let said = if given.iter().any(|given| given.seq == entry.seq) {
+            // Of what was tried again and then taken, the attempts before are no news.
+            let again = event.delivery.is_some_and(|delivery| taken.contains(&delivery));
+            let arrived = arrived(entry);
             disclosed(event)
+                .filter(|_| arrived || !again)
+                .map(|(title, why)| (format!("{}{title}", if arrived { GIVEN } else { SENT }), why))
         } else {
             looked(event, &told).map(|what| (what, LOOK))
         };
@@ -88,13 +100,20 @@ fn may_be_told(event: &Event, broken: &BTreeSet<DeliveryId>) -> bool {
     sort(event) == Sort::Given && !in_emergency && disclosed(event).is_some()
 }
 
+/// The title of what was released and why, where both may be told.
 fn disclosed(event: &Event) -> Option<(String, &'static str)> {
     let kind = event.message_type?;
     let told = TOLD.iter().any(|family| kind.as_str().starts_with(family));
     let authority = event.decision.as_ref()?.authority.as_deref()?;
     let (_, why) = GROUNDS.iter().find(|(ground, _)| told && *ground == authority)?;
-    Some((format!("was given: {}", title(kind)), why))
+    Some((title(kind), why))
 }
+
+/// Before the title of what arrived, or was fetched.
+const GIVEN: &str = "was given: ";
+
+/// Before the title of what was sent and is not known to have arrived.
+const SENT: &str = "was sent, and may have received: ";
 
 /// What a look was at, where that tells of nothing but what may be told.
 fn looked(event: &Event, told: &BTreeSet<RecordId>) -> Option<String> {

@@ -2,7 +2,7 @@
 //!
 //! Every entry becomes a line or is counted: nothing about a child is passed over in silence.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 use schemas::catalogue::Catalogue;
@@ -135,13 +135,13 @@ pub(super) fn sort(event: &Event) -> Sort {
         }
         EventKind::DeliveryHeld
         | EventKind::DeliveryWithdrawn
-        | EventKind::DeliveryRecalled
         | EventKind::DeliveryFailed
         | EventKind::RecordQuarantined
         | EventKind::MessageRefused
         | EventKind::AccessRefused => Sort::NotGiven,
         EventKind::RecordAccepted
         | EventKind::RecordTakenBack
+        | EventKind::DeliveryRecalled
         | EventKind::SubmissionReceived
         | EventKind::DeliveryDelivered
         | EventKind::DeliveryDeferred
@@ -179,7 +179,7 @@ pub(super) fn account(
     names: &dyn Fn(&str) -> String,
 ) -> Account {
     let known = Known::of(entries);
-    let mut became: HashMap<DeliveryId, &'static str> = HashMap::new();
+    let outcomes = outcomes(entries);
     let mut account = Account {
         seen: Vec::new(),
         not_given: Vec::new(),
@@ -188,24 +188,20 @@ pub(super) fn account(
     };
     for entry in entries {
         let event = &entry.event;
-        if let (Some(delivery), Some(outcome)) = (event.delivery, outcome(event.kind)) {
-            became.insert(delivery, outcome);
-        }
         if !question.takes(instant(entry)) {
             continue;
         }
-        let sort = sort(event);
+        // What failed after it was tried may have arrived: the attempt is the line, with its outcome.
+        let tried = event.delivery.is_some_and(|delivery| known.tried.contains(&delivery));
+        let failed = event.kind == EventKind::DeliveryFailed;
+        let sort = if failed && tried { Sort::Other } else { sort(event) };
         if sort == Sort::Other {
             let count = account.other_entries.entry(name_of(event.kind)).or_default();
             *count = count.saturating_add(1);
             continue;
         }
         let mut line = line(entry, sort, &known, names);
-        if event.kind == EventKind::DeliveryAttempted {
-            // Taken away: the outcome of an earlier attempt is its own.
-            let became = event.delivery.and_then(|delivery| became.remove(&delivery));
-            line.outcome = Some(became.unwrap_or("no answer is recorded: it may have arrived"));
-        }
+        line.outcome = outcomes.get(&entry.seq).copied();
         match sort {
             Sort::NotGiven => account.not_given.push(line),
             Sort::Given | Sort::Looked | Sort::Other => account.seen.push(line),
@@ -219,6 +215,8 @@ pub(super) fn account(
 struct Known<'a> {
     types: HashMap<RecordId, MessageType>,
     deliveries: HashMap<DeliveryId, RecordId>,
+    /// The deliveries that were pushed at least once.
+    tried: HashSet<DeliveryId>,
     /// The newest reason of a delivery.
     reasons: HashMap<DeliveryId, &'a Entry>,
 }
@@ -226,7 +224,7 @@ struct Known<'a> {
 impl<'a> Known<'a> {
     fn of(entries: &'a [Entry]) -> Self {
         let (mut types, mut deliveries) = (HashMap::new(), HashMap::new());
-        let mut reasons = HashMap::new();
+        let (mut reasons, mut tried) = (HashMap::new(), HashSet::new());
         for entry in entries {
             let event = &entry.event;
             if let (Some(record), Some(kind)) = (event.record, event.message_type) {
@@ -235,11 +233,14 @@ impl<'a> Known<'a> {
             if let (Some(delivery), Some(record)) = (event.delivery, event.record) {
                 deliveries.insert(delivery, record);
             }
+            if event.kind == EventKind::DeliveryAttempted {
+                tried.extend(event.delivery);
+            }
             if let (Some(delivery), Some(_)) = (event.delivery, &event.decision) {
                 reasons.entry(delivery).or_insert(entry);
             }
         }
-        Self { types, deliveries, reasons }
+        Self { types, deliveries, tried, reasons }
     }
 
     fn record(&self, event: &Event) -> Option<RecordId> {
@@ -353,7 +354,7 @@ fn phrase(event: &Event) -> String {
 }
 
 /// What happened, in words that go before a message, or stand alone.
-const PHRASES: [(EventKind, &str); 20] = [
+const PHRASES: [(EventKind, &str); 19] = [
     (EventKind::DeliveryCollected, "fetched "),
     (EventKind::DeliveryAttempted, "was sent "),
     (EventKind::JourneyViewed, "looked at what happened to "),
@@ -370,22 +371,43 @@ const PHRASES: [(EventKind, &str); 20] = [
     (EventKind::ReviewClosed, "reviewed a release in an emergency: "),
     (EventKind::DeliveryResent, "had sent again: "),
     (EventKind::DeliveryHeld, "held: "),
-    (EventKind::DeliveryWithdrawn, "will not go: "),
-    (EventKind::DeliveryRecalled, "taken back after it went: "),
+    (EventKind::DeliveryWithdrawn, "will not go, or not again: "),
     (EventKind::DeliveryFailed, "did not arrive: "),
     (EventKind::SharingDecided, "not given: "),
 ];
 
-/// What an event says became of the attempt before it.
-fn outcome(kind: EventKind) -> Option<&'static str> {
-    let said = [
-        (EventKind::DeliveryDelivered, "arrived"),
-        (EventKind::DeliveryDeferred, "did not arrive; tried again"),
-        (EventKind::DeliveryFailed, "refused by the recipient's system, or given up"),
-        (EventKind::DeliveryUnknown, "may or may not have arrived"),
-    ];
-    said.into_iter().find(|(of, _)| *of == kind).map(|(_, words)| words)
+/// What became of each attempt to push, by its place in the log; entries come newest first.
+pub(super) fn outcomes(entries: &[Entry]) -> HashMap<u64, &'static str> {
+    let mut became: HashMap<DeliveryId, &'static str> = HashMap::new();
+    let mut outcomes = HashMap::new();
+    for entry in entries {
+        let Some(delivery) = entry.event.delivery else { continue };
+        let said = OUTCOMES.iter().find(|(kind, _)| *kind == entry.event.kind);
+        if let Some((_, words)) = said {
+            became.insert(delivery, words);
+        }
+        if entry.event.kind == EventKind::DeliveryAttempted {
+            // Taken away: the outcome of an earlier attempt is its own.
+            outcomes.insert(entry.seq, became.remove(&delivery).unwrap_or(NO_OUTCOME));
+        }
+    }
+    outcomes
 }
+
+/// The outcome of a push that its recipient took.
+pub(super) const ARRIVED: &str = "arrived";
+
+/// The outcome of a push of which nothing more is recorded.
+const NO_OUTCOME: &str = "no answer is recorded: it may have arrived";
+
+/// What an entry says became of the attempt before it. What was tried again may have arrived: some
+/// recipients are sent a second copy because they can tell.
+const OUTCOMES: [(EventKind, &str); 4] = [
+    (EventKind::DeliveryDelivered, ARRIVED),
+    (EventKind::DeliveryDeferred, "not known to have arrived; tried again"),
+    (EventKind::DeliveryFailed, "refused by the recipient's system, or given up"),
+    (EventKind::DeliveryUnknown, "may or may not have arrived"),
+];
 
 /// The instant of an entry.
 pub(super) fn instant(entry: &Entry) -> Timestamp {

@@ -149,19 +149,13 @@ pub(super) async fn who_has_seen(
     let report = access_report::look(&app, &question, &caller.actor).await?;
     if seen.for_family {
         let lines = access_report::for_family(&app, &report, &question).await?;
-        let lines =
-            lines.map_err(|_| Problem::new(Kind::NoLongerAvailable, FAMILY_ANSWER_BY_A_PERSON))?;
+        let lines = lines.map_err(|why| Problem::new(Kind::NotYoursToDecide, why.to_string()))?;
         return Ok(Json(serde_json::json!({ "for_family": lines })).into_response());
     }
-    let proof = match seen.proof {
-        true => Some(access_report::prove(&app, &report, &question).await?),
-        false => None,
-    };
+    let proof =
+        if seen.proof { Some(access_report::prove(&app, &report, &question).await?) } else { None };
     Ok(Json(serde_json::json!({ "report": report, "proof": proof })).into_response())
 }
-
-/// For the officer only.
-const FAMILY_ANSWER_BY_A_PERSON: &str = "No version for the family is made by machine about this person. A named person must write it, with the Caldicott guardian. Do not tell the family of this answer.";
 
 /// A tile, as tools that read transparency logs ask for it. Entries are looked at, hashes are not.
 pub(super) async fn tile(

@@ -68,6 +68,18 @@ pub fn document() -> Value {
     })
 }
 
+/// What needs no idempotency key: it changes nothing, or tells a repetition by other means.
+const WITHOUT_KEY: [RouteId; 8] = [
+    RouteId::Rehearse,
+    RouteId::FindConsents,
+    RouteId::FindCase,
+    RouteId::WhoHasSeen,
+    RouteId::PreviewConsent,
+    RouteId::ShowCheckpoint,
+    RouteId::ProcessMessage,
+    RouteId::AppendDocument,
+];
+
 fn operation(route: &Route) -> Value {
     let roles: Vec<_> = route.roles.iter().map(|role| role.as_str()).collect();
     let mut parameters: Vec<Value> = route
@@ -80,15 +92,7 @@ fn operation(route: &Route) -> Value {
     for name in query_parameters(route.id) {
         parameters.push(json!({ "name": name, "in": "query", "schema": { "type": "string" } }));
     }
-    let once = route.method == "POST"
-        && route.id != RouteId::Rehearse
-        && route.id != RouteId::FindConsents
-        && route.id != RouteId::FindCase
-        && route.id != RouteId::WhoHasSeen
-        && route.id != RouteId::PreviewConsent
-        && route.id != RouteId::ShowCheckpoint
-        && route.id != RouteId::ProcessMessage
-        && route.id != RouteId::AppendDocument;
+    let once = route.method == "POST" && !WITHOUT_KEY.contains(&route.id);
     if once {
         parameters.push(header_parameter("Idempotency-Key", true));
     }

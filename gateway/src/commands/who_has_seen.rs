@@ -13,7 +13,9 @@ use jiff::civil::Date;
 use schemas::{NhsNumber, OrganisationCode};
 
 use super::{Configured, Outcome, eprintln_line, print_line, table};
-use crate::access_report::{self, AccessProof, Account, FamilyLine, Line, Question, Reason, Report};
+use crate::access_report::{
+    self, AccessProof, Account, FamilyLine, Line, Question, Reason, Report,
+};
 use crate::app::App;
 use crate::audit::{Actor, SubjectKey};
 
@@ -50,12 +52,11 @@ pub(super) async fn who_has_seen(args: &WhoHasSeenArgs, json: bool) -> anyhow::R
     }
     let whose = super::consents::whose()?;
     let app = super::serve::open_existing(&args.configured).await?;
-    let answered = match subject(&app, &whose, args.id_of.as_deref())? {
-        Some(subject) => answer(&app, args, subject, json).await,
-        None => {
-            eprintln_line("error: write one NHS number to standard input, or an id with --id-of");
-            Ok(Outcome::InputRefused)
-        }
+    let answered = if let Some(subject) = subject(&app, &whose, args.id_of.as_deref())? {
+        answer(&app, args, subject, json).await
+    } else {
+        eprintln_line("error: write one NHS number to standard input, or an id with --id-of");
+        Ok(Outcome::InputRefused)
     };
     app.store.close().await;
     answered
@@ -145,7 +146,7 @@ fn text(report: &Report) -> String {
             one.last.clone(),
         ]
     });
-    let header = ["organisation", "given", "looks", "not given", "last"];
+    let header = ["organisation", "sent or given", "looks", "not given", "last"];
     parts.push(format!("By organisation:\n{}", table(&header, rows)));
     let others: Vec<String> =
         other_entries.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
@@ -176,7 +177,12 @@ fn row(line: &Line) -> Vec<String> {
         (true, false) => format!("cut: {}", cut.join(", ")),
         (false, false) => format!("{}; cut: {}", line.classes.join(", "), cut.join(", ")),
     };
-    let person = [line.role.as_deref(), line.person.as_deref(), Some(line.method.as_str())];
+    let method = match line.method.as_str() {
+        "local" => "at the machine",
+        "gateway" => "by itself",
+        method => method,
+    };
+    let person = [line.role.as_deref(), line.person.as_deref(), Some(method)];
     let person: Vec<&str> = person.into_iter().flatten().collect();
     let outcome = line.outcome.map(|outcome| format!(": {outcome}")).unwrap_or_default();
     let authority = line.authority.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
