@@ -177,8 +177,7 @@ fn at_the_machine_the_answer_is_a_table_with_a_proof_that_anybody_can_check() {
         let text = std::fs::read_to_string(&file).expect("a proof");
         let mut proof: Value = serde_json::from_str(&text).expect("JSON");
         let leaf = proof["log"]["entries"][0]["leaf"].as_str().expect("a leaf").to_owned();
-        let other = if leaf.ends_with('=') { leaf.replacen('e', "f", 1) } else { leaf[4..].into() };
-        proof["log"]["entries"][0]["leaf"] = json!(other);
+        proof["log"]["entries"][0]["leaf"] = json!(leaf.replacen('e', "f", 1));
         std::fs::write(&file, proof.to_string()).expect("written");
         assert_eq!(verify(&file, &key).0, Some(6));
         let (code, _, talk) =
