@@ -104,9 +104,13 @@ pub async fn of_viewer(
         message.superseded_by = message.superseded_by.filter(known);
         message.recalls = message.recalls.filter(known);
     }
-    let event = Event::new(EventKind::CaseViewed, actor.clone())
+    let mut event = Event::new(EventKind::CaseViewed, actor.clone())
         .with("case", case)
         .with("messages", messages.len());
+    // A case is about one person, so the look is found when somebody asks who saw their record.
+    if let Some(first) = shown.first() {
+        event.subject = app.store.find_record(*first).await?.and_then(|stored| stored.subject);
+    }
     app.store.commit(Change::because(event)).await?;
     Ok(Some(Case { case, messages }))
 }

@@ -91,3 +91,9 @@ pub fn london_date(at: Timestamp) -> Date {
     let london = TimeZone::get("Europe/London").unwrap_or(TimeZone::UTC);
     at.to_zoned_datetime(london).date()
 }
+
+/// The civil time in Europe/London at an instant, for people to read.
+pub fn london_time(at: Timestamp) -> jiff::civil::DateTime {
+    let london = TimeZone::get("Europe/London").unwrap_or(TimeZone::UTC);
+    at.to_zoned_datetime(london).datetime()
+}

@@ -21,6 +21,7 @@ mod restore;
 mod serve;
 mod show;
 mod transitions;
+mod who_has_seen;
 
 use std::io::Write;
 use std::path::PathBuf;

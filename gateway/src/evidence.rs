@@ -26,6 +26,7 @@ use crate::queue::{DeliveryState, Leg};
 use crate::store::{AgreementRow, Change, LegSnapshot, ReminderRow, StoreError, StoredRecord};
 use crate::telemetry::name_of;
 
+pub(crate) use proof::verify_log;
 pub use proof::{PackFault, verify};
 
 /// The pack. Its JSON form is the file.
@@ -387,25 +388,29 @@ impl Gathering<'_> {
         vouches || self.viewer.is_none_or(|viewer| is_own(entry, viewer) || is_about(entry, viewer))
     }
 
-    async fn proved(mut self, app: &App) -> Result<PackLog, StoreError> {
-        self.seqs.sort_unstable();
-        self.seqs.dedup();
-        let checkpoint = app.store.latest_checkpoint().await?;
-        let (size, note) = checkpoint.map_or((0, String::new()), |c| (c.size, c.note));
-        let mut entries = Vec::new();
-        for row in app.store.audit_rows_at(&self.seqs).await? {
-            if row.seq >= size {
-                continue;
-            }
-            let proof = app.inclusion_proof(size, row.seq).await?;
-            entries.push(PackEntry {
-                seq: row.seq,
-                leaf: BASE64_STANDARD.encode(&row.leaf),
-                proof: proof.iter().map(|hash| BASE64_STANDARD.encode(hash)).collect(),
-            });
-        }
-        Ok(PackLog { vkey: app.log_vkey.clone(), checkpoint: note, entries })
+    async fn proved(self, app: &App) -> Result<PackLog, StoreError> {
+        proved(app, &self.seqs).await
     }
+}
+
+/// The entries at these places, each once and in order, with their proofs and the newest signed
+/// checkpoint, to which the proofs lead.
+pub(crate) async fn proved(app: &App, seqs: &[u64]) -> Result<PackLog, StoreError> {
+    let checkpoint = app.store.latest_checkpoint().await?;
+    let (size, note) = checkpoint.map_or((0, String::new()), |c| (c.size, c.note));
+    let mut entries = Vec::new();
+    for row in app.store.audit_rows_at(seqs).await? {
+        if row.seq >= size {
+            continue;
+        }
+        let proof = app.inclusion_proof(size, row.seq).await?;
+        entries.push(PackEntry {
+            seq: row.seq,
+            leaf: BASE64_STANDARD.encode(&row.leaf),
+            proof: proof.iter().map(|hash| BASE64_STANDARD.encode(hash)).collect(),
+        });
+    }
+    Ok(PackLog { vkey: app.log_vkey.clone(), checkpoint: note, entries })
 }
 
 /// What the gateway did about a leg towards an organisation: its reminders, and its clock.

@@ -164,7 +164,9 @@ pub async fn line(
     let delivery = delivery.filter(|d| viewer.is_none_or(|viewer| d.sender == *viewer));
     let since = app.store.held_since(id).await?;
     let (Some(delivery), Some(since)) = (delivery, since) else { return Ok(None) };
-    viewed(app, actor, "hold", 1).await?;
+    let Some(stored) = app.store.find_record(delivery.record).await? else { return Ok(None) };
+    let event = crate::pipeline::delivery_event(EventKind::HoldViewed, &delivery, &stored, actor);
+    app.store.commit(Change::because(event.with("what", "hold").with("rows", 1))).await?;
     line_of(app, delivery, since).await.map(Some)
 }
 

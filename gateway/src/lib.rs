@@ -11,6 +11,7 @@
 //! - [`queue`], [`delivery`]: deliveries, legs, leases, the worker, and how parcels leave.
 //! - [`documents`]: documents of any size, uploaded apart from their message.
 //! - [`accountability`]: why a record may go, and what other rules would have made of the past.
+//! - [`access_report`]: who has seen a person's record, with proofs, and what a family may be told.
 //! - [`board`], [`journey`], [`holds`], [`repair`]: what people look at, and what they decide about
 //!   what is held, did not arrive or was not accepted.
 //! - [`cases`], [`notices`]: which messages belong together, what was superseded or recalled.
@@ -26,6 +27,7 @@
 //! - [`whole_file`]: files that are there whole or not at all.
 //! - [`practice`]: a whole made-up world for the demo, the benchmark and the tests.
 
+pub mod access_report;
 pub mod accountability;
 pub mod api;
 pub mod app;

@@ -34,6 +34,7 @@ mod scanner;
 mod supersede;
 mod tables;
 mod transition;
+mod who_has_seen;
 mod withdrawal_races;
 mod wrong_person;
 mod xml_extract;

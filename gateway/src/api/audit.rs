@@ -5,15 +5,19 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Json, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use jiff::civil::Date;
+use schemas::{NhsNumber, OrganisationCode};
 use serde::Deserialize;
 
 use super::Caller;
 use super::problem::{Kind, Problem};
+use crate::access_report::{self, Question, Reason};
 use crate::app::App;
 use crate::audit::tiles::Tile;
 use crate::audit::verify::Row;
@@ -96,6 +100,61 @@ pub(super) async fn entries(
         bundle::write_row(&mut lines, &row).map_err(unwritten)?;
     }
     Ok(([(header::CONTENT_TYPE, "application/jsonl")], lines).into_response())
+}
+
+/// Whose record it is, why it is asked, and what kind of answer is wanted.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Seen {
+    nhs_number: Option<String>,
+    person_id: Option<String>,
+    id_of: Option<String>,
+    reason: Reason,
+    from: Option<Date>,
+    until: Option<Date>,
+    #[serde(default)]
+    for_family: bool,
+    #[serde(default)]
+    proof: bool,
+}
+
+/// Who has seen a person's record. The person is in the body, never in a URL.
+pub(super) async fn who_has_seen(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let wrong = || {
+        Problem::new(
+            Kind::InvalidParameter,
+            "Send {\"nhs_number\": \"…\", \"reason\": \"…\"}, or person_id with id_of; reason is subject-access-request, complaint, incident, routine-check or family-question. A proof is not for a family.",
+        )
+    };
+    let seen: Seen = serde_json::from_slice(&body).or(Err(wrong()))?;
+    if seen.for_family && seen.proof {
+        return Err(wrong());
+    }
+    let names = app.vault.pseudonyms();
+    let subject = match (&seen.nhs_number, &seen.person_id, &seen.id_of) {
+        (Some(number), None, None) => {
+            names.key_of_nhs_number(&NhsNumber::parse(number).or(Err(wrong()))?)
+        }
+        (None, Some(id), Some(code)) if !id.trim().is_empty() => {
+            names.key_of_person_id(id.trim(), &OrganisationCode::parse(code).or(Err(wrong()))?)
+        }
+        _ => return Err(wrong()),
+    };
+    let Seen { reason, from, until, .. } = seen;
+    let question = Question { subject, reason, from, until };
+    let report = access_report::look(&app, &question, &caller.actor).await?;
+    if seen.for_family {
+        let lines = access_report::for_family(&app, &report, &question).await?;
+        let lines = lines.map_err(|why| Problem::new(Kind::NotYoursToDecide, why.to_string()))?;
+        return Ok(Json(serde_json::json!({ "for_family": lines })).into_response());
+    }
+    let proof =
+        if seen.proof { Some(access_report::prove(&app, &report, &question).await?) } else { None };
+    Ok(Json(serde_json::json!({ "report": report, "proof": proof })).into_response())
 }
 
 /// A tile, as tools that read transparency logs ask for it. Entries are looked at, hashes are not.

@@ -68,6 +68,18 @@ pub fn document() -> Value {
     })
 }
 
+/// What needs no idempotency key: it changes nothing, or tells a repetition by other means.
+const WITHOUT_KEY: [RouteId; 8] = [
+    RouteId::Rehearse,
+    RouteId::FindConsents,
+    RouteId::FindCase,
+    RouteId::WhoHasSeen,
+    RouteId::PreviewConsent,
+    RouteId::ShowCheckpoint,
+    RouteId::ProcessMessage,
+    RouteId::AppendDocument,
+];
+
 fn operation(route: &Route) -> Value {
     let roles: Vec<_> = route.roles.iter().map(|role| role.as_str()).collect();
     let mut parameters: Vec<Value> = route
@@ -80,14 +92,7 @@ fn operation(route: &Route) -> Value {
     for name in query_parameters(route.id) {
         parameters.push(json!({ "name": name, "in": "query", "schema": { "type": "string" } }));
     }
-    let once = route.method == "POST"
-        && route.id != RouteId::Rehearse
-        && route.id != RouteId::FindConsents
-        && route.id != RouteId::FindCase
-        && route.id != RouteId::PreviewConsent
-        && route.id != RouteId::ShowCheckpoint
-        && route.id != RouteId::ProcessMessage
-        && route.id != RouteId::AppendDocument;
+    let once = route.method == "POST" && !WITHOUT_KEY.contains(&route.id);
     if once {
         parameters.push(header_parameter("Idempotency-Key", true));
     }
@@ -205,6 +210,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::ShowTransition
         | RouteId::RecordConsent
         | RouteId::FindConsents
+        | RouteId::WhoHasSeen
         | RouteId::PreviewConsent
         | RouteId::ConsentEvidence
         | RouteId::ConsentDocument
@@ -235,6 +241,21 @@ fn word_about_a_clock() -> Value {
         "properties": {
             "met_on": date, "exception": { "type": "string" },
             "from": date, "until": date, "asked_on": date,
+        },
+    })
+}
+
+/// Whose record, why, and what kind of answer.
+fn who_has_seen() -> Value {
+    let date = json!({ "type": "string", "format": "date" });
+    json!({
+        "type": "object", "required": ["reason"],
+        "properties": {
+            "nhs_number": { "type": "string" },
+            "person_id": { "type": "string" }, "id_of": { "type": "string" },
+            "reason": { "enum": crate::access_report::Reason::CODES },
+            "from": date, "until": date,
+            "for_family": { "type": "boolean" }, "proof": { "type": "boolean" },
         },
     })
 }
@@ -272,6 +293,7 @@ fn request_body(id: RouteId) -> Option<Value> {
             "type": "object", "required": ["nhs_number"],
             "properties": { "nhs_number": { "type": "string" } },
         } } }),
+        RouteId::WhoHasSeen => json!({ "application/json": { "schema": who_has_seen() } }),
         RouteId::BeginDocument => json!({ "application/json": { "schema": {
             "type": "object", "required": ["size"],
             "properties": {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
+use super::who_has_seen::{WhoHasSeenArgs, who_has_seen};
 use super::{Configured, Outcome, eprintln_line, print_line, progress};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::verify::{Verification, verify};
@@ -37,6 +38,8 @@ pub(super) enum AuditCommand {
         #[arg(long, value_name = "FOLDER")]
         to: PathBuf,
     },
+    /// Who has seen a person's record, or was sent it, and why; whose, on standard input.
+    WhoHasSeen(Box<WhoHasSeenArgs>),
     /// Print the keys that checkpoints and receipts are verified with.
     Keys {
         #[command(flatten)]
@@ -72,6 +75,7 @@ pub(super) async fn audit(command: &AuditCommand, json: bool) -> anyhow::Result<
         }
         AuditCommand::Export { configured, out } => export(configured, out, json).await,
         AuditCommand::Publish { configured, to } => publish(configured, to, json).await,
+        AuditCommand::WhoHasSeen(args) => who_has_seen(args, json).await,
         AuditCommand::Keys { configured } => {
             let app = super::serve::open_existing(configured).await?;
             let keys = serde_json::json!({

@@ -113,7 +113,7 @@ pub(super) enum EvidenceCommand {
         #[arg(long = "for", value_name = "CODE")]
         viewer: Option<String>,
     },
-    /// Check a pack against the log's public key: no gateway and no configuration is needed.
+    /// Check a pack, or a proof of who has seen a record, against the log's public key: no gateway and no configuration is needed.
     Verify {
         /// The pack.
         file: PathBuf,
@@ -342,6 +342,9 @@ async fn make(
 
 fn verify(file: &Path, key: &str, json: bool) -> anyhow::Result<Outcome> {
     let text = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+    if let Ok(proof) = serde_json::from_slice::<crate::access_report::AccessProof>(&text) {
+        return Ok(super::who_has_seen::verified(&proof, key, json));
+    }
     let Ok(pack) = serde_json::from_slice::<Pack>(&text) else {
         eprintln_line("error: this is not an evidence pack");
         return Ok(Outcome::InputRefused);

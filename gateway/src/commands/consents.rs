@@ -58,10 +58,7 @@ pub(super) async fn consents(command: &ConsentsCommand, json: bool) -> anyhow::R
             return previewed;
         }
     };
-    let mut text = String::new();
-    std::io::stdin().lock().take(NUMBER_BYTES_MAX).read_to_string(&mut text)?;
-    let number = NhsNumber::parse(text.trim());
-    let Ok(number) = number else {
+    let Ok(number) = NhsNumber::parse(&whose()?) else {
         eprintln_line("error: write one NHS number to standard input");
         return Ok(Outcome::InputRefused);
     };
@@ -165,6 +162,13 @@ fn effect_text(effect: &Effect) -> String {
         effect.of_others,
         effect.etag,
     )
+}
+
+/// The line that says whose record it is: an NHS number, or an id of an organisation's own.
+pub(super) fn whose() -> std::io::Result<String> {
+    let mut text = String::new();
+    std::io::stdin().lock().take(NUMBER_BYTES_MAX).read_to_string(&mut text)?;
+    Ok(text.trim().to_owned())
 }
 
 /// An NHS number, its spaces and a line end.

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use super::{FORMAT, Pack, PackMessage};
+use super::{FORMAT, Pack, PackLog, PackMessage};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::tree::{self, TreeHash};
 use crate::audit::{Entry, EventKind};
@@ -38,21 +38,30 @@ pub fn verify(pack: &Pack, vkey: &str) -> Vec<PackFault> {
     if pack.format != FORMAT {
         return vec![PackFault::Form];
     }
-    let Ok(checkpoint) = Checkpoint::parse_and_verify(&pack.log.checkpoint, vkey) else {
-        return vec![PackFault::Checkpoint];
-    };
-    let mut faults = Vec::new();
-    let mut entries = Vec::new();
-    for entry in &pack.log.entries {
-        match included(entry, checkpoint.size, checkpoint.root) {
-            Some(entry) => entries.push(entry),
-            None => faults.push(PackFault::Entry(entry.seq)),
-        }
+    let (entries, mut faults) = verify_log(&pack.log, vkey);
+    if faults.contains(&PackFault::Checkpoint) {
+        return faults;
     }
     for message in std::iter::once(&pack.request).chain(&pack.answers) {
         faults.extend(unproved(message, &entries, vkey));
     }
     faults
+}
+
+/// The entries that are proved to be in the log of a public key, and what is not proved.
+pub(crate) fn verify_log(log: &PackLog, vkey: &str) -> (Vec<Entry>, Vec<PackFault>) {
+    let Ok(checkpoint) = Checkpoint::parse_and_verify(&log.checkpoint, vkey) else {
+        return (Vec::new(), vec![PackFault::Checkpoint]);
+    };
+    let mut faults = Vec::new();
+    let mut entries = Vec::new();
+    for entry in &log.entries {
+        match included(entry, checkpoint.size, checkpoint.root) {
+            Some(entry) => entries.push(entry),
+            None => faults.push(PackFault::Entry(entry.seq)),
+        }
+    }
+    (entries, faults)
 }
 
 /// The entry, when its proof leads to the root.

@@ -108,6 +108,25 @@ impl Store {
         Ok(entries)
     }
 
+    /// The newest entries that concern a person, newest first, from before a place: those that name
+    /// any pseudonym of theirs, and those that name only a record or a delivery about them.
+    pub async fn entries_concerning(
+        &self,
+        subject: SubjectKey,
+        before: u64,
+        limit: u32,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let mut entries = std::collections::BTreeMap::new();
+        for one in self.pseudonyms_of(subject).await? {
+            let rows = self.engine.rows(&ENTRIES_CONCERNING, values![one.0, before, limit]).await?;
+            for row in &rows {
+                entries.insert(row.count("seq")?, entry(row)?);
+            }
+        }
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(entries.into_values().rev().take(limit).collect())
+    }
+
     /// Checkpoints of at least this size, smallest first.
     pub async fn checkpoints(
         &self,
@@ -160,6 +179,17 @@ statements! {
     ENTRIES_ABOUT = "log::entries_about" on "audit_entries":
         "select seq, leaf from audit_entries where subject = $1 and seq >= $2
         order by seq limit $3";
+    ENTRIES_CONCERNING = "log::entries_concerning" on "audit_entries":
+        "select seq, leaf from audit_entries where seq in (
+            select a.seq from audit_entries a where a.subject = $1
+            union
+            select a.seq from records r join audit_entries a on a.record_id = r.id
+            where r.subject = $1
+            union
+            select a.seq from records r join deliveries d on d.record_id = r.id
+                join audit_entries a on a.delivery_id = d.id
+            where r.subject = $1)
+        and seq < $2 order by seq desc limit $3";
     CHECKPOINTS = "log::checkpoints" on "checkpoints":
         "select size as seq, at_us, note from checkpoints where size >= $1 order by size limit $2";
     LATEST_CHECKPOINT = "log::latest_checkpoint" on "checkpoints":

@@ -2,6 +2,7 @@
 
 mod changes;
 mod commits;
+mod concerning;
 mod guards;
 mod holds;
 mod identities;

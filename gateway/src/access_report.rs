@@ -1,0 +1,251 @@
+//! Who has seen a child's record: the accounting of disclosures, out of the log.
+//!
+//! An officer asks with a person's pseudonym and a [`Reason`]; the asking is an entry of the log
+//! before the answer is given, and is itself the first line of it. Entries become lines in
+//! `reading`, which is pure: whoever holds proved entries gets the same lines from them. [`prove`]
+//! puts the entries with their proofs in one file, and [`verify`] checks it without a gateway.
+//! It must never know content, nor who a pseudonym is.
+//!
+//! [`for_family`] is the version that may be given away. It says only which organisation was sent
+//! or opened which kind of message, or looked at how that went, on which day and by which sort of
+//! power. Left out, and why: pseudonyms, roles, rules, entry numbers and classes of data (a class
+//! that was cut tells of a protected address); what was held, refused or withdrawn, every look at
+//! it and every vote (a hold is not to be told); messages about safety, identity and agreement;
+//! releases on an override or in an emergency (telling may put somebody at risk); what stands under
+//! another pseudonym (a merge may join records from before an adoption). Where any restriction was
+//! ever recorded, no version is made by machine: even the name of a hospital may tell where a
+//! child lives, and a person must write the answer. What is said does not depend on what is left out.
+//!
+//! Limits: the newest [`ENTRIES_MAX`] entries about a person. Not supported: looks at lists of many
+//! people (the board, what is held), because the log has the number of their lines and not whose
+//! they are; [`Report::lists`] names who had the child on theirs. Messages that went into
+//! quarantine name nobody; content that was read outside the gateway is not in its log.
+
+mod family;
+mod reading;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use schemas::OrganisationCode;
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::audit::{Actor, Entry, Event, EventKind, SubjectKey};
+use crate::clock::london_date;
+use crate::evidence::{PackFault, PackLog, proved, verify_log};
+use crate::store::{Change, StoreError};
+
+pub use family::{FamilyLine, Unsafe};
+pub use reading::{Account, Line, Summary};
+
+/// Why somebody asks who has seen a record. A closed list: the log is for ever, and free text would
+/// hold names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// The person, or somebody for them, asked for what is held (UK GDPR, article 15).
+    SubjectAccessRequest,
+    /// Somebody complained.
+    Complaint,
+    /// Something went wrong, or may have.
+    Incident,
+    /// The officer looks from time to time.
+    RoutineCheck,
+    /// The family asked.
+    FamilyQuestion,
+}
+
+impl Reason {
+    /// Every code, in the order in which they are offered.
+    pub const CODES: [&str; 5] =
+        ["subject-access-request", "complaint", "incident", "routine-check", "family-question"];
+
+    /// From its code.
+    pub fn parse(code: &str) -> Option<Self> {
+        serde_json::from_value(code.into()).ok()
+    }
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Question {
+    /// About whom.
+    pub subject: SubjectKey,
+    /// Why.
+    pub reason: Reason,
+    /// From this day on, in London; from the beginning when left out.
+    pub from: Option<Date>,
+    /// Until this day, which is included; until now when left out.
+    pub until: Option<Date>,
+}
+
+impl Question {
+    /// Whether an instant is within the days that are asked about.
+    pub(crate) fn takes(&self, at: Timestamp) -> bool {
+        let day = london_date(at);
+        self.from.is_none_or(|from| day >= from) && self.until.is_none_or(|until| day <= until)
+    }
+}
+
+/// The answer, for an officer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Why it was asked.
+    pub reason: Reason,
+    /// From which day on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Date>,
+    /// Until which day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Date>,
+    /// The entry of the log that says that this was asked.
+    pub entry: u64,
+    /// The lines.
+    #[serde(flatten)]
+    pub account: Account,
+    /// Who had the child on its lists, whose looks the log counts and does not tell apart.
+    pub lists: Vec<String>,
+    /// Whether there are older entries than were read.
+    pub older_left_out: bool,
+    /// The entries that the lines are of, newest first; for [`prove`] and [`for_family`].
+    #[serde(skip)]
+    pub entries: Vec<Entry>,
+}
+
+/// Answers who has seen a record. The asking is durable in the log before anything is read.
+pub async fn look(app: &App, question: &Question, actor: &Actor) -> Result<Report, StoreError> {
+    let name = crate::telemetry::name_of;
+    let mut event = Event::new(EventKind::AuditViewed, actor.clone())
+        .with("what", WHAT)
+        .with("reason", name(question.reason));
+    for (name, day) in [("from", question.from), ("until", question.until)] {
+        if let Some(day) = day {
+            event = event.with(name, day);
+        }
+    }
+    event.subject = Some(question.subject);
+    let asked = app.store.commit(Change::because(event)).await?;
+    let mut entries = Vec::new();
+    let mut before = u64::try_from(i64::MAX).unwrap_or_default();
+    while entries.len() < ENTRIES_MAX {
+        let page = app.store.entries_concerning(question.subject, before, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        before = last.seq;
+        entries.extend(page);
+    }
+    let older_left_out = entries.len() >= ENTRIES_MAX;
+    let names = |code: &str| named(app, code);
+    let account = reading::account(&entries, question, &names);
+    let lists = reading::parties(&entries).into_iter().map(|code| named(app, &code)).collect();
+    let Question { reason, from, until, .. } = *question;
+    let entry = asked.first_seq;
+    Ok(Report { reason, from, until, entry, account, lists, older_left_out, entries })
+}
+
+/// The version for a family, newest first; or why a person must write it.
+pub async fn for_family(
+    app: &App,
+    report: &Report,
+    question: &Question,
+) -> Result<Result<Vec<FamilyLine>, Unsafe>, StoreError> {
+    let ledger = app.store.consents_for(question.subject).await?;
+    let restricted = ledger.iter().any(|entry| entry.restriction.is_some());
+    if restricted || report.older_left_out {
+        return Ok(Err(if restricted { Unsafe::Restricted } else { Unsafe::TooLong }));
+    }
+    let names = |code: &str| named(app, code);
+    Ok(family::lines(&report.entries, question, &names))
+}
+
+/// The name of an organisation as the partners file has it.
+fn named(app: &App, code: &str) -> String {
+    match OrganisationCode::parse(code) {
+        Ok(code) => app.name_of(&code),
+        // The gateway itself, or an operator at its machine.
+        Err(_) => "The gateway".to_owned(),
+    }
+}
+
+/// Entries with their proofs: can it be proved? Its JSON form is the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessProof {
+    /// Always `ehc-access-proof-1`.
+    pub format: String,
+    /// When it was made, in UTC.
+    pub made_at: String,
+    /// Why it was asked.
+    pub reason: Reason,
+    /// From which day on.
+    pub from: Option<Date>,
+    /// Until which day.
+    pub until: Option<Date>,
+    /// Every entry about the child in those days, and of the asking itself.
+    pub log: PackLog,
+}
+
+/// The proof of a report.
+pub async fn prove(
+    app: &App,
+    report: &Report,
+    question: &Question,
+) -> Result<AccessProof, StoreError> {
+    let within = report.entries.iter().filter(|entry| question.takes(reading::instant(entry)));
+    let mut seqs: Vec<u64> = within.map(|entry| entry.seq).collect();
+    seqs.push(report.entry);
+    Ok(AccessProof {
+        format: FORMAT.to_owned(),
+        made_at: app.clock.now().to_string(),
+        reason: report.reason,
+        from: report.from,
+        until: report.until,
+        log: proved(app, &seqs).await?,
+    })
+}
+
+/// What a proof proves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proved {
+    /// What it says, worked out again from the proved entries alone; codes stand for names.
+    pub account: Account,
+    /// What is not proved; nothing when all of it is.
+    pub faults: Vec<PackFault>,
+}
+
+/// Checks a proof against the log's public key, without a gateway. It proves that each entry is in
+/// the signed log; that none is missing is for the whole log to show (`audit verify`).
+pub fn verify(proof: &AccessProof, vkey: &str) -> Proved {
+    let (mut entries, mut faults) = verify_log(&proof.log, vkey);
+    if proof.format != FORMAT {
+        faults = vec![PackFault::Form];
+    }
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.seq));
+    // Whose pseudonym it is does not matter to lines; the days do.
+    let question = Question {
+        subject: SubjectKey([0; 32]),
+        reason: proof.reason,
+        from: proof.from,
+        until: proof.until,
+    };
+    let account = reading::account(&entries, &question, &str::to_owned);
+    Proved { account, faults }
+}
+
+/// Counts by name.
+pub(crate) type Counts = BTreeMap<String, u64>;
+
+/// What the entry of the asking says was looked at.
+const WHAT: &str = "who-has-seen";
+
+/// The name of the form of a proof.
+const FORMAT: &str = "ehc-access-proof-1";
+
+/// The most entries about one person that are read: some megabytes, and years of a case.
+pub const ENTRIES_MAX: usize = 20_000;
+
+/// How many are asked for at once.
+const PAGE: u32 = 1000;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+//! The version that may be given to a family. Pure. What is left out, and why, is said in the
+//! module above; whatever is not known to be safe is left out.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+use schemas::{MessageType, RecordId};
+use serde::Serialize;
+
+use super::Question;
+use super::reading::{ARRIVED, Sort, instant, outcomes, sort, title, whose};
+use crate::audit::{Entry, Event, EventKind};
+use crate::clock::london_date;
+use crate::queue::DeliveryId;
+
+/// One line for a family.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FamilyLine {
+    /// On which day.
+    pub on: Date,
+    /// Which organisation, by name.
+    pub organisation: String,
+    /// What it was given, or looked at.
+    pub what: String,
+    /// Why.
+    pub why: &'static str,
+}
+
+/// Why no version for a family is made by machine. For the officer only: it is not to be passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unsafe {
+    /// A restriction is or was recorded.
+    #[error(
+        "a restriction on sharing is or was recorded about this person; a named person must write the answer to the family, with the Caldicott guardian. Do not tell the family of this message"
+    )]
+    Restricted,
+    /// Not all entries were read.
+    #[error("there are more entries about this person than are read at once; ask for an export")]
+    TooLong,
+}
+
+/// The lines, newest first; or why a person must write them.
+pub(super) fn lines(
+    entries: &[Entry],
+    question: &Question,
+    names: &dyn Fn(&str) -> String,
+) -> Result<Vec<FamilyLine>, Unsafe> {
+    // Who says that an address is not safe need not have recorded a restriction.
+    let warned = |entry: &Entry| entry.event.message_type == Some(MessageType::PersonAddressSafe);
+    if entries.iter().any(warned) {
+        return Err(Unsafe::Restricted);
+    }
+    let broken: BTreeSet<DeliveryId> = entries
+        .iter()
+        .filter(|entry| entry.event.kind == EventKind::HoldBroken)
+        .filter_map(|entry| entry.event.delivery)
+        .collect();
+    let own = |entry: &&Entry| entry.event.subject == Some(question.subject);
+    let given: Vec<&Entry> =
+        entries.iter().filter(own).filter(|entry| may_be_told(&entry.event, &broken)).collect();
+    let outcomes = outcomes(entries);
+    let arrived = |entry: &Entry| outcomes.get(&entry.seq).is_none_or(|said| *said == ARRIVED);
+    let taken: BTreeSet<DeliveryId> = given
+        .iter()
+        .filter(|entry| arrived(entry))
+        .filter_map(|entry| entry.event.delivery)
+        .collect();
+    let told: BTreeSet<RecordId> = given.iter().filter_map(|entry| entry.event.record).collect();
+    let mut lines = Vec::new();
+    for entry in entries.iter().filter(own).filter(|entry| question.takes(instant(entry))) {
+        let event = &entry.event;
+        let said = if given.iter().any(|given| given.seq == entry.seq) {
+            // Of what was tried again and then taken, the attempts before are no news.
+            let again = event.delivery.is_some_and(|delivery| taken.contains(&delivery));
+            let arrived = arrived(entry);
+            disclosed(event)
+                .filter(|_| arrived || !again)
+                .map(|(title, why)| (format!("{}{title}", if arrived { GIVEN } else { SENT }), why))
+        } else {
+            looked(event, &told).map(|what| (what, LOOK))
+        };
+        let Some((what, why)) = said else { continue };
+        let line = FamilyLine {
+            on: london_date(instant(entry)),
+            organisation: names(&whose(event, sort(event))),
+            what,
+            why,
+        };
+        // A document that was fetched in pieces is one event to a family.
+        if lines.last() != Some(&line) {
+            lines.push(line);
+        }
+    }
+    Ok(lines)
+}
+
+/// Whether a release may be told: its kind of message and its ground both may.
+fn may_be_told(event: &Event, broken: &BTreeSet<DeliveryId>) -> bool {
+    let in_emergency = event.delivery.is_some_and(|delivery| broken.contains(&delivery));
+    sort(event) == Sort::Given && !in_emergency && disclosed(event).is_some()
+}
+
+/// The title of what was released and why, where both may be told.
+fn disclosed(event: &Event) -> Option<(String, &'static str)> {
+    let kind = event.message_type?;
+    let told = TOLD.iter().any(|family| kind.as_str().starts_with(family));
+    let authority = event.decision.as_ref()?.authority.as_deref()?;
+    let (_, why) = GROUNDS.iter().find(|(ground, _)| told && *ground == authority)?;
+    Some((title(kind), why))
+}
+
+/// Before the title of what arrived, or was fetched.
+const GIVEN: &str = "was given: ";
+
+/// Before the title of what was sent and is not known to have arrived.
+const SENT: &str = "was sent, and may have received: ";
+
+/// What a look was at, where that tells of nothing but what may be told.
+fn looked(event: &Event, told: &BTreeSet<RecordId>) -> Option<String> {
+    let of_told = event.record.is_some_and(|record| told.contains(&record));
+    let what = if event.kind == EventKind::JourneyViewed && of_told {
+        "looked at when a message was sent and to whom"
+    } else if event.kind == EventKind::EvidenceMade && of_told {
+        "made a record of when advice was asked for and given"
+    } else if event.kind == EventKind::ConsentViewed && event.record.is_none() {
+        "read what is recorded of agreement to share"
+    } else if event.kind == EventKind::CaseViewed {
+        "looked at the list of messages of the case"
+    } else if event.kind == EventKind::TransitionsViewed {
+        "looked at the preparation for adulthood"
+    } else if event.kind == EventKind::AuditViewed {
+        "looked at who has seen the record"
+    } else {
+        return None;
+    };
+    Some(what.to_owned())
+}
+
+/// The types of message that may be told, by how their names begin. Not: agreement, identity and
+/// safety, safeguarding, acknowledgements and recalls.
+const TOLD: [&str; 11] = [
+    "s23.",
+    "ehcna.",
+    "advice.",
+    "plan.",
+    "review.",
+    "rcb.",
+    "transition.",
+    "careact58.",
+    "chc.",
+    "cyp_cc.",
+    "tribunal.",
+];
+
+/// The authorities that may be told, in words. Not: overrides, best interests, court orders.
+const GROUNDS: [(&str, &str); 3] = [
+    ("statute", "The law about special educational needs asks for this or allows it."),
+    ("consent", "Agreement to share was given."),
+    ("direct-care-implied", "It is part of giving care."),
+];
+
+/// Why somebody looked: the gateway asks nobody.
+const LOOK: &str = "A member of staff looked; no reason is recorded here.";

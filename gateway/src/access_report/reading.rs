@@ -1,0 +1,451 @@
+//! From entries of the log to lines that an officer reads. Pure.
+//!
+//! Every entry becomes a line or is counted: nothing about a child is passed over in silence.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use jiff::Timestamp;
+use schemas::catalogue::Catalogue;
+use schemas::{MessageType, RecordId};
+use serde::Serialize;
+
+use super::{Counts, Question};
+use crate::audit::{Entry, Event, EventKind};
+use crate::clock::london_time;
+use crate::queue::DeliveryId;
+use crate::telemetry::name_of;
+
+/// The lines, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Account {
+    /// What went out, and who looked.
+    pub seen: Vec<Line>,
+    /// What was asked for, or would have gone, and was not given.
+    pub not_given: Vec<Line>,
+    /// The same by organisation.
+    pub organisations: Vec<Summary>,
+    /// Entries about the child that are neither, by their kind.
+    pub other_entries: Counts,
+}
+
+/// One look at or release of a record, or one that did not come about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// The entry of the log.
+    pub entry: u64,
+    /// When, by London's clocks, for example `2026-11-27 17:27`.
+    pub when: String,
+    /// Whether content went out, or somebody looked at what is known about it.
+    pub given: bool,
+    /// What happened, in words.
+    pub what: String,
+    /// The type of message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_type: Option<MessageType>,
+    /// The record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<RecordId>,
+    /// The classes of data that a message of this type may hold, less those that were cut.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
+    /// The classes of data that were cut, and what cut each.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub cut: BTreeMap<String, String>,
+    /// Who saw it or would have: the organisation's code, or `gateway`.
+    pub organisation: String,
+    /// Its name.
+    pub organisation_name: String,
+    /// The person, as a keyed pseudonym.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
+    /// Their role.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// How whoever acted came in, for example `mutual-tls` or `local`.
+    pub method: String,
+    /// The authority relied on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authority: Option<String>,
+    /// Why, in a sentence.
+    pub why: String,
+    /// What became of a push.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<&'static str>,
+}
+
+/// What an organisation was given and looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Its code, or `gateway`.
+    pub organisation: String,
+    /// Its name.
+    pub organisation_name: String,
+    /// How often content went to it.
+    pub given: u64,
+    /// How often it looked.
+    pub looks: u64,
+    /// How often something was not given to it.
+    pub not_given: u64,
+    /// The newest of these.
+    pub last: String,
+}
+
+/// What an entry is to somebody who asks who has seen a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sort {
+    /// Content went out.
+    Given,
+    /// Somebody looked at something about it, or had to in order to act.
+    Looked,
+    /// Something was not given.
+    NotGiven,
+    /// Book-keeping, or what an organisation said itself.
+    Other,
+}
+
+/// Sorts an event. Every kind is named, so that a new one has to be thought about.
+pub(super) fn sort(event: &Event) -> Sort {
+    match event.kind {
+        EventKind::DeliveryCollected | EventKind::DeliveryAttempted => Sort::Given,
+        EventKind::HoldDecided
+        | EventKind::HoldAsked
+        | EventKind::HoldAnswered
+        | EventKind::HoldViewed
+        | EventKind::HoldBroken
+        | EventKind::ReviewClosed
+        | EventKind::EvidenceMade
+        | EventKind::DeliveryResent
+        | EventKind::QuarantineViewed
+        | EventKind::QuarantineReplayed
+        | EventKind::ConsentViewed
+        | EventKind::ConsentPreviewed
+        | EventKind::CaseViewed
+        | EventKind::ReconciliationViewed
+        | EventKind::BoardViewed
+        | EventKind::TransitionsViewed
+        | EventKind::JourneyViewed
+        | EventKind::AuditViewed => Sort::Looked,
+        EventKind::SharingDecided => {
+            let outcome = event.decision.as_ref().map(|note| note.outcome.as_str());
+            if outcome.is_some_and(|outcome| outcome.starts_with("release")) {
+                Sort::Other
+            } else {
+                Sort::NotGiven
+            }
+        }
+        EventKind::DeliveryHeld
+        | EventKind::DeliveryWithdrawn
+        | EventKind::DeliveryFailed
+        | EventKind::RecordQuarantined
+        | EventKind::MessageRefused
+        | EventKind::AccessRefused => Sort::NotGiven,
+        EventKind::RecordAccepted
+        | EventKind::RecordTakenBack
+        | EventKind::DeliveryRecalled
+        | EventKind::SubmissionReceived
+        | EventKind::DeliveryDelivered
+        | EventKind::DeliveryDeferred
+        | EventKind::DeliveryUnknown
+        | EventKind::DeliveryAcknowledged
+        | EventKind::LegChanged
+        | EventKind::ClockChanged
+        | EventKind::LegReminded
+        | EventKind::ConsentRecorded
+        | EventKind::IdentityRecorded
+        | EventKind::RestoreFound
+        | EventKind::RestoreConfirmed
+        | EventKind::DocumentBegun
+        | EventKind::DocumentStored
+        | EventKind::DocumentHeld
+        | EventKind::DocumentRefused
+        | EventKind::DocumentAbandoned
+        | EventKind::MessageRetaken
+        | EventKind::ReconciliationMade
+        | EventKind::ReconciliationAnswered
+        | EventKind::DifferenceExplained
+        | EventKind::TransitionsWorkedOut
+        | EventKind::DutyDone
+        | EventKind::ConnectionRefused
+        | EventKind::TrustChanged
+        | EventKind::GatewayStarted
+        | EventKind::GatewayStopped => Sort::Other,
+    }
+}
+
+/// Reads entries about a person, newest first, into lines. Names come by organisation code.
+pub(super) fn account(
+    entries: &[Entry],
+    question: &Question,
+    names: &dyn Fn(&str) -> String,
+) -> Account {
+    let known = Known::of(entries);
+    let outcomes = outcomes(entries);
+    let mut account = Account {
+        seen: Vec::new(),
+        not_given: Vec::new(),
+        organisations: Vec::new(),
+        other_entries: Counts::new(),
+    };
+    for entry in entries {
+        let event = &entry.event;
+        if !question.takes(instant(entry)) {
+            continue;
+        }
+        // What failed after it was tried may have arrived: the attempt is the line, with its outcome.
+        let tried = event.delivery.is_some_and(|delivery| known.tried.contains(&delivery));
+        let failed = event.kind == EventKind::DeliveryFailed;
+        let sort = if failed && tried { Sort::Other } else { sort(event) };
+        if sort == Sort::Other {
+            let count = account.other_entries.entry(name_of(event.kind)).or_default();
+            *count = count.saturating_add(1);
+            continue;
+        }
+        let mut line = line(entry, sort, &known, names);
+        line.outcome = outcomes.get(&entry.seq).copied();
+        match sort {
+            Sort::NotGiven => account.not_given.push(line),
+            Sort::Given | Sort::Looked | Sort::Other => account.seen.push(line),
+        }
+    }
+    account.organisations = summed(&account);
+    account
+}
+
+/// What entries say of records and deliveries that other entries only name.
+struct Known<'a> {
+    types: HashMap<RecordId, MessageType>,
+    deliveries: HashMap<DeliveryId, RecordId>,
+    /// The deliveries that were pushed at least once.
+    tried: HashSet<DeliveryId>,
+    /// The newest reason of a delivery.
+    reasons: HashMap<DeliveryId, &'a Entry>,
+}
+
+impl<'a> Known<'a> {
+    fn of(entries: &'a [Entry]) -> Self {
+        let (mut types, mut deliveries) = (HashMap::new(), HashMap::new());
+        let (mut reasons, mut tried) = (HashMap::new(), HashSet::new());
+        for entry in entries {
+            let event = &entry.event;
+            if let (Some(record), Some(kind)) = (event.record, event.message_type) {
+                types.insert(record, kind);
+            }
+            if let (Some(delivery), Some(record)) = (event.delivery, event.record) {
+                deliveries.insert(delivery, record);
+            }
+            if event.kind == EventKind::DeliveryAttempted {
+                tried.extend(event.delivery);
+            }
+            if let (Some(delivery), Some(_)) = (event.delivery, &event.decision) {
+                reasons.entry(delivery).or_insert(entry);
+            }
+        }
+        Self { types, deliveries, tried, reasons }
+    }
+
+    fn record(&self, event: &Event) -> Option<RecordId> {
+        event.record.or_else(|| self.deliveries.get(&event.delivery?).copied())
+    }
+
+    fn kind(&self, event: &Event) -> Option<MessageType> {
+        event.message_type.or_else(|| self.types.get(&self.record(event)?).copied())
+    }
+}
+
+fn line(entry: &Entry, sort: Sort, known: &Known<'_>, names: &dyn Fn(&str) -> String) -> Line {
+    let event = &entry.event;
+    let kind = known.kind(event);
+    let organisation = whose(event, sort);
+    let given = sort == Sort::Given;
+    // A push carries its own reason; what was stopped or tried again was decided before.
+    let decision = event.decision.as_ref().or_else(|| {
+        let told = given || event.kind == EventKind::DeliveryFailed;
+        let before = event.delivery.filter(|_| told).and_then(|id| known.reasons.get(&id));
+        before.and_then(|entry| entry.event.decision.as_ref())
+    });
+    let cut = decision.map(|note| note.cut.clone()).unwrap_or_default();
+    let stated = decision.map(|note| match &note.reference {
+        Some(reference) if !note.reason.contains(reference.as_str()) => {
+            format!("{} ({reference})", note.reason)
+        }
+        Some(_) | None => note.reason.clone(),
+    });
+    Line {
+        entry: entry.seq,
+        when: london_time(instant(entry)).strftime("%Y-%m-%d %H:%M").to_string(),
+        given,
+        what: words(event, kind),
+        message_type: kind,
+        record: known.record(event),
+        classes: if given { classes(kind, &cut) } else { Vec::new() },
+        cut,
+        organisation_name: names(&organisation),
+        organisation,
+        person: event.actor.person.clone(),
+        role: event.actor.role.clone(),
+        method: event.actor.method.clone(),
+        authority: decision.and_then(|note| note.authority.clone()),
+        why: stated.unwrap_or_else(|| said(event)),
+        outcome: None,
+    }
+}
+
+/// Who saw it or would have: for what goes out, whoever receives it; for a look, whoever looked.
+pub(super) fn whose(event: &Event, sort: Sort) -> String {
+    let receives = matches!(sort, Sort::Given | Sort::NotGiven);
+    match &event.counterparty {
+        Some(recipient) if receives => recipient.to_string(),
+        Some(_) | None => event.actor.organisation.clone(),
+    }
+}
+
+/// Why, where no decision says it: a code that was given, or that none is asked for.
+fn said(event: &Event) -> String {
+    let code = ["reason", "ground", "rule", "how", "question", "answer"]
+        .into_iter()
+        .find_map(|name| Some((name, event.detail.get(name)?)));
+    code.map_or_else(
+        || "no reason is asked for".to_owned(),
+        |(name, code)| format!("{name}: {code}"),
+    )
+}
+
+/// The catalogue's words for a type of message.
+pub(super) fn title(kind: MessageType) -> String {
+    let entry = Catalogue::built_in().find(kind.as_str());
+    entry.map_or_else(|| kind.as_str().to_owned(), |entry| entry.title.clone())
+}
+
+fn classes(kind: Option<MessageType>, cut: &BTreeMap<String, String>) -> Vec<String> {
+    let entry = kind.and_then(|kind| Catalogue::built_in().find(kind.as_str()));
+    let classes = entry.map(|entry| entry.data_classes.iter().map(|class| name_of(*class)));
+    classes.into_iter().flatten().filter(|class| !cut.contains_key(class)).collect()
+}
+
+fn words(event: &Event, kind: Option<MessageType>) -> String {
+    let message = kind.map_or_else(
+        || "a message".to_owned(),
+        |kind| format!("\"{}\" ({})", title(kind), kind.as_str()),
+    );
+    let document = event.detail.get("number").map(|number| format!("document {number} of "));
+    let message = format!("{}{message}", document.unwrap_or_default());
+    format!("{}{}", phrase(event), if names_a_message(event) { message } else { String::new() })
+}
+
+fn names_a_message(event: &Event) -> bool {
+    event.record.is_some() || event.delivery.is_some() || event.message_type.is_some()
+}
+
+/// What happened, before the message that it happened to.
+fn phrase(event: &Event) -> String {
+    let asked = event.detail.get("what").map(String::as_str) == Some(super::WHAT);
+    if event.kind == EventKind::AuditViewed && asked {
+        return "asked who has seen the record".to_owned();
+    }
+    if event.kind == EventKind::ConsentViewed && !names_a_message(event) {
+        return "read what is recorded of agreement to share".to_owned();
+    }
+    let decided = event.decision.as_ref().map(|note| note.outcome.as_str());
+    if event.kind == EventKind::SharingDecided && decided == Some("hold") {
+        return "held: ".to_owned();
+    }
+    let phrase = PHRASES.iter().find(|(kind, _)| *kind == event.kind);
+    phrase.map_or_else(|| format!("{}: ", name_of(event.kind)), |(_, words)| (*words).to_owned())
+}
+
+/// What happened, in words that go before a message, or stand alone.
+const PHRASES: [(EventKind, &str); 19] = [
+    (EventKind::DeliveryCollected, "fetched "),
+    (EventKind::DeliveryAttempted, "was sent "),
+    (EventKind::JourneyViewed, "looked at what happened to "),
+    (EventKind::EvidenceMade, "made an evidence pack of "),
+    (EventKind::ConsentViewed, "read what agreement was recorded with: "),
+    (EventKind::ConsentPreviewed, "asked what a decision about sharing would do"),
+    (EventKind::CaseViewed, "looked at the messages of the case"),
+    (EventKind::TransitionsViewed, "looked at the way to adulthood"),
+    (EventKind::HoldViewed, "looked at what is held: "),
+    (EventKind::HoldDecided, "voted about what was held: "),
+    (EventKind::HoldAsked, "asked about what is held: "),
+    (EventKind::HoldAnswered, "answered about what is held: "),
+    (EventKind::HoldBroken, "released alone in an emergency: "),
+    (EventKind::ReviewClosed, "reviewed a release in an emergency: "),
+    (EventKind::DeliveryResent, "had sent again: "),
+    (EventKind::DeliveryHeld, "held: "),
+    (EventKind::DeliveryWithdrawn, "will not go, or not again: "),
+    (EventKind::DeliveryFailed, "did not arrive: "),
+    (EventKind::SharingDecided, "not given: "),
+];
+
+/// What became of each attempt to push, by its place in the log; entries come newest first.
+pub(super) fn outcomes(entries: &[Entry]) -> HashMap<u64, &'static str> {
+    let mut became: HashMap<DeliveryId, &'static str> = HashMap::new();
+    let mut outcomes = HashMap::new();
+    for entry in entries {
+        let Some(delivery) = entry.event.delivery else { continue };
+        let said = OUTCOMES.iter().find(|(kind, _)| *kind == entry.event.kind);
+        if let Some((_, words)) = said {
+            became.insert(delivery, words);
+        }
+        if entry.event.kind == EventKind::DeliveryAttempted {
+            // Taken away: the outcome of an earlier attempt is its own.
+            outcomes.insert(entry.seq, became.remove(&delivery).unwrap_or(NO_OUTCOME));
+        }
+    }
+    outcomes
+}
+
+/// The outcome of a push that its recipient took.
+pub(super) const ARRIVED: &str = "arrived";
+
+/// The outcome of a push of which nothing more is recorded.
+const NO_OUTCOME: &str = "no answer is recorded: it may have arrived";
+
+/// What an entry says became of the attempt before it. What was tried again may have arrived: some
+/// recipients are sent a second copy because they can tell.
+const OUTCOMES: [(EventKind, &str); 4] = [
+    (EventKind::DeliveryDelivered, ARRIVED),
+    (EventKind::DeliveryDeferred, "not known to have arrived; tried again"),
+    (EventKind::DeliveryFailed, "refused by the recipient's system, or given up"),
+    (EventKind::DeliveryUnknown, "may or may not have arrived"),
+];
+
+/// The instant of an entry.
+pub(super) fn instant(entry: &Entry) -> Timestamp {
+    Timestamp::from_microsecond(entry.at_us).unwrap_or_default()
+}
+
+/// Who sent, or was sent, anything about the child.
+pub(super) fn parties(entries: &[Entry]) -> BTreeSet<String> {
+    let sent = entries.iter().filter(|entry| entry.event.kind == EventKind::RecordAccepted);
+    let senders = sent.map(|entry| entry.event.actor.organisation.clone());
+    let given = entries.iter().filter(|entry| sort(&entry.event) == Sort::Given);
+    let mut parties: BTreeSet<String> =
+        senders.chain(given.map(|entry| whose(&entry.event, Sort::Given))).collect();
+    parties.remove("gateway");
+    parties
+}
+
+fn summed(account: &Account) -> Vec<Summary> {
+    let mut by: BTreeMap<&str, Summary> = BTreeMap::new();
+    let seen = account.seen.iter().map(|line| (line, true));
+    for (line, seen) in seen.chain(account.not_given.iter().map(|line| (line, false))) {
+        let summary = by.entry(&line.organisation).or_insert_with(|| Summary {
+            organisation: line.organisation.clone(),
+            organisation_name: line.organisation_name.clone(),
+            given: 0,
+            looks: 0,
+            not_given: 0,
+            last: String::new(),
+        });
+        let count = match (seen, line.given) {
+            (true, true) => &mut summary.given,
+            (true, false) => &mut summary.looks,
+            (false, _) => &mut summary.not_given,
+        };
+        *count = count.saturating_add(1);
+        if line.when > summary.last {
+            summary.last.clone_from(&line.when);
+        }
+    }
+    by.into_values().collect()
+}
