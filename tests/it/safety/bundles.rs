@@ -313,7 +313,7 @@ fn said(judged: &Judged) -> Said {
         in_short(name.as_str().expect("a name"))
     });
     let verdict = if judged.verification.is_whole() { "whole" } else { "found" };
-    (verdict.to_owned(), judged.verification.first_bad(), faults.collect())
+    (verdict.to_owned(), judged.verification.first_bad(), in_total(faults.collect()))
 }
 
 /// How a fault of the order is called depends on what was seen before it.
@@ -322,6 +322,14 @@ fn in_short(fault: &str) -> String {
         "missing" | "out-of-order" | "repeated" => "order".to_owned(),
         other => other.to_owned(),
     }
+}
+
+/// Which values a changed entry may still have, for example which kinds, is for each to know.
+fn in_total(mut faults: BTreeSet<String>) -> BTreeSet<String> {
+    if faults.contains("changed") {
+        faults.remove("unreadable");
+    }
+    faults
 }
 
 /// What the other verifier says of each; `None` where there is no Python.
@@ -341,7 +349,7 @@ fn theirs(vkey: &str, kept: &[&Path], files: &[String], folder: &Path) -> Option
             let faults = line["faults"].as_array().expect("faults").iter();
             let faults = faults.map(|name| in_short(name.as_str().expect("a name")));
             let verdict = line["verdict"].as_str().expect("a verdict").to_owned();
-            (verdict, line["first_bad"].as_u64(), faults.collect())
+            (verdict, line["first_bad"].as_u64(), in_total(faults.collect()))
         })
         .collect();
     assert_eq!(said.len(), files.len(), "{talk}");
@@ -396,9 +404,13 @@ fn two_verifiers_agree_on_every_bundle_and_find_every_bad_one() {
         wrong_proofs(&honest, &mut corpus);
         let all = both(&corpus, &vkey, &[]);
         assert!(all.len() > 1_500, "only {} alterations", all.len());
-        let unseen: Vec<&String> =
-            all.iter().filter(|(_, said)| is_whole(said)).map(|(name, _)| name).collect();
-        assert_eq!(unseen, Vec::<&String>::new());
+        let mut as_true = 0;
+        for (name, _) in all.iter().filter(|(_, said)| is_whole(said)) {
+            let (_, honest) = honest.iter().find(|(sort, _)| is_of(name, sort)).expect("its own");
+            assert!(is_as_true(honest, &corpus[name]), "unseen: {name}");
+            as_true += 1;
+        }
+        assert!(as_true < 100, "{as_true} alterations made no difference");
         // Of the whole log and of a period the first bad entry is always named by its number.
         for name in ["whole", "day", "version 1"] {
             named_as_it_was_altered(name, &honest[name], &all);
@@ -419,6 +431,37 @@ fn two_verifiers_agree_on_every_bundle_and_find_every_bad_one() {
     });
 }
 
+fn is_of(name: &str, sort: &str) -> bool {
+    name.strip_prefix(sort).is_some_and(|rest| rest.starts_with(", "))
+}
+
+/// Whether an altered bundle says nothing that is not so: another time that its checkpoints enclose too,
+/// another id of a case (which is not proved), or version 1 with the same entries and checkpoints.
+fn is_as_true(honest: &[u8], altered: &[u8]) -> bool {
+    let sorted = |file: &[u8]| {
+        let (entries, checkpoints): (Vec<Value>, Vec<Value>) = lines(file)
+            .iter()
+            .map(|line| value(line))
+            .filter(|line| line.get("format").is_none())
+            .partition(|line| line.get("seq").is_some());
+        (entries, checkpoints.into_iter().map(|line| line.to_string()).collect::<BTreeSet<_>>())
+    };
+    let claims = |file: &[u8]| {
+        let mut header = value(&lines(file)[0]);
+        let filter = header.as_object_mut().and_then(|header| header.remove("filter"));
+        let case_or_time = filter.is_some_and(|filter| filter.get("partner").is_none());
+        header.get("format").is_some().then_some((header, case_or_time))
+    };
+    let same_claims = match (claims(honest), claims(altered)) {
+        (Some((honest, _)), Some((altered, of_case_or_time))) => {
+            of_case_or_time && honest == altered
+        }
+        (Some((honest, _)), None) => honest["holds"] == "whole",
+        (None, altered) => altered.is_none(),
+    };
+    same_claims && sorted(honest) == sorted(altered)
+}
+
 /// An altered line of an entry names just that entry.
 fn named_as_it_was_altered(name: &str, file: &[u8], all: &BTreeMap<String, Said>) {
     let rows = lines(file);
@@ -426,7 +469,9 @@ fn named_as_it_was_altered(name: &str, file: &[u8], all: &BTreeMap<String, Said>
     for (at, line) in rows.iter().enumerate() {
         let Some(seq) = value(line)["seq"].as_u64() else { continue };
         for what in ["deleted", "after the next", "last"] {
-            if let Some(said) = all.get(&format!("{name}, line {at} {what}")) {
+            let said = all.get(&format!("{name}, line {at} {what}"));
+            // The last entry of version 1 may change places with the checkpoint after it.
+            if let Some(said) = said.filter(|said| !is_whole(said)) {
                 assert_eq!(said.1, Some(seq), "{name}, line {at} {what}");
                 compared += 1;
             }
