@@ -221,7 +221,7 @@ fn print_faults(verification: &Verification) {
     // Many faults often have one cause: the first is what to look at.
     let mut faults: Vec<&Fault> = verification.faults.iter().collect();
     faults.sort_by_key(|fault| (fault.first_bad.is_none(), fault.first_bad));
-    let mut lines: Vec<String> = faults.iter().map(|fault| fault.to_string()).collect();
+    let mut lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
     lines.dedup();
     for line in lines.iter().take(SHOWN_MAX) {
         print_line(&format!("  {line}"));

@@ -68,7 +68,7 @@ pub fn judge<R: BufRead + Seek>(
     };
     let Some(newest) = judging.newest(&anchors) else { return Ok(judging.judged(nothing())) };
     let verification = match judging.header.first {
-        Some(first) => judging.contiguous(&mut lines, (&anchors, first), newest)?,
+        Some(first) => judging.contiguous(&mut lines, (&anchors, first), &newest)?,
         None => judging.chosen(&mut lines, &anchors, &newest)?,
     };
     Ok(judging.judged(verification))
@@ -153,18 +153,18 @@ impl<'a> Judging<'a> {
         &mut self,
         lines: &mut Lines<'_, R>,
         (anchors, first): (&Anchors, u64),
-        newest: Checkpoint,
+        newest: &Checkpoint,
     ) -> Result<Verification, BundleError> {
         let tree = self.tree_before(anchors, first);
-        let end = self.end(anchors, &newest);
+        let end = self.end(anchors, newest);
         if first.checked_add(self.header.entries) != Some(end.size) {
             self.anchor(Anchor::Header);
         }
-        self.period(&end, &newest);
+        self.period(&end, newest);
         let mut checkpoints = vec![end.clone()];
         for kept in self.kept {
             if kept.size == newest.size {
-                self.kept_at(kept, &newest);
+                self.kept_at(kept, newest);
             } else if (first..=end.size).contains(&kept.size) || self.header.holds == Holds::Whole {
                 self.facts.kept.0 = self.facts.kept.0.saturating_add(1);
                 checkpoints.push(kept.clone());
