@@ -3,6 +3,7 @@
 //! Data goes to standard output, talk to standard error; `--json` on every command; exit codes
 //! are documented in `docs/operations.md`. This and `main` are the only homes of `anyhow`.
 
+mod audit_export;
 mod audit_verify;
 mod authority;
 mod bench;

@@ -6,8 +6,8 @@
 //! this database does not know means that the database was restored, and nothing is released
 //! (see [`restore`]).
 //!
-//! Use: [`publish`] once, or [`keep_published`] while the gateway runs: a checkpoint is out at most
-//! [`EVERY`] after it was signed, and sooner when a hundred entries wait.
+//! Use: [`publish`] once, or set `[audit] publish_to`: while the gateway runs, a checkpoint is out at
+//! most [`EVERY`] after it was signed, and sooner when a hundred entries wait.
 //!
 //! Must never know who reads the folder. Entries hold pseudonyms and hashes only.
 //!

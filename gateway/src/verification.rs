@@ -1,21 +1,24 @@
 //! Is the log whole, and are the sealed records the ones it vouches for?
 //!
 //! Feeds what a store holds to the offline verifier, [`audit::verify`](crate::audit::verify), and
-//! exports the log as a bundle for those who check it without us. It must never know what is in a
-//! record: it compares hashes of sealed bytes.
+//! exports the log, or a part of it, as a [bundle](crate::audit::bundle) for those who check it
+//! without us. It must never know what is in a record: it compares hashes of sealed bytes.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io;
 
 use schemas::RecordId;
 
-use crate::audit::bundle;
 use crate::audit::checkpoint::{Checkpoint, CheckpointError};
+use crate::audit::tree::TreeError;
 use crate::audit::verify::{Fault, FaultKind, Row, Verifier};
 use crate::entropy::{hex, sha256};
 use crate::store::{Store, StoreError};
 
+mod exporting;
+
 pub use crate::audit::verify::Verification;
+pub use exporting::{Exported, Wanted, export};
 
 /// Why a verification could not be made; not the same as one that found something.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +29,12 @@ pub enum VerificationError {
     /// A checkpoint that was handed in is not one of this log.
     #[error("a checkpoint that was handed in cannot be used")]
     Checkpoint(#[from] CheckpointError),
+    /// An entry of the log cannot be read, so that it cannot be said what it names.
+    #[error("entry {0} of the log cannot be read; run `audit verify`")]
+    Entry(u64),
+    /// The tree of the log cannot be followed.
+    #[error("the hashes of the log cannot be followed; run `audit verify`")]
+    Tree(#[from] TreeError),
     /// The bundle could not be written.
     #[error("the bundle could not be written")]
     Io(#[from] io::Error),
@@ -89,27 +98,6 @@ async fn forgive_the_newest(
     }
     verification.faults = kept;
     Ok(())
-}
-
-/// Writes the whole log and its newest checkpoint as a bundle.
-pub async fn export(store: &Store, to: &mut impl Write) -> Result<u64, VerificationError> {
-    let mut from = 0;
-    loop {
-        let rows = rows(store, from).await?;
-        let Some(last) = rows.last() else { break };
-        from = last.seq.saturating_add(1);
-        for row in &rows {
-            bundle::write_row(to, row)?;
-        }
-    }
-    if let Some(note) = newest(store).await? {
-        bundle::write_checkpoint(to, &note)?;
-    }
-    Ok(from)
-}
-
-async fn newest(store: &Store) -> Result<Option<String>, StoreError> {
-    Ok(store.latest_checkpoint().await?.map(|checkpoint| checkpoint.note))
 }
 
 async fn rows(store: &Store, from: u64) -> Result<Vec<Row>, StoreError> {

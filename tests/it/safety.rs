@@ -1,6 +1,7 @@
 //! What must never happen, tried.
 
 mod bad_input;
+mod bundles;
 mod leaks;
 mod lists;
 mod matrix;

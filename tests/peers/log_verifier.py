@@ -1,71 +1,27 @@
 """A second verifier of the audit log: it shares nothing with the first but the public formats.
 
+Usage: log_verifier.py bundle VKEY [--checkpoint FILE]... FILE...
+  Each FILE is a bundle of `audit export`; a checkpoint is one that was kept elsewhere. One line of
+  JSON for each: file, verdict (whole, found or refused), first_bad, faults.
 Usage: log_verifier.py tiles VKEY FOLDER
   FOLDER is the log as static files (C2SP tlog-tiles): the checkpoint must be signed by VKEY, every
   tile that it speaks of must be there, and they must agree: entries with the hashes of level 0, each
   level with the one below, and the whole with the root of the checkpoint.
 
-Written from C2SP tlog-tiles, tlog-checkpoint and signed-note, and RFC 9162 section 2.1. Exit code 0
-and one line on success; 1 and the first thing that is wrong otherwise.
+Written from C2SP tlog-tiles, tlog-checkpoint and signed-note, RFC 9162 section 2.1, and for bundles from
+gateway/docs/audit-format.md. Exit code 0 on success; 1 and the first thing that is wrong otherwise.
 """
 
-import base64
-import hashlib
 import json
 import sys
 from pathlib import Path
 
+sys.dont_write_bytecode = True
+
+from log_bundles import bundle  # noqa: E402
+from log_forms import Wrong, checkpoint, leaf_hash, root_of  # noqa: E402
+
 WIDTH = 256
-
-
-class Wrong(Exception):
-    """What is wrong, in words."""
-
-
-def leaf_hash(entry):
-    return hashlib.sha256(b"\x00" + entry).digest()
-
-
-def node_hash(left, right):
-    return hashlib.sha256(b"\x01" + left + right).digest()
-
-
-def root_of(hashes):
-    """The root over hashes of one level, by the definition of RFC 9162: split at a power of two."""
-    if len(hashes) == 1:
-        return hashes[0]
-    split = 1
-    while split * 2 < len(hashes):
-        split *= 2
-    return node_hash(root_of(hashes[:split]), root_of(hashes[split:]))
-
-
-def checkpoint(note, vkey):
-    """The size and root of a signed checkpoint."""
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-    name, key_id, encoded = vkey.split("+", 2)
-    key = base64.b64decode(encoded)
-    if key[:1] != b"\x01" or hashlib.sha256(name.encode() + b"\n" + key).digest()[:4].hex() != key_id:
-        raise Wrong("the verifier key is not one")
-    body, found, signatures = note.partition("\n\n")
-    if not found:
-        raise Wrong("the checkpoint has no signature")
-    body += "\n"
-    for line in signatures.splitlines():
-        dash, signer, signature = line.split(" ")
-        raw = base64.b64decode(signature)
-        if (dash, signer, raw[:4].hex()) == ("\u2014", name, key_id):
-            try:
-                Ed25519PublicKey.from_public_bytes(key[1:]).verify(raw[4:], body.encode())
-            except InvalidSignature:
-                raise Wrong("the checkpoint is not signed by this key, or was changed since") from None
-            origin, size, root = body.splitlines()[:3]
-            if origin != name:
-                raise Wrong("the checkpoint is of another log")
-            return int(size), base64.b64decode(root)
-    raise Wrong("the checkpoint is not signed by this key")
 
 
 def path_of(level, number, width):
@@ -141,7 +97,7 @@ def tiles(vkey, folder):
 def main():
     what, *arguments = sys.argv[1:]
     try:
-        print({"tiles": tiles}[what](*arguments))
+        print({"bundle": bundle, "tiles": tiles}[what](*arguments))
     except Wrong as wrong:
         print(wrong, file=sys.stderr)
         sys.exit(1)

@@ -122,7 +122,11 @@ impl App {
         tree::consistency_proof(size, older, |node| nodes.get(&node).copied()).map_err(log_fault)
     }
 
-    async fn nodes(&self, needed: &[NodeAt]) -> Result<BTreeMap<NodeAt, TreeHash>, StoreError> {
+    /// The nodes of the log's tree that are stored, of those that are needed.
+    pub(crate) async fn nodes(
+        &self,
+        needed: &[NodeAt],
+    ) -> Result<BTreeMap<NodeAt, TreeHash>, StoreError> {
         let seqs: Vec<u64> = needed.iter().map(|node| node.row()).collect();
         let rows = self.store.audit_rows_at(&seqs).await?;
         let found = needed.iter().filter_map(|node| {

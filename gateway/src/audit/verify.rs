@@ -96,6 +96,51 @@ pub enum FaultKind {
         /// Which.
         record: RecordId,
     },
+    /// A line of a bundle cannot be read; nothing from there on was.
+    Line {
+        /// Its number, from 1.
+        line: u64,
+    },
+    /// The entry stands after the end that was signed.
+    Surplus,
+    /// The entry's proof does not lead to the signed checkpoint.
+    Unproved,
+    /// The entry does not name the partner that a bundle says it is about.
+    Foreign,
+    /// A bundle has not as many entries as it says.
+    Count {
+        /// How many it says.
+        says: u64,
+        /// How many it has.
+        has: u64,
+    },
+    /// What a bundle is proved by does not hold.
+    Anchor {
+        /// Which of it.
+        anchor: Anchor,
+    },
+}
+
+/// What the entries of a bundle are proved by (see [`bundle`](super::bundle)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Anchor {
+    /// The checkpoint is not one that this key signed.
+    Checkpoint,
+    /// The header speaks of another log, size or stretch than what is signed.
+    Header,
+    /// The checkpoint before the first entry is missing, or not one that this key signed.
+    Before,
+    /// The hashes before the first entry are not those of the checkpoint before it.
+    Frontier,
+    /// The checkpoint at the last entry is not one that this key signed.
+    End,
+    /// The newest checkpoint is not proved to continue the one at the last entry.
+    Consistency,
+    /// The checkpoints around the entries do not enclose the time that the header says.
+    Period,
+    /// A checkpoint kept elsewhere saw another log.
+    Kept,
 }
 
 /// What a verification found.
@@ -123,7 +168,8 @@ pub struct Verifier {
     agreed: u64,
     checked: u64,
     missing: BTreeMap<u64, usize>,
-    sealed: BTreeMap<RecordId, (u64, String)>,
+    /// `None` where no records are compared, so that memory stays flat.
+    sealed: Option<BTreeMap<RecordId, (u64, String)>>,
     faults: Vec<Fault>,
 }
 
@@ -154,21 +200,33 @@ impl Verification {
 
 impl Verifier {
     /// A verifier that will compare the log with these checkpoints.
-    pub fn new(mut checkpoints: Vec<Checkpoint>) -> Self {
+    pub fn new(checkpoints: Vec<Checkpoint>) -> Self {
+        let records = Some(BTreeMap::new());
+        Self { sealed: records, ..Self::from(0, Some(Frontier::default()), checkpoints) }
+    }
+
+    /// A verifier of the entries from a place on, after a tree that was proved; without a tree
+    /// only each entry's own hash is checked. It compares no sealed records.
+    pub fn from(first: u64, tree: Option<Frontier>, mut checkpoints: Vec<Checkpoint>) -> Self {
         checkpoints.sort_by_key(|checkpoint| checkpoint.size);
         let mut verifier = Self {
             checkpoints,
-            next: 0,
+            next: first,
             rows: 0,
-            tree: Some(Frontier::default()),
-            agreed: 0,
+            tree,
+            agreed: first,
             checked: 0,
             missing: BTreeMap::new(),
-            sealed: BTreeMap::new(),
+            sealed: None,
             faults: Vec::new(),
         };
         verifier.compare();
         verifier
+    }
+
+    /// The number of the entry that is expected next.
+    pub fn expected(&self) -> u64 {
+        self.next
     }
 
     /// Judges the next row.
@@ -227,10 +285,11 @@ impl Verifier {
         if entry.seq != row.seq {
             return self.fault(row.seq, FaultKind::Misplaced { says: entry.seq });
         }
+        let Some(sealed) = &mut self.sealed else { return };
         // The latest entry that names a record's sealed bytes vouches for them.
         let Event { record, mut hashes, .. } = entry.event;
         if let (Some(record), Some(hash)) = (record, hashes.remove(SEALED)) {
-            self.sealed.insert(record, (row.seq, hash));
+            sealed.insert(record, (row.seq, hash));
         }
     }
 
@@ -273,7 +332,7 @@ impl Verifier {
     }
 
     fn records(&mut self, store: &BTreeMap<RecordId, String>) -> u64 {
-        let vouched = std::mem::take(&mut self.sealed);
+        let vouched = self.sealed.take().unwrap_or_default();
         for (record, (seq, hash)) in &vouched {
             match store.get(record) {
                 None => self.fault(*seq, FaultKind::RecordMissing { record: *record }),
@@ -342,7 +401,53 @@ impl fmt::Display for FaultKind {
             Self::RecordUnvouched { record } => {
                 write!(f, "no entry vouches for the sealed record {record}")
             }
+            Self::Line { line } => {
+                write!(
+                    f,
+                    "line {line} of the bundle cannot be read; nothing after it was looked at"
+                )
+            }
+            Self::Surplus => f.write_str("stands after the end that was signed"),
+            Self::Unproved => f.write_str(
+                "its proof does not lead to the signed checkpoint: the entry, its number or the \
+                 proof was changed",
+            ),
+            Self::Foreign => f.write_str("does not name the partner that the bundle is about"),
+            Self::Count { says, has } => {
+                write!(f, "the bundle says that it has {says} entries, and has {has}")
+            }
+            Self::Anchor { anchor } => anchor.fmt(f),
         }
+    }
+}
+
+impl fmt::Display for Anchor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Checkpoint => {
+                "the bundle's checkpoint was not signed with this key, or was changed since"
+            }
+            Self::Header => {
+                "the bundle's first line speaks of another log, size or stretch than was signed"
+            }
+            Self::Before => {
+                "the checkpoint before the first entry is missing, was not signed with this key, \
+                 or was changed since"
+            }
+            Self::Frontier => {
+                "the hashes before the first entry are not those that were signed before it"
+            }
+            Self::End => {
+                "the checkpoint at the last entry was not signed with this key, or was changed since"
+            }
+            Self::Consistency => {
+                "the newest checkpoint is not proved to continue the one at the last entry"
+            }
+            Self::Period => {
+                "the signed checkpoints do not enclose the time that the bundle says it is of"
+            }
+            Self::Kept => "a checkpoint that was kept elsewhere saw another log",
+        })
     }
 }
 

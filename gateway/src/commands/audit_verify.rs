@@ -1,18 +1,20 @@
-//! `audit verify` and `audit export`: is the log whole, and a copy to check elsewhere.
+//! `audit verify`, `audit publish` and `audit keys`: is the log whole, and what others need to find
+//! out for themselves.
 
-use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Write};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
+use super::audit_export::{self, ExportArgs};
 use super::who_has_seen::{WhoHasSeenArgs, who_has_seen};
 use super::{Configured, Outcome, eprintln_line, print_line, progress};
+use crate::audit::bundle::{self, BundleError, Judged};
 use crate::audit::checkpoint::Checkpoint;
-use crate::audit::verify::{Verification, verify};
-use crate::audit::{Actor, Event, EventKind, bundle};
+use crate::audit::verify::{Fault, Verification};
+use crate::audit::{Actor, Event, EventKind};
 use crate::publication;
 use crate::store::Change;
 use crate::verification;
@@ -22,14 +24,9 @@ use crate::verification;
 pub(super) enum AuditCommand {
     /// Prove that the log and the sealed records are whole, or name the first entry that is not.
     Verify(VerifyArgs),
-    /// Write the log as a bundle that can be verified without this gateway.
-    Export {
-        #[command(flatten)]
-        configured: Configured,
-        /// The file to write; refused when it exists.
-        #[arg(long, value_name = "FILE")]
-        out: PathBuf,
-    },
+    /// Write the log, a time of it, or what it says of a case or a partner as a bundle that can be
+    /// verified without this gateway.
+    Export(ExportArgs),
     /// Write the log as static files that transparency-log tools read; only what is new.
     Publish {
         #[command(flatten)]
@@ -67,13 +64,12 @@ pub(super) async fn audit(command: &AuditCommand, json: bool) -> anyhow::Result<
     match command {
         AuditCommand::Verify(args) => {
             let kept: Vec<String> = args.checkpoint.iter().map(note).collect::<Result<_, _>>()?;
-            let verification = match (&args.bundle, &args.key) {
-                (Some(file), Some(key)) => of_bundle(file, key, &kept)?,
-                _ => of_store(args, &kept).await?,
-            };
-            Ok(report(&verification, json))
+            match (&args.bundle, &args.key) {
+                (Some(file), Some(key)) => of_bundle(file, key, &kept, json),
+                _ => Ok(report(&of_store(args, &kept).await?, json)),
+            }
         }
-        AuditCommand::Export { configured, out } => export(configured, out, json).await,
+        AuditCommand::Export(args) => audit_export::export(args, json).await,
         AuditCommand::Publish { configured, to } => publish(configured, to, json).await,
         AuditCommand::WhoHasSeen(args) => who_has_seen(args, json).await,
         AuditCommand::Keys { configured } => {
@@ -109,33 +105,56 @@ async fn of_store(args: &VerifyArgs, kept: &[String]) -> anyhow::Result<Verifica
 }
 
 /// Without the gateway, its store, or any of its keys but the public one.
-fn of_bundle(file: &Path, key: &str, kept: &[String]) -> anyhow::Result<Verification> {
+fn of_bundle(file: &Path, key: &str, kept: &[String], json: bool) -> anyhow::Result<Outcome> {
     let opened = File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    let bundle = bundle::read(&mut BufReader::new(opened))?;
-    let notes = bundle.checkpoints.iter().chain(kept);
-    let checkpoints = notes
-        .map(|note| Checkpoint::parse_and_verify(note, key))
-        .collect::<Result<Vec<_>, _>>()
-        .context("a checkpoint is not one of this log")?;
-    Ok(verify(&bundle.rows, checkpoints, None))
+    let kept = kept.iter().map(|note| Checkpoint::parse_and_verify(note, key));
+    let kept = kept.collect::<Result<Vec<_>, _>>();
+    let kept = kept.context("a checkpoint that was handed in is not one of this log")?;
+    match bundle::judge(&mut BufReader::new(opened), key, &kept) {
+        Ok(judged) => Ok(report_bundle(&judged, json)),
+        Err(error @ (BundleError::Form | BundleError::Version(_))) => {
+            if json {
+                let body =
+                    serde_json::json!({ "code": "not-a-bundle", "detail": error.to_string() });
+                print_line(&body.to_string());
+            }
+            eprintln_line(&format!("error: {error}"));
+            Ok(Outcome::InputRefused)
+        }
+        Err(error @ (BundleError::Key | BundleError::Io(_))) => Err(error.into()),
+    }
 }
 
-async fn export(configured: &Configured, out: &Path, json: bool) -> anyhow::Result<Outcome> {
-    let app = super::serve::open_existing(configured).await?;
-    let event = Event::new(EventKind::AuditViewed, Actor::local()).with("what", "export");
-    app.store.commit(Change::because(event)).await?;
-    let file = File::create_new(out)
-        .with_context(|| format!("{} could not be made; is it there already?", out.display()))?;
-    let mut file = BufWriter::new(file);
-    let entries = verification::export(&app.store, &mut file).await?;
-    file.flush()?;
-    app.store.close().await;
+fn report_bundle(judged: &Judged, json: bool) -> Outcome {
+    let verification = &judged.verification;
     if json {
-        let body = serde_json::json!({ "entries": entries, "bundle": out.display().to_string() });
-        print_line(&body.to_string());
+        print_json(judged, verification);
+    } else {
+        let Verification { entries, checkpoints_checked, .. } = verification;
+        print_line(&format!("Checked: entries {entries}, checkpoints {checkpoints_checked}."));
+        print_faults(verification);
+        for (title, lines) in [("Proved:", &judged.proved), ("Not proved:", &judged.not_proved)] {
+            if !lines.is_empty() {
+                print_line(title);
+            }
+            for line in lines {
+                print_line(&format!("  {line}"));
+            }
+        }
     }
-    eprintln_line(&format!("{entries} entries are in {}.", out.display()));
-    Ok(Outcome::Done)
+    if verification.is_whole() {
+        eprintln_line("The bundle is whole.");
+        return Outcome::Done;
+    }
+    let first = verification.first_bad();
+    let first = first.map_or_else(
+        || "no entry can be named as the first bad one".to_owned(),
+        |seq| format!("it first goes wrong at entry {seq}"),
+    );
+    eprintln_line(&format!(
+        "The bundle is NOT whole: {first}. Keep it as it is and tell your information governance lead."
+    ));
+    Outcome::Found
 }
 
 async fn publish(configured: &Configured, to: &Path, json: bool) -> anyhow::Result<Outcome> {
@@ -172,25 +191,13 @@ fn note(file: &PathBuf) -> anyhow::Result<String> {
 
 fn report(verification: &Verification, json: bool) -> Outcome {
     if json {
-        let mut body = serde_json::to_value(verification).unwrap_or_default();
-        if let Some(body) = body.as_object_mut() {
-            body.insert("whole".to_owned(), verification.is_whole().into());
-            body.insert("first_bad".to_owned(), verification.first_bad().into());
-        }
-        print_line(&format!("{body:#}"));
+        print_json(verification, verification);
     } else {
         print_line(&format!(
             "Checked: entries {}, checkpoints {}, sealed records {}.",
             verification.entries, verification.checkpoints_checked, verification.records_checked
         ));
-        // Many faults often have one cause: the first is what to look at.
-        let mut said: BTreeMap<String, usize> = BTreeMap::new();
-        for fault in verification.faults.iter().take(SHOWN_MAX) {
-            *said.entry(fault.to_string()).or_default() += 1;
-        }
-        for line in said.keys() {
-            print_line(&format!("  {line}"));
-        }
+        print_faults(verification);
     }
     if verification.is_whole() {
         eprintln_line("The log is whole.");
@@ -202,6 +209,26 @@ fn report(verification: &Verification, json: bool) -> Outcome {
             "The log is NOT whole: it first goes wrong {first}. Keep the files as they are and tell your information governance lead; see operations.md, incidents."
         ));
         Outcome::Found
+    }
+}
+
+fn print_json(body: &impl serde::Serialize, verification: &Verification) {
+    let mut body = serde_json::to_value(body).unwrap_or_default();
+    if let Some(body) = body.as_object_mut() {
+        body.insert("whole".to_owned(), verification.is_whole().into());
+        body.insert("first_bad".to_owned(), verification.first_bad().into());
+    }
+    print_line(&format!("{body:#}"));
+}
+
+fn print_faults(verification: &Verification) {
+    // Many faults often have one cause: the first is what to look at.
+    let mut faults: Vec<&Fault> = verification.faults.iter().collect();
+    faults.sort_by_key(|fault| (fault.first_bad.is_none(), fault.first_bad));
+    let mut lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    lines.dedup();
+    for line in lines.iter().take(SHOWN_MAX) {
+        print_line(&format!("  {line}"));
     }
 }
 
