@@ -194,8 +194,10 @@ impl Verifier {
             self.tree = None;
         }
         self.next = row.seq.saturating_add(1);
+        let before = self.faults.len();
         self.entry(row);
-        self.nodes(row);
+        let known = self.faults.len() > before;
+        self.nodes(row, known);
         self.compare();
     }
 
@@ -206,6 +208,7 @@ impl Verifier {
             self.checked = self.checked.saturating_add(1);
             self.fault(self.next, FaultKind::CutShort { checkpoint_size: size });
         }
+        self.locate();
         let records_checked = sealed.map_or(0, |sealed| self.records(sealed));
         let root = self.tree.and_then(|tree| tree.root());
         Verification {
@@ -249,7 +252,7 @@ impl Verifier {
         }
     }
 
-    fn nodes(&mut self, row: &Row) {
+    fn nodes(&mut self, row: &Row, known: bool) {
         let Some(tree) = &mut self.tree else {
             // Without the tree there is still the entry's own hash.
             if row.nodes.first_chunk::<32>() != Some(&leaf_hash(&row.leaf)) {
@@ -257,7 +260,7 @@ impl Verifier {
             }
             return;
         };
-        let found = tree.append(leaf_hash(&row.leaf), &row.nodes);
+        let found = tree.append(leaf_hash(&row.leaf), &row.nodes, known);
         if found.contradicts {
             self.fault(row.seq, FaultKind::Changed);
         }
@@ -270,17 +273,26 @@ impl Verifier {
         for Settled { row, first } in settled {
             let first = self.agreed.max(*first);
             for fault in &mut self.faults {
-                // The same entry, as a checkpoint saw it before: now it is known more closely.
-                let seen = matches!(fault.what, FaultKind::Rewritten { checkpoint_size } if first < checkpoint_size);
-                if seen && fault.first_bad < Some(first) {
-                    fault.first_bad = Some(first);
-                } else if fault.what == FaultKind::Changed
-                    && fault.first_bad == Some(*row)
-                    && first < *row
-                {
+                let changed = fault.what == FaultKind::Changed && fault.first_bad == Some(*row);
+                if changed && first < *row {
                     let what = FaultKind::Replaced { last: *row };
                     *fault = Fault { first_bad: Some(first), what };
                 }
+            }
+        }
+    }
+
+    /// A rewrite that a checkpoint shows is located more closely by what else was found in there.
+    fn locate(&mut self) {
+        if self.tree.as_ref().is_none_or(Trail::is_in_doubt) {
+            return;
+        }
+        let others: Vec<Option<u64>> = self.faults.iter().map(|fault| fault.first_bad).collect();
+        for fault in &mut self.faults {
+            if let FaultKind::Rewritten { checkpoint_size } = fault.what {
+                let within = |seq: &u64| *seq < checkpoint_size && Some(*seq) > fault.first_bad;
+                let closer = others.iter().copied().flatten().filter(within).min();
+                fault.first_bad = closer.or(fault.first_bad);
             }
         }
     }
@@ -289,16 +301,16 @@ impl Verifier {
     fn compare(&mut self) {
         let Some(tree) = &mut self.tree else { return };
         let size = self.next;
-        let here: Vec<Option<Vec<Settled>>> = self
+        let here: Vec<(bool, Vec<Settled>)> = self
             .checkpoints
             .iter()
             .filter(|checkpoint| checkpoint.size == size)
-            .map(|checkpoint| tree.agrees(checkpoint.root))
+            .map(|checkpoint| tree.compare(checkpoint.root))
             .collect();
-        for agrees in here {
+        for (agrees, settled) in here {
             self.checked = self.checked.saturating_add(1);
-            if let Some(settled) = agrees {
-                self.settle(&settled);
+            self.settle(&settled);
+            if agrees {
                 self.agreed = size;
             } else if !self.faults.iter().any(|fault| fault.first_bad < Some(size)) {
                 self.fault(self.agreed, FaultKind::Rewritten { checkpoint_size: size });

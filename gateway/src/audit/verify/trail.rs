@@ -41,6 +41,8 @@ struct Node {
     /// The other reading, where there is one.
     other: Option<TreeHash>,
     doubt: Option<Doubt>,
+    /// An entry in it is known to be wrong, so that a hash that does not fit points at nothing new.
+    known: bool,
 }
 
 /// A row whose stored hash contradicts the rows before it, not settled yet.
@@ -62,8 +64,9 @@ enum Reading {
 }
 
 impl Trail {
-    /// Appends a row: the hash of its entry as it is, and the hashes stored with it.
-    pub(super) fn append(&mut self, honest: TreeHash, stored: &[u8]) -> Findings {
+    /// Appends a row: the hash of its entry as it is, and the hashes stored with it; `known` when
+    /// the entry is wrong in itself.
+    pub(super) fn append(&mut self, honest: TreeHash, stored: &[u8], known: bool) -> Findings {
         let row = self.size;
         self.size = self.size.saturating_add(1);
         let joins = self.size.trailing_zeros();
@@ -72,21 +75,27 @@ impl Trail {
         let right_length = u32::try_from(stored.len()).is_ok_and(|count| count == joins + 1);
         findings.contradicts = !right_length || !rest.is_empty();
         let mut stored = stored.iter().copied();
-        let mut right = Node { hash: honest, other: None, doubt: None };
+        let known = known || findings.contradicts;
+        let mut right = Node { known, ..Node::sure(honest) };
         // The stored hash is followed, so that one changed entry does not make later ones look bad.
         if let Some(leaf) = stored.next().filter(|leaf| *leaf != honest) {
             findings.contradicts = true;
-            right = Node { hash: leaf, other: Some(honest), doubt: None };
+            right = Node { hash: leaf, other: Some(honest), doubt: None, known: true };
         }
         for level in 1..=joins {
             let Some(left) = self.nodes.pop() else { break };
             right = match stored.next() {
                 Some(stored) => join([left, right], stored, (row, level), &mut findings),
-                None => Node { hash: node_hash(left.hash, right.hash), ..right },
+                None => Node { known: true, ..Node::sure(node_hash(left.hash, right.hash)) },
             };
         }
         self.nodes.push(right);
         findings
+    }
+
+    /// Whether a contradiction is not settled yet.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.nodes.iter().any(|node| node.doubt.is_some())
     }
 
     /// The hash of the whole tree, as it is followed.
@@ -94,22 +103,27 @@ impl Trail {
         self.root_of(|node| node.hash)
     }
 
-    /// Whether the tree is the one with this root, in either reading; what that settles.
-    pub(super) fn agrees(&mut self, root: TreeHash) -> Option<Vec<Settled>> {
+    /// Whether the tree is the one with this root, in either reading, and what that settles.
+    pub(super) fn compare(&mut self, root: TreeHash) -> (bool, Vec<Settled>) {
         let reading = if self.root() == Some(root) {
             Reading::Followed
         } else if self.root_of(|node| node.other.unwrap_or(node.hash)) == Some(root) {
             Reading::Other
         } else {
-            return None;
+            Reading::Neither
         };
         let mut settled = Vec::new();
         for node in &mut self.nodes {
             settled.extend(node.doubt.and_then(|doubt| doubt.settle(reading)));
-            let other = node.other.filter(|_| reading == Reading::Other);
-            *node = Node { hash: other.unwrap_or(node.hash), other: None, doubt: None };
+            *node = match reading {
+                Reading::Followed => Node::sure(node.hash),
+                Reading::Other => Node::sure(node.other.unwrap_or(node.hash)),
+                Reading::Neither => {
+                    Node { known: node.known || node.doubt.is_some(), doubt: None, ..*node }
+                }
+            };
         }
-        Some(settled)
+        (reading != Reading::Neither, settled)
     }
 
     fn root_of(&self, read: impl Fn(&Node) -> TreeHash) -> Option<TreeHash> {
@@ -143,21 +157,31 @@ fn join(
     if let Some((of_left, of_right)) = explained {
         settle(left, of_left);
         settle(right, of_right);
-        return Node { hash: stored, other: None, doubt: None };
+        return Node::sure(stored);
     }
     let begins = |level: u32| (row + 1).saturating_sub(1_u64.checked_shl(level).unwrap_or(0));
     let computed = node_hash(left.hash, right.hash);
     let own = right.doubt.filter(|doubt| doubt.row == row);
     settle(left, Reading::Neither);
-    if own.is_none() && (left.other.is_some() || right.other.is_some()) {
-        // What is known to be wrong below explains it; the row is followed from here on.
+    if left.known
+        || right.known
+        || (own.is_none() && (left.doubt.is_some() || right.doubt.is_some()))
+    {
+        // What is known to be wrong below explains it. The later row is followed, if it is sound.
         settle(right, Reading::Neither);
-        return Node { hash: stored, other: Some(computed), doubt: None };
+        let (hash, other) = if right.known { (computed, stored) } else { (stored, computed) };
+        return Node { hash, other: Some(other), doubt: None, known: true };
     }
     findings.contradicts = true;
     let if_neither = own.map_or(begins(level - 1), |doubt| doubt.if_neither);
     let doubt = Some(Doubt { row, if_stored: begins(level), if_neither });
-    Node { hash: computed, other: Some(stored), doubt }
+    Node { hash: computed, other: Some(stored), doubt, known: false }
+}
+
+impl Node {
+    fn sure(hash: TreeHash) -> Self {
+        Self { hash, other: None, doubt: None, known: false }
+    }
 }
 
 impl Doubt {

@@ -50,6 +50,8 @@ pub(super) struct Report {
     plan: Plan,
     commits: usize,
     tallies: Vec<(Kind, Tally)>,
+    /// The first few that were missed or wrongly named.
+    failures: Vec<String>,
 }
 
 /// A seed that was not used before.
@@ -95,7 +97,12 @@ pub(super) async fn sweep(folder: &Path, plan: Plan) -> anyhow::Result<Report> {
         }
     }
     bar.finish_and_clear();
-    Ok(Report { plan, commits: sweep.own.kept.len(), tallies: sweep.tallies })
+    Ok(Report {
+        plan,
+        commits: sweep.own.kept.len(),
+        tallies: sweep.tallies,
+        failures: sweep.failures,
+    })
 }
 
 impl Report {
@@ -175,6 +182,7 @@ struct Sweep {
     dice: Dice,
     tried: u64,
     tallies: Vec<(Kind, Tally)>,
+    failures: Vec<String>,
 }
 
 impl Sweep {
@@ -201,7 +209,17 @@ impl Sweep {
         }
         let tallies = Kind::ALL.map(|kind| (kind, Tally::default())).to_vec();
         let dice = Dice::new(seed ^ 0x5eed);
-        Ok(Self { own, other, alone, kept, frontiers, dice, tried: 0, tallies })
+        Ok(Self {
+            own,
+            other,
+            alone,
+            kept,
+            frontiers,
+            dice,
+            tried: 0,
+            tallies,
+            failures: Vec::new(),
+        })
     }
 
     /// Everything that can be done at one place.
@@ -415,7 +433,9 @@ impl Sweep {
                 Evidence::Alone => Vec::new(),
                 Evidence::Kept => self.own.kept.clone(),
             };
-            naming = altered.expected.compare(&verify(&rows, checkpoints, None));
+            let found = verify(&rows, checkpoints, None);
+            naming = altered.expected.compare(&found);
+            self.note(altered, naming, &found);
         }
         let passes =
             altered.kind.needs_checkpoint() && self.judge(altered, Evidence::Alone).is_whole();
@@ -423,6 +443,21 @@ impl Sweep {
             tally.count(naming);
             tally.pass_alone += u64::from(passes);
             tally.read_whole += u64::from(whole);
+        }
+    }
+
+    fn note(&mut self, altered: &Alteration, naming: Naming, found: &Verification) {
+        let bad = matches!(naming, Naming::Wrong | Naming::Missed);
+        if bad && self.failures.len() < FAILURES_MAX {
+            let mut said: Vec<_> = found.faults.iter().map(ToString::to_string).collect();
+            said.truncate(3);
+            self.failures.push(format!(
+                "{}: {} entries from {}; reported: {}",
+                altered.kind.name(),
+                altered.rows.len(),
+                altered.expected.first,
+                if said.is_empty() { "nothing".to_owned() } else { said.join("; ") },
+            ));
         }
     }
 
@@ -494,6 +529,8 @@ const RUN_MAX: usize = 16;
 const ROWS_AFTER: usize = 3;
 /// Of each kind, one in this many is read from the first entry to the last.
 const WHOLE_EVERY: u64 = 1_000;
+/// Failures that are told in words.
+const FAILURES_MAX: usize = 20;
 /// Of logs signed again, those at every so many places are read so with the new checkpoint.
 const WHOLE_EVERY_PLACE: usize = 100;
 

@@ -11,7 +11,7 @@ fn plan(seed: u64) -> Plan {
 async fn a_short_sweep_finds_and_names_everything() {
     let folder = tempfile::tempdir().unwrap();
     let report = sweep(folder.path(), plan(7)).await.unwrap();
-    assert!(report.holds(), "{}", report.text());
+    assert!(report.holds(), "{}\n{:#?}", report.text(), report.failures);
     assert!(report.tried() >= 12_000);
     for (kind, tally) in &report.tallies {
         assert_eq!(tally.exact + tally.commit, tally.tries, "{}", kind.name());
