@@ -5,6 +5,7 @@
 
 mod accept;
 mod adapters;
+mod audit;
 mod decisions;
 mod documents;
 mod figures;
@@ -39,6 +40,16 @@ pub(super) enum BenchCommand {
         /// How many rows the tables have.
         #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
         rows: u32,
+    },
+    /// Appending, proving and verifying the audit log, next to bare SHA-256 of the same bytes.
+    /// Made-up entries about nobody.
+    Audit {
+        /// How long the logs are, separated by commas.
+        #[arg(long, value_name = "N", value_delimiter = ',', default_value = "10000,1000000", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+        entries: Vec<u64>,
+        /// Commit on the disk this folder is on.
+        #[arg(long, value_name = "FOLDER", default_value = ".")]
+        dir: PathBuf,
     },
     /// Decisions about sharing per second, and what share of a durable accept one takes. Made-up
     /// questions about nobody.
@@ -139,6 +150,13 @@ pub(super) async fn bench(command: &BenchCommand, json: bool) -> anyhow::Result<
         BenchCommand::Accept(args) => args,
         BenchCommand::Adapters { seconds, rows } => {
             return adapters::measure(Duration::from_secs((*seconds).into()), *rows, json);
+        }
+        BenchCommand::Audit { entries, dir } => {
+            let folder = Folder::make(dir)?;
+            return tokio::select! {
+                measured = audit::measure(&folder.0, entries, json) => measured,
+                () = super::serve::told_to_stop() => bail!("stopped before the end"),
+            };
         }
         BenchCommand::Decisions { seconds, dir } => {
             let folder = Folder::make(dir)?;

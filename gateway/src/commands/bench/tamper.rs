@@ -29,7 +29,7 @@ use crate::audit::checkpoint::Checkpoint;
 use crate::audit::tree::Frontier;
 use crate::audit::verify::{Row, Verification, Verifier, verify};
 use crate::entropy::{Entropy, SystemEntropy};
-use deployment::{Deployment, Dice, event};
+pub(super) use deployment::{Deployment, Dice, event};
 use tally::{Expected, HEADER, Kind, Naming, Tally};
 
 /// What a run is made of.
@@ -70,6 +70,9 @@ pub(super) async fn run(folder: &Path, plan: Plan, json: bool) -> anyhow::Result
     }
     if report.holds() {
         return Ok(Outcome::Done);
+    }
+    for failure in &report.failures {
+        eprintln_line(failure);
     }
     eprintln_line(
         "The sweep does not hold: see the rows with something missed, wrong or not tried.",

@@ -20,23 +20,23 @@ use crate::entropy::{self, SeededEntropy};
 use crate::store::{Change, Store, StoreLocation};
 
 /// A log and its surroundings.
-pub(super) struct Deployment {
+pub(in crate::commands::bench) struct Deployment {
     /// The key that signs it: an insider has it.
-    pub(super) signer: LogSigner,
+    pub(in crate::commands::bench) signer: LogSigner,
     /// The log.
-    pub(super) rows: Vec<Row>,
+    pub(in crate::commands::bench) rows: Vec<Row>,
     /// The checkpoint of every commit, as the partners keep them with their receipts.
-    pub(super) kept: Vec<Checkpoint>,
+    pub(in crate::commands::bench) kept: Vec<Checkpoint>,
     /// Copies of the database made on the way, each with the size of the log then.
-    pub(super) backups: Vec<(PathBuf, u64)>,
+    pub(in crate::commands::bench) backups: Vec<(PathBuf, u64)>,
 }
 
 /// Numbers that follow from a seed (SplitMix64): what is altered must be the same in every run.
 #[derive(Debug, Clone)]
-pub(super) struct Dice(u64);
+pub(in crate::commands::bench) struct Dice(u64);
 
 impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(in crate::commands::bench) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -48,12 +48,12 @@ impl Dice {
     }
 
     /// A number below another one; 0 below 0.
-    pub(super) fn below(&mut self, end: u64) -> u64 {
+    pub(in crate::commands::bench) fn below(&mut self, end: u64) -> u64 {
         self.roll().checked_rem(end).unwrap_or(0)
     }
 
     /// A place below a length.
-    pub(super) fn place(&mut self, length: usize) -> usize {
+    pub(in crate::commands::bench) fn place(&mut self, length: usize) -> usize {
         let end = u64::try_from(length).unwrap_or(0);
         usize::try_from(self.below(end)).unwrap_or(0)
     }
@@ -61,7 +61,7 @@ impl Dice {
 
 impl Deployment {
     /// Makes a log of this many entries in a folder to be made, with a number of backups.
-    pub(super) async fn found(
+    pub(in crate::commands::bench) async fn found(
         folder: &Path,
         seed: u64,
         entries: u64,
@@ -97,7 +97,7 @@ impl Deployment {
 
     /// Restores a backup and lets the gateway go on from it, with other things happening, until
     /// the log has at least this many entries.
-    pub(super) async fn restore(
+    pub(in crate::commands::bench) async fn restore(
         &self,
         backup: &Path,
         from: u64,
@@ -148,7 +148,7 @@ fn change(from: u64, count: u64, dice: &mut Dice) -> anyhow::Result<Change> {
 }
 
 /// Something that happened, to nobody.
-pub(super) fn event(seq: u64, dice: &mut Dice) -> anyhow::Result<Event> {
+pub(in crate::commands::bench) fn event(seq: u64, dice: &mut Dice) -> anyhow::Result<Event> {
     const KINDS: [EventKind; 5] = [
         EventKind::RecordAccepted,
         EventKind::DeliveryAttempted,
