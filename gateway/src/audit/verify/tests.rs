@@ -1,3 +1,5 @@
+mod bundles;
+
 use std::collections::BTreeMap;
 
 use schemas::RecordId;
