@@ -138,6 +138,11 @@ impl Frontier {
         Ok(Self { size, hashes: hashes.ok_or(TreeError::MissingNode)? })
     }
 
+    /// The roots of the complete subtrees, largest first.
+    pub fn hashes(&self) -> &[TreeHash] {
+        &self.hashes
+    }
+
     /// The size in eight bytes, then the hashes.
     pub fn to_bytes(&self) -> Vec<u8> {
         [self.size.to_be_bytes().as_slice(), self.hashes.as_flattened()].concat()

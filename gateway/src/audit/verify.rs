@@ -24,7 +24,7 @@ use schemas::RecordId;
 use serde::Serialize;
 
 use super::checkpoint::Checkpoint;
-use super::tree::leaf_hash;
+use super::tree::{Frontier, leaf_hash};
 use super::{Entry, Event};
 use trail::{Settled, Trail};
 
@@ -170,7 +170,7 @@ impl Verifier {
             checkpoints,
             next: 0,
             rows: 0,
-            tree: Some(Trail::default()),
+            tree: Some(Trail::after(&Frontier::default())),
             agreed: 0,
             checked: 0,
             missing: BTreeMap::new(),

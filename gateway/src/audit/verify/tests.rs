@@ -1,4 +1,4 @@
-mod bundles;
+mod properties;
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,6 @@ use schemas::RecordId;
 use uuid::Uuid;
 
 use super::*;
-use crate::audit::tree::Frontier;
 use crate::audit::{Actor, EventKind};
 
 const ENTRIES: u64 = 200;

@@ -11,7 +11,7 @@
 use crate::audit::tree::{Frontier, TreeHash, node_hash};
 
 /// The roots of the largest complete subtrees so far, with what is in doubt about them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Trail {
     size: u64,
     /// Largest subtree first.
@@ -64,6 +64,12 @@ enum Reading {
 }
 
 impl Trail {
+    /// Goes on after a tree that is known to be right.
+    pub(super) fn after(tree: &Frontier) -> Self {
+        let nodes = tree.hashes().iter().copied().map(Node::sure).collect();
+        Self { size: tree.size(), nodes }
+    }
+
     /// Appends a row: the hash of its entry as it is, and the hashes stored with it; `known` when
     /// the entry is wrong in itself.
     pub(super) fn append(&mut self, honest: TreeHash, stored: &[u8], known: bool) -> Findings {
