@@ -13,6 +13,7 @@ fuzz_target!(|bytes: &[u8]| {
     for change in bytes.chunks_exact(4) {
         let at = usize::from(change[0]) % altered.len().max(1);
         let to = usize::from(change[1]) % (altered.len() + 1);
+        let last = altered.len().saturating_sub(1);
         let Some(row) = altered.get_mut(at) else { break };
         let byte = usize::from(change[1]);
         match change[2] % 6 {
@@ -21,7 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
             2 => row.seq ^= 1_u64.rotate_left(change[3].into()),
             3 => drop(altered.remove(at)),
             4 => altered.insert(to, altered[at].clone()),
-            _ => altered.swap(at, to.min(altered.len() - 1)),
+            _ => altered.swap(at, to.min(last)),
         }
     }
     let found = verify(&altered, vec![kept], None);
