@@ -37,6 +37,7 @@ use crate::vault::Vault;
 use crate::vault::keyring::KeyFile;
 use crate::vault::pseudonym::Pseudonyms;
 
+pub(crate) use opening::log_keeper;
 pub use opening::{check_files, open_store_alone};
 
 /// Everything a request or a command needs.

@@ -211,7 +211,7 @@ fn keeper(config: &Config) -> Result<LogKeeper, AppError> {
 }
 
 /// How the store has its log extended and signed, without knowing how.
-fn log_keeper(signer: LogSigner) -> LogKeeper {
+pub(crate) fn log_keeper(signer: LogSigner) -> LogKeeper {
     LogKeeper::new(
         |_size, frontier, leaf| {
             let mut frontier = frontier_from(frontier)?;

@@ -171,6 +171,11 @@ pub fn leaf_hash(leaf: &[u8]) -> TreeHash {
     tlog::record_hash(leaf).0
 }
 
+/// The hash of the subtree over two of the same size.
+pub fn node_hash(left: TreeHash, right: TreeHash) -> TreeHash {
+    tlog::node_hash(Hash(left), Hash(right)).0
+}
+
 /// The nodes needed to prove that a tree of this size has this entry.
 pub fn inclusion_nodes(size: u64, seq: u64) -> Result<Vec<NodeAt>, TreeError> {
     needed(|reader| inclusion(size, seq, reader).map(drop))

@@ -13,8 +13,9 @@
 //!
 //! Limits: after a gap in the numbers the tree cannot be followed, so later checkpoints are not
 //! checked. A rewrite that is consistent in itself shows only against a checkpoint kept elsewhere,
-//! and is then located between two checkpoints, not to an entry. At most [`FAULTS_MAX`] faults are
-//! listed.
+//! and is then located between two checkpoints, not to an entry. Of a log that ends before the next
+//! checkpoint that was kept, the end is named, although entries since the last one may be others.
+//! At most [`FAULTS_MAX`] faults are listed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,8 +24,11 @@ use schemas::RecordId;
 use serde::Serialize;
 
 use super::checkpoint::Checkpoint;
-use super::tree::{Frontier, TreeHash};
+use super::tree::{Frontier, leaf_hash};
 use super::{Entry, Event};
+use trail::{Settled, Trail};
+
+mod trail;
 
 /// An entry as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +64,12 @@ pub enum FaultKind {
     },
     /// The entry and the hashes stored with it do not agree.
     Changed,
+    /// This entry, or one after it, was replaced together with its own hash: what the later one
+    /// vouches for is not what stands here.
+    Replaced {
+        /// The last that may be meant.
+        last: u64,
+    },
     /// Entries are not there.
     Missing {
         /// The last of them.
@@ -158,13 +168,13 @@ pub struct Verification {
     pub faults: Vec<Fault>,
 }
 
-/// Judges a log, entry by entry.
-#[derive(Debug)]
+/// Judges a log, entry by entry. A clone goes on from the same entry by itself.
+#[derive(Debug, Clone)]
 pub struct Verifier {
     checkpoints: Vec<Checkpoint>,
     next: u64,
     rows: u64,
-    tree: Option<Frontier>,
+    tree: Option<Trail>,
     agreed: u64,
     checked: u64,
     missing: BTreeMap<u64, usize>,
@@ -202,18 +212,18 @@ impl Verifier {
     /// A verifier that will compare the log with these checkpoints.
     pub fn new(checkpoints: Vec<Checkpoint>) -> Self {
         let records = Some(BTreeMap::new());
-        Self { sealed: records, ..Self::from(0, Some(Frontier::default()), checkpoints) }
+        Self { sealed: records, ..Self::from(0, Some(&Frontier::default()), checkpoints) }
     }
 
     /// A verifier of the entries from a place on, after a tree that was proved; without a tree
     /// only each entry's own hash is checked. It compares no sealed records.
-    pub fn from(first: u64, tree: Option<Frontier>, mut checkpoints: Vec<Checkpoint>) -> Self {
+    pub fn from(first: u64, tree: Option<&Frontier>, mut checkpoints: Vec<Checkpoint>) -> Self {
         checkpoints.sort_by_key(|checkpoint| checkpoint.size);
         let mut verifier = Self {
             checkpoints,
             next: first,
             rows: 0,
-            tree,
+            tree: tree.map(Trail::after),
             agreed: first,
             checked: 0,
             missing: BTreeMap::new(),
@@ -233,7 +243,7 @@ impl Verifier {
     pub fn row(&mut self, row: &Row) {
         self.rows = self.rows.saturating_add(1);
         if row.seq < self.next {
-            self.came_before(row.seq);
+            self.came_before(row);
             return;
         }
         if row.seq > self.next {
@@ -242,8 +252,10 @@ impl Verifier {
             self.tree = None;
         }
         self.next = row.seq.saturating_add(1);
+        let before = self.faults.len();
         self.entry(row);
-        self.nodes(row);
+        let known = self.faults.len() > before;
+        self.nodes(row, known);
         self.compare();
     }
 
@@ -254,8 +266,9 @@ impl Verifier {
             self.checked = self.checked.saturating_add(1);
             self.fault(self.next, FaultKind::CutShort { checkpoint_size: size });
         }
+        self.locate();
         let records_checked = sealed.map_or(0, |sealed| self.records(sealed));
-        let root = self.tree.and_then(|tree| tree.root().ok());
+        let root = self.tree.and_then(|tree| tree.root());
         Verification {
             entries: self.rows,
             root: root.map(|root| crate::entropy::hex(&root)),
@@ -265,8 +278,10 @@ impl Verifier {
         }
     }
 
-    /// A row whose number was passed: out of order when it was missed, else a copy.
-    fn came_before(&mut self, seq: u64) {
+    /// A row whose number was passed: out of order when it was missed, else a copy, unless its own
+    /// entry says otherwise: then its number was changed where it stands.
+    fn came_before(&mut self, row: &Row) {
+        let seq = row.seq;
         let gap = self.missing.range(..=seq).next_back().map(|(_, fault)| *fault);
         let missed = gap
             .and_then(|place| self.faults.get_mut(place))
@@ -274,6 +289,9 @@ impl Verifier {
         match missed {
             Some(fault) if fault.first_bad == Some(seq) => fault.what = FaultKind::OutOfOrder,
             Some(_) => self.fault(seq, FaultKind::OutOfOrder),
+            None if Entry::parse(&row.leaf).is_ok_and(|entry| entry.seq == self.next) => {
+                self.fault(self.next, FaultKind::Misplaced { says: seq });
+            }
             None => self.fault(seq, FaultKind::Repeated),
         }
     }
@@ -293,36 +311,64 @@ impl Verifier {
         }
     }
 
-    fn nodes(&mut self, row: &Row) {
+    fn nodes(&mut self, row: &Row, known: bool) {
         let Some(tree) = &mut self.tree else {
             // Without the tree there is still the entry's own hash.
-            if row.nodes.first_chunk() != Some(&super::tree::leaf_hash(&row.leaf)) {
+            if row.nodes.first_chunk::<32>() != Some(&leaf_hash(&row.leaf)) {
                 self.fault(row.seq, FaultKind::Changed);
             }
             return;
         };
-        let stored: Option<TreeHash> = row.nodes.first_chunk().copied();
-        let honest = super::tree::leaf_hash(&row.leaf);
-        // Follow the stored hash, so that one changed entry does not make the later ones look bad.
-        let nodes = tree.append_hash(stored.unwrap_or(honest));
-        if stored != Some(honest) || nodes.as_ref() != Ok(&row.nodes) {
+        let found = tree.append(leaf_hash(&row.leaf), &row.nodes, known);
+        if found.contradicts {
             self.fault(row.seq, FaultKind::Changed);
+        }
+        self.settle(&found.settled);
+    }
+
+    /// Names the entries that contradictions turned out to point at. None of them stands before
+    /// the last checkpoint that agreed.
+    fn settle(&mut self, settled: &[Settled]) {
+        for Settled { row, first } in settled {
+            let first = self.agreed.max(*first);
+            for fault in &mut self.faults {
+                let changed = fault.what == FaultKind::Changed && fault.first_bad == Some(*row);
+                if changed && first < *row {
+                    let what = FaultKind::Replaced { last: *row };
+                    *fault = Fault { first_bad: Some(first), what };
+                }
+            }
+        }
+    }
+
+    /// A rewrite that a checkpoint shows is located more closely by what else was found in there.
+    fn locate(&mut self) {
+        if self.tree.as_ref().is_none_or(Trail::is_in_doubt) {
+            return;
+        }
+        let others: Vec<Option<u64>> = self.faults.iter().map(|fault| fault.first_bad).collect();
+        for fault in &mut self.faults {
+            if let FaultKind::Rewritten { checkpoint_size } = fault.what {
+                let within = |seq: &u64| *seq < checkpoint_size && Some(*seq) > fault.first_bad;
+                let closer = others.iter().copied().flatten().filter(within).min();
+                fault.first_bad = closer.or(fault.first_bad);
+            }
         }
     }
 
     /// Compares the tree with the checkpoints of just this size.
     fn compare(&mut self) {
-        let Some(tree) = &self.tree else { return };
-        let root = tree.root().ok();
+        let Some(tree) = &mut self.tree else { return };
         let size = self.next;
-        let here: Vec<bool> = self
+        let here: Vec<(bool, Vec<Settled>)> = self
             .checkpoints
             .iter()
             .filter(|checkpoint| checkpoint.size == size)
-            .map(|checkpoint| Some(checkpoint.root) == root)
+            .map(|checkpoint| tree.compare(checkpoint.root))
             .collect();
-        for agrees in here {
+        for (agrees, settled) in here {
             self.checked = self.checked.saturating_add(1);
+            self.settle(&settled);
             if agrees {
                 self.agreed = size;
             } else if !self.faults.iter().any(|fault| fault.first_bad < Some(size)) {
@@ -377,6 +423,10 @@ impl fmt::Display for FaultKind {
             Self::Unreadable => f.write_str("its bytes are not an entry; they were changed"),
             Self::Misplaced { says } => write!(f, "in its place stands what calls itself {says}"),
             Self::Changed => f.write_str("it does not agree with the hashes stored with it"),
+            Self::Replaced { last } => write!(
+                f,
+                "it, or an entry after it up to {last}, was replaced together with its own hash"
+            ),
             Self::Missing { last } => write!(f, "missing, with all entries up to {last}"),
             Self::OutOfOrder => f.write_str("stands after later entries"),
             Self::Repeated => f.write_str("is there more than once"),

@@ -5,9 +5,11 @@
 
 mod accept;
 mod adapters;
+mod audit;
 mod decisions;
 mod documents;
 mod figures;
+mod tamper;
 mod withdrawals;
 
 use std::path::{Path, PathBuf};
@@ -39,6 +41,16 @@ pub(super) enum BenchCommand {
         #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
         rows: u32,
     },
+    /// Appending, proving and verifying the audit log, next to bare SHA-256 of the same bytes.
+    /// Made-up entries about nobody.
+    Audit {
+        /// How long the logs are, separated by commas.
+        #[arg(long, value_name = "N", value_delimiter = ',', default_value = "10000,1000000", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+        entries: Vec<u64>,
+        /// Commit on the disk this folder is on.
+        #[arg(long, value_name = "FOLDER", default_value = ".")]
+        dir: PathBuf,
+    },
     /// Decisions about sharing per second, and what share of a durable accept one takes. Made-up
     /// questions about nobody.
     Decisions {
@@ -46,6 +58,22 @@ pub(super) enum BenchCommand {
         #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=60))]
         seconds: u32,
         /// Accept on the disk this folder is on.
+        #[arg(long, value_name = "FOLDER", default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Alters copies of a practice log in every way, and has the verifier find each and name the
+    /// first bad entry; exit code 1 when anything was missed, wrongly named or not tried.
+    Tamper {
+        /// How long the log is.
+        #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(40..=2_000))]
+        entries: u64,
+        /// How many alterations at least; flipped bits make up what the other kinds leave.
+        #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+        alterations: u64,
+        /// Repeat the run that printed this number; without it, a new one.
+        #[arg(long, value_name = "N")]
+        seed: Option<u32>,
+        /// Make the logs on the disk this folder is on.
         #[arg(long, value_name = "FOLDER", default_value = ".")]
         dir: PathBuf,
     },
@@ -123,11 +151,28 @@ pub(super) async fn bench(command: &BenchCommand, json: bool) -> anyhow::Result<
         BenchCommand::Adapters { seconds, rows } => {
             return adapters::measure(Duration::from_secs((*seconds).into()), *rows, json);
         }
+        BenchCommand::Audit { entries, dir } => {
+            let folder = Folder::make(dir)?;
+            return tokio::select! {
+                measured = audit::measure(&folder.0, entries, json) => measured,
+                () = super::serve::told_to_stop() => bail!("stopped before the end"),
+            };
+        }
         BenchCommand::Decisions { seconds, dir } => {
             let folder = Folder::make(dir)?;
             let length = Duration::from_secs((*seconds).into());
             return tokio::select! {
                 measured = decisions::measure(&folder.0, length, json) => measured,
+                () = super::serve::told_to_stop() => bail!("stopped before the end"),
+            };
+        }
+        BenchCommand::Tamper { entries, alterations, seed, dir } => {
+            let folder = Folder::make(dir)?;
+            let seed = seed.map_or_else(tamper::new_seed, Ok)?.into();
+            let (entries, alterations) = (*entries, *alterations);
+            let plan = tamper::Plan { entries, alterations, backups: tamper::BACKUPS, seed };
+            return tokio::select! {
+                swept = tamper::run(&folder.0, plan, json) => swept,
                 () = super::serve::told_to_stop() => bail!("stopped before the end"),
             };
         }

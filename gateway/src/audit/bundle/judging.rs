@@ -94,7 +94,7 @@ fn without_header<R: BufRead + Seek>(
     from.seek(io::SeekFrom::Start(start))?;
     own.extend(kept.iter().cloned());
     let newest = own.iter().max_by_key(|checkpoint| checkpoint.size).cloned();
-    let mut verifier = Verifier::from(0, Some(Frontier::default()), own);
+    let mut verifier = Verifier::from(0, Some(&Frontier::default()), own);
     let mut lines = Lines::new(from);
     while let Some(line) = lines.next()? {
         match line.and_then(row_of) {
@@ -172,7 +172,7 @@ impl<'a> Judging<'a> {
                 self.facts.kept.1 = self.facts.kept.1.saturating_add(1);
             }
         }
-        let mut verifier = Verifier::from(first, tree, checkpoints);
+        let mut verifier = Verifier::from(first, tree.as_ref(), checkpoints);
         while let Some(line) = lines.next()? {
             match line.and_then(row_of) {
                 Ok(row) if row.seq >= end.size => self.fault(Some(row.seq), FaultKind::Surplus),

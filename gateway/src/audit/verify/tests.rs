@@ -1,3 +1,5 @@
+mod properties;
+
 use std::collections::BTreeMap;
 
 use schemas::RecordId;
@@ -71,6 +73,64 @@ fn a_flipped_bit_in_any_byte_of_any_entry_or_its_hashes_names_that_entry() {
             }
             let found = verify(&rows, Vec::new(), None);
             assert_eq!(found.first_bad(), u64::try_from(place).ok(), "byte {byte}");
+        }
+    }
+}
+
+/// The log with an entry of another one, with all that is stored with it, in a place.
+fn spliced(place: usize) -> Vec<Row> {
+    let (mut rows, _) = log(ENTRIES, "a");
+    let (mut others, _) = log(ENTRIES, "another log");
+    rows[place] = others.swap_remove(place);
+    rows
+}
+
+#[test]
+fn an_entry_of_another_log_is_named_although_only_a_later_one_shows_it() {
+    for place in (0..ENTRIES).step_by(3) {
+        let rows = spliced(usize::try_from(place).unwrap());
+        let found = verify(&rows, vec![kept(ENTRIES, "a")], None);
+        assert_eq!(found.first_bad(), Some(place), "{:?}", found.faults);
+    }
+}
+
+#[test]
+fn a_checkpoint_between_an_entry_and_what_shows_it_keeps_its_name() {
+    for place in (0..ENTRIES - 1).step_by(6) {
+        let rows = spliced(usize::try_from(place).unwrap());
+        let found = verify(&rows, vec![kept(place + 1, "a"), kept(ENTRIES, "a")], None);
+        assert_eq!(found.first_bad(), Some(place), "{:?}", found.faults);
+    }
+}
+
+#[test]
+fn an_entry_changed_with_its_own_hashes_is_not_named_too_late() {
+    let kept: Vec<_> = (0..=ENTRIES).step_by(5).map(|size| kept(size, "a")).collect();
+    for place in (0..ENTRIES).step_by(3) {
+        let (mut rows, _) = log(ENTRIES, "a");
+        let (others, _) = log(place, "a");
+        let mut frontier = Frontier::default();
+        for row in others {
+            frontier.append(&row.leaf).unwrap();
+        }
+        let at = usize::try_from(place).unwrap();
+        let mut entry = Entry::parse(&rows[at].leaf).unwrap();
+        entry.at_us = 2;
+        rows[at].leaf = entry.to_bytes().unwrap();
+        rows[at].nodes = frontier.append(&rows[at].leaf).unwrap();
+        let found = verify(&rows, kept.clone(), None).first_bad().unwrap();
+        assert!((place - place % 5..=place).contains(&found), "entry {place}: {found} was named");
+    }
+}
+
+#[test]
+fn an_entry_whose_number_was_changed_is_named_where_it_stands() {
+    let (honest, _) = log(ENTRIES, "a");
+    for place in (0..ENTRIES).step_by(9) {
+        for bit in (0..64).step_by(3) {
+            let mut rows = honest.clone();
+            rows[usize::try_from(place).unwrap()].seq ^= 1 << bit;
+            assert_eq!(verify(&rows, Vec::new(), None).first_bad(), Some(place), "bit {bit}");
         }
     }
 }
