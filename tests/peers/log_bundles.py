@@ -109,6 +109,14 @@ def read_as(reader, line):
     return reader(line)
 
 
+def says(leaf):
+    """The number an entry gives itself; none when it is no entry."""
+    try:
+        return entry_of(leaf)["seq"]
+    except Bad:
+        return None
+
+
 class Following:
     """Steps 8 and 9: entries that follow each other."""
 
@@ -123,8 +131,11 @@ class Following:
 
     def row(self, seq, leaf, nodes):
         if seq < self.next:
-            missed = any(low <= seq < high for low, high in self.missed)
-            return self.fault(seq, "out-of-order" if missed else "repeated")
+            if any(low <= seq < high for low, high in self.missed):
+                return self.fault(seq, "out-of-order")
+            if says(leaf) == self.next:
+                return self.fault(self.next, "misplaced")
+            return self.fault(seq, "repeated")
         if seq > self.next:
             self.fault(self.next, "missing")
             self.missed.append((self.next, seq))
