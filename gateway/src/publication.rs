@@ -161,20 +161,16 @@ async fn published(
     };
     let kept = Checkpoint::parse_and_verify(&note, vkey)
         .map_err(|error| PublicationError::Foreign(name.clone(), error))?;
-    let known = store.checkpoints(kept.size, 1).await?;
-    let known = known.first().is_some_and(|known| {
-        let own = Checkpoint::parse_and_verify(&known.note, vkey);
-        own.is_ok_and(|own| (own.size, own.root) == (kept.size, kept.root))
-    });
-    if kept.size > size || !known {
-        return Err(PublicationError::Ahead(name));
+    match restore::is_known((store, vkey), &kept, size).await {
+        Ok(true) => Ok(kept.size),
+        Ok(false) | Err(RestoreError::Checkpoint(_)) => Err(PublicationError::Ahead(name)),
+        Err(RestoreError::Store(error)) => Err(error.into()),
     }
-    Ok(kept.size)
 }
 
 async fn rows_of(store: &Store, tile: Tile) -> Result<Vec<Row>, StoreError> {
     let rows = store.audit_rows_at(&tile.rows()).await?;
-    Ok(rows.into_iter().map(|row| Row { seq: row.seq, leaf: row.leaf, nodes: row.nodes }).collect())
+    Ok(rows.into_iter().map(Row::from).collect())
 }
 
 fn write(file: &Path, bytes: &[u8], unique: &str) -> Result<(), PublicationError> {

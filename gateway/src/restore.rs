@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{App, AppError};
 use crate::audit::checkpoint::{Checkpoint, CheckpointError};
 use crate::audit::{Actor, Event, EventKind};
-use crate::store::{Change, Restore, Shown, StoreError, Write};
+use crate::store::{Change, Restore, Shown, Store, StoreError, Write};
 
 /// What is known of a checkpoint that was shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub enum RestoreError {
 pub async fn show(app: &App, note: &str, actor: &Actor) -> Result<Standing, RestoreError> {
     let shown = Checkpoint::parse_and_verify(note, &app.log_vkey)?;
     let own_size = app.log_size().await?;
-    if is_known(app, &shown, own_size).await? {
+    if is_known((&app.store, &app.log_vkey), &shown, own_size).await? {
         return Ok(Standing::Known);
     }
     let restores = app.store.restores().await?;
@@ -82,16 +82,20 @@ pub async fn show(app: &App, note: &str, actor: &Actor) -> Result<Standing, Rest
 }
 
 /// Whether this database's log had this very head: every head it ever had was signed and kept.
-async fn is_known(app: &App, shown: &Checkpoint, own_size: u64) -> Result<bool, RestoreError> {
+pub(crate) async fn is_known(
+    (store, vkey): (&Store, &str),
+    shown: &Checkpoint,
+    own_size: u64,
+) -> Result<bool, RestoreError> {
     if shown.size == 0 {
         return Ok(true);
     }
     if shown.size > own_size {
         return Ok(false);
     }
-    let kept = app.store.checkpoints(shown.size, 1).await?;
+    let kept = store.checkpoints(shown.size, 1).await?;
     let Some(kept) = kept.first().filter(|kept| kept.size == shown.size) else { return Ok(false) };
-    Ok(Checkpoint::parse_and_verify(&kept.note, &app.log_vkey)?.root == shown.root)
+    Ok(Checkpoint::parse_and_verify(&kept.note, vkey)?.root == shown.root)
 }
 
 /// Compares the checkpoint file with the database, before anything is written to either.

@@ -102,7 +102,7 @@ async fn forgive_the_newest(
 
 async fn rows(store: &Store, from: u64) -> Result<Vec<Row>, StoreError> {
     let rows = store.audit_rows(from, ROWS_AT_ONCE).await?;
-    Ok(rows.into_iter().map(|row| Row { seq: row.seq, leaf: row.leaf, nodes: row.nodes }).collect())
+    Ok(rows.into_iter().map(Row::from).collect())
 }
 
 async fn sealed_hashes(store: &Store) -> Result<BTreeMap<RecordId, String>, StoreError> {

@@ -95,9 +95,8 @@ pub(super) async fn entries(
     let rows = app.store.audit_rows(query.from, limit).await?;
     let mut lines = Vec::new();
     for row in rows {
-        let row = Row { seq: row.seq, leaf: row.leaf, nodes: row.nodes };
         let unwritten = |_| Problem::new(Kind::Internal, "Quote the reference to the operator.");
-        bundle::write_row(&mut lines, &row).map_err(unwritten)?;
+        bundle::write_row(&mut lines, &Row::from(row)).map_err(unwritten)?;
     }
     Ok(([(header::CONTENT_TYPE, "application/jsonl")], lines).into_response())
 }

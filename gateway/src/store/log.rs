@@ -33,6 +33,12 @@ pub struct AuditRow {
     pub nodes: Vec<u8>,
 }
 
+impl From<AuditRow> for crate::audit::verify::Row {
+    fn from(AuditRow { seq, leaf, nodes }: AuditRow) -> Self {
+        Self { seq, leaf, nodes }
+    }
+}
+
 /// A signed checkpoint as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredCheckpoint {
