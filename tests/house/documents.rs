@@ -13,6 +13,7 @@ const PAGES: &[&str] = &[
     "LICENSE",
     "certs-example/README.md",
     "gateway/docs/architecture.md",
+    "gateway/docs/audit-format.md",
     "gateway/docs/catalogue.md",
     "gateway/docs/clocks.md",
     "gateway/docs/feeds.md",
