@@ -12,6 +12,7 @@
 //! - [`documents`]: documents of any size, uploaded apart from their message.
 //! - [`accountability`]: why a record may go, and what other rules would have made of the past.
 //! - [`access_report`]: who has seen a person's record, with proofs, and what a family may be told.
+//! - [`reports`]: the eleven reports of information governance, as tables.
 //! - [`board`], [`journey`], [`holds`], [`repair`]: what people look at, and what they decide about
 //!   what is held, did not arrive or was not accepted.
 //! - [`cases`], [`notices`]: which messages belong together, what was superseded or recalled.
@@ -59,6 +60,7 @@ pub mod queue;
 pub mod receipt;
 pub mod reconciliation;
 pub mod repair;
+pub mod reports;
 pub mod restore;
 pub mod secret_file;
 pub mod serving;
