@@ -322,7 +322,7 @@ fn classes(kind: Option<MessageType>, cut: &BTreeMap<String, String>) -> Vec<Str
     classes.into_iter().flatten().filter(|class| !cut.contains_key(class)).collect()
 }
 
-fn words(event: &Event, kind: Option<MessageType>) -> String {
+pub(super) fn words(event: &Event, kind: Option<MessageType>) -> String {
     let message = kind.map_or_else(
         || "a message".to_owned(),
         |kind| format!("\"{}\" ({})", title(kind), kind.as_str()),
@@ -338,9 +338,10 @@ fn names_a_message(event: &Event) -> bool {
 
 /// What happened, before the message that it happened to.
 fn phrase(event: &Event) -> String {
-    let asked = event.detail.get("what").map(String::as_str) == Some(super::WHAT);
-    if event.kind == EventKind::AuditViewed && asked {
-        return "asked who has seen the record".to_owned();
+    let asked = event.detail.get("what").filter(|_| event.kind == EventKind::AuditViewed);
+    let asked = asked.and_then(|what| ASKED.iter().find(|(asked, _)| asked == what));
+    if let Some((_, words)) = asked {
+        return (*words).to_owned();
     }
     if event.kind == EventKind::ConsentViewed && !names_a_message(event) {
         return "read what is recorded of agreement to share".to_owned();
@@ -352,6 +353,15 @@ fn phrase(event: &Event) -> String {
     let phrase = PHRASES.iter().find(|(kind, _)| *kind == event.kind);
     phrase.map_or_else(|| format!("{}: ", name_of(event.kind)), |(_, words)| (*words).to_owned())
 }
+
+/// What somebody asked of the log, by the code that the entry has.
+const ASKED: [(&str, &str); 5] = [
+    (super::WHAT, "asked who has seen the record"),
+    ("report", "asked for a report"),
+    ("report-export", "took out a report"),
+    ("disclosure-pack", "asked for a disclosure pack"),
+    ("disclosure-pack-made", "took out a disclosure pack"),
+];
 
 /// What happened, in words that go before a message, or stand alone.
 const PHRASES: [(EventKind, &str); 19] = [
