@@ -19,6 +19,8 @@ use crate::queue::{DeliveryId, SubmissionId};
 
 pub mod bundle;
 pub mod checkpoint;
+pub mod found_by;
+pub mod looked;
 pub mod signing;
 pub mod tiles;
 pub mod tree;

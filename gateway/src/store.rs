@@ -31,6 +31,7 @@ mod holds;
 mod identities;
 mod legs;
 mod log;
+mod looks;
 mod migration;
 mod plan;
 mod reconciliations;
@@ -38,6 +39,7 @@ mod records;
 mod relations;
 mod restores;
 mod row;
+mod searches;
 mod sends;
 mod signal;
 mod subjects;
@@ -85,6 +87,7 @@ pub use reconciliations::{
 pub use records::{StoredQuarantine, StoredRecord, StoredSubmission};
 pub use relations::{CaseMessage, Related, Taken};
 pub use restores::{Restore, Shown};
+pub use searches::LogFilter;
 pub use sends::{CLOCKS_AGREE, NewSend};
 pub use subjects::{Hold, SubjectGuard, SubjectGuards};
 pub use transitions::{

@@ -11,6 +11,7 @@ use super::identities::IdentityWrite;
 use super::reconciliations::{Explained, NewDifference, NewStatement, StatementId};
 use super::restores::Shown;
 use super::sends::NewSend;
+use crate::audit::looked::Looked;
 use crate::audit::{Event, SubjectKey};
 use crate::authority::ConsentEntry;
 use crate::documents::DocumentState;
@@ -200,6 +201,8 @@ pub enum Write {
     Hold(HoldWrite),
     /// About who people are.
     Identity(IdentityWrite),
+    /// Who was on the list that the event says was looked at.
+    Looked(Looked),
 }
 
 /// The upload of a document as it begins.

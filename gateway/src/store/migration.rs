@@ -121,6 +121,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0010_transitions.sql"),
         postgres: include_str!("../../migrations/postgres/0010_transitions.sql"),
     },
+    Migration {
+        number: 12,
+        name: "search_of_the_log",
+        sqlite: include_str!("../../migrations/sqlite/0012_search_of_the_log.sql"),
+        postgres: include_str!("../../migrations/postgres/0012_search_of_the_log.sql"),
+    },
 ];
 
 const PREPARE_SQLITE: &str = "/* migration::migrate */

@@ -12,6 +12,7 @@ mod letters;
 mod postgres;
 mod questions;
 mod samples;
+mod searches;
 mod statements;
 
 use std::path::PathBuf;

@@ -10,6 +10,7 @@ use super::change::{Change, NewConsent, Settlement, Write};
 use super::engine::{Insert, Statement, Transaction, statements};
 use super::error::{MOVED_ON, StoreError};
 use super::log::Head;
+use super::looks::LOOKS;
 use super::plan::Plan;
 use super::reconciliations;
 use super::transitions;
@@ -39,6 +40,7 @@ pub(super) async fn apply(
     tx.insert(&LEGS, rows.legs).await?;
     tx.insert(&QUARANTINE, rows.quarantine).await?;
     tx.insert(&ENTRIES, rows.entries).await?;
+    tx.insert(&LOOKS, rows.looks).await?;
     for (_, writes) in changes.iter().flat_map(|change| &change.steps) {
         for write in writes {
             update(tx, write, plan.at()).await?;
@@ -55,9 +57,11 @@ pub(super) async fn apply(
 
 async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(), StoreError> {
     match write {
-        Write::Submission(_) | Write::Record(_) | Write::Delivery(_) | Write::Quarantine(_) => {
-            Ok(())
-        }
+        Write::Submission(_)
+        | Write::Record(_)
+        | Write::Delivery(_)
+        | Write::Quarantine(_)
+        | Write::Looked(_) => Ok(()),
         Write::Leg(new) => clocks::remember(tx, new.id, now).await,
         Write::Clock(write) => clocks::update(tx, write, now).await,
         Write::Consent(new) => consent(tx, new, now).await,
@@ -354,8 +358,8 @@ statements! {
 
 /// Every insert of many rows, for the test that prepares them.
 #[cfg(test)]
-pub(super) const INSERTS: [&Insert; 6] =
-    [&SUBMISSIONS, &RECORDS, &DELIVERIES, &LEGS, &QUARANTINE, &ENTRIES];
+pub(super) const INSERTS: [&Insert; 7] =
+    [&SUBMISSIONS, &RECORDS, &DELIVERIES, &LEGS, &QUARANTINE, &ENTRIES, &LOOKS];
 
 const SUBMISSIONS: Insert = Insert {
     name: "writes::submissions",
@@ -454,5 +458,13 @@ const ENTRIES: Insert = Insert {
         ("record_id", "?"),
         ("delivery_id", "?"),
         ("subject", "?"),
+        ("kind", "?"),
+        ("at_us", "?"),
+        ("organisation", "?"),
+        ("person", "?"),
+        ("counterparty", "?"),
+        ("authority", "?"),
+        ("outcome", "?"),
+        ("reason", "?"),
     ],
 };

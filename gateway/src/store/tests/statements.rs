@@ -6,7 +6,7 @@ use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
     bare, cases, clocks, consents, counts, deliveries, documents, duties, holds, identities, legs,
-    log, migration, reconciliations, records, relations, restores, sends, subjects, transitions,
+    log, looks, migration, reconciliations, records, relations, restores, searches, sends, subjects, transitions,
     writes,
 };
 
@@ -23,11 +23,13 @@ const REGISTRY: &[&[Statement]] = &[
     identities::ALL,
     legs::ALL,
     log::ALL,
+    looks::ALL,
     migration::ALL,
     reconciliations::ALL,
     records::ALL,
     relations::ALL,
     restores::ALL,
+    searches::ALL,
     sends::ALL,
     subjects::ALL,
     transitions::ALL,
