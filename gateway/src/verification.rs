@@ -18,6 +18,7 @@ use crate::store::{Store, StoreError};
 mod exporting;
 
 pub use crate::audit::verify::Verification;
+pub(crate) use exporting::write;
 pub use exporting::{Exported, Wanted, export};
 
 /// Why a verification could not be made; not the same as one that found something.

@@ -68,14 +68,23 @@ fn row(month: &str, one: &PerformanceRow, outside: bool) -> Vec<Cell> {
     let counts =
         [asked, on_time, excused, late, nil, outstanding, overdue, redirected, rejected, objection];
     cells.extend(counts.map(|many| count(u64::from(many), outside)));
+    // The whole would tell the one part that is not told.
+    let told_by_rest = outside && asked >= SMALL && counts.iter().any(is_small);
+    if let Some(whole) = cells.get_mut(ASKED).filter(|_| told_by_rest) {
+        *whole = "not told".into();
+    }
     cells.push(rate(on_time, asked, outside));
     cells.push(rate(nil, asked, outside));
     cells
 }
 
+fn is_small(many: &u32) -> bool {
+    (1..SMALL).contains(many)
+}
+
 /// So many of a hundred, rounded down; none where it would tell a small count.
 fn rate(part: u32, whole: u32, outside: bool) -> Cell {
-    let small = [part, whole.saturating_sub(part)].iter().any(|many| (1..5).contains(many));
+    let small = [part, whole.saturating_sub(part)].iter().any(is_small);
     if outside && small {
         return Cell::Nothing;
     }
@@ -103,10 +112,14 @@ const COLUMNS: [(&str, Kind); 17] = [
     ("nil, of a hundred", Kind::Number),
 ];
 
+/// Counts under this are not told outside.
+const SMALL: u32 = 5;
+/// The place of the whole among the columns.
+const ASKED: usize = 5;
 /// The most months of one report.
 const MONTHS_MAX: u32 = 36;
 
-const SUPPRESSED: &str = "Counts of one to four are shown as under 5, and a rate that would tell one is left out.";
+const SUPPRESSED: &str = "Counts of one to four are shown as under 5, and what would tell one (a rate, or the number asked) is left out.";
 
 #[cfg(test)]
 mod tests;
