@@ -23,6 +23,7 @@ mod openapi;
 mod recalls;
 mod reconciliations;
 mod records;
+mod reports;
 mod transitions;
 
 use std::sync::Arc;
@@ -114,6 +115,8 @@ pub enum RouteId {
     ShowCheckpoint,
     Entries,
     WhoHasSeen,
+    Reports,
+    MakeReport,
     Tile,
     Inclusion,
     Consistency,
@@ -191,6 +194,8 @@ pub const ROUTES: &[Route] = &[
     Route { id: RouteId::ShowCheckpoint, method: "POST", path: "/v1/audit/checkpoints", summary: "Show the gateway a checkpoint the caller keeps; one it does not know means it was restored, and nothing is released.", roles: EVERYONE, person: false },
     Route { id: RouteId::Entries, method: "GET", path: "/v1/audit/entries", summary: "Entries of the audit log as JSON lines, for verification.", roles: EVERYONE, person: false },
     Route { id: RouteId::WhoHasSeen, method: "POST", path: "/v1/audit/who-has-seen", summary: "Who has seen a person's record or was sent it, and why; with the entries and their proofs when asked.", roles: AUDITORS, person: true },
+    Route { id: RouteId::Reports, method: "GET", path: "/v1/reports", summary: "The reports of information governance and the question that each answers.", roles: AUDITORS, person: false },
+    Route { id: RouteId::MakeReport, method: "POST", path: "/v1/reports/{report}", summary: "Make a report for a reason: as JSON with its cover, or as CSV or a workbook when a form is named.", roles: AUDITORS, person: true },
     Route { id: RouteId::Tile, method: "GET", path: "/v1/audit/tile/{*tile}", summary: "A tile of hashes or entries of the log, as C2SP tlog-tiles has them.", roles: EVERYONE, person: false },
     Route { id: RouteId::Inclusion, method: "GET", path: "/v1/audit/entries/{seq}/proof", summary: "The proof that an entry is in the log.", roles: EVERYONE, person: false },
     Route { id: RouteId::Consistency, method: "GET", path: "/v1/audit/consistency", summary: "The proof that one checkpoint extends another.", roles: EVERYONE, person: false },
@@ -290,6 +295,8 @@ fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
         RouteId::ShowCheckpoint => routing::post(audit::show),
         RouteId::Entries => routing::get(audit::entries),
         RouteId::WhoHasSeen => routing::post(audit::who_has_seen),
+        RouteId::Reports => routing::get(reports::list),
+        RouteId::MakeReport => routing::post(reports::make),
         RouteId::Tile => routing::get(audit::tile),
         RouteId::Inclusion => routing::get(audit::inclusion),
         RouteId::Consistency => routing::get(audit::consistency),

@@ -18,6 +18,7 @@ mod import;
 mod mapping;
 mod pki;
 mod reconcile;
+mod report;
 mod restore;
 mod serve;
 mod show;
@@ -97,6 +98,8 @@ enum Command {
     /// About a restored backup: nothing is released until the consent ledger has caught up.
     #[command(subcommand)]
     Restore(restore::RestoreCommand),
+    /// The eleven reports of information governance, as a table, CSV or a workbook.
+    Report(report::ReportArgs),
     /// About the audit log.
     #[command(subcommand)]
     Audit(audit_verify::AuditCommand),
@@ -191,6 +194,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Authority(command) => Box::pin(authority::authority(&command, json)).await,
         Command::Consents(command) => consents::consents(&command, json).await,
         Command::Restore(command) => restore::restore(&command, json).await,
+        Command::Report(args) => Box::pin(report::report(&args, json)).await,
         Command::Audit(command) => audit_verify::audit(&command, json).await,
         Command::Config(command) => show::config(&command, json),
         Command::Mapping(command) => mapping::mapping(&command, json),

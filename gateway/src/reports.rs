@@ -34,7 +34,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use schemas::OrganisationCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::access_report::{self, Question, Reason};
 use crate::app::App;
@@ -281,8 +281,32 @@ pub fn files(report: &Report, form: Form) -> Result<Vec<(String, Vec<u8>)>, Shee
     }
 }
 
-/// The form of a file.
+/// What there is to ask for.
+pub fn listed() -> Vec<Listed> {
+    let one = |kind: ReportKind| Listed {
+        number: kind.number(),
+        report: kind.code(),
+        title: kind.title(),
+        question: kind.question(),
+    };
+    ReportKind::ALL.into_iter().map(one).collect()
+}
+
+/// One report that may be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Listed {
+    /// Its number, from 1 to 11.
+    pub number: u8,
+    /// Its code.
+    pub report: &'static str,
+    /// Its title.
+    pub title: &'static str,
+    /// The question that it answers.
+    pub question: &'static str,
+}
+
+/// The form of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Form {
     /// One file for each table and one for the cover.

@@ -29,6 +29,7 @@ mod push;
 mod recall;
 mod reconciliation;
 mod repair;
+mod reports;
 mod restore;
 mod scanner;
 mod supersede;

@@ -69,11 +69,12 @@ pub fn document() -> Value {
 }
 
 /// What needs no idempotency key: it changes nothing, or tells a repetition by other means.
-const WITHOUT_KEY: [RouteId; 8] = [
+const WITHOUT_KEY: [RouteId; 9] = [
     RouteId::Rehearse,
     RouteId::FindConsents,
     RouteId::FindCase,
     RouteId::WhoHasSeen,
+    RouteId::MakeReport,
     RouteId::PreviewConsent,
     RouteId::ShowCheckpoint,
     RouteId::ProcessMessage,
@@ -211,6 +212,8 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::RecordConsent
         | RouteId::FindConsents
         | RouteId::WhoHasSeen
+        | RouteId::Reports
+        | RouteId::MakeReport
         | RouteId::PreviewConsent
         | RouteId::ConsentEvidence
         | RouteId::ConsentDocument
@@ -260,6 +263,25 @@ fn who_has_seen() -> Value {
     })
 }
 
+/// Which days, of whom, why, and in which form.
+fn report() -> Value {
+    let date = json!({ "type": "string", "format": "date" });
+    json!({
+        "type": "object", "required": ["reason"],
+        "properties": {
+            "reason": { "enum": crate::access_report::Reason::CODES },
+            "from": date, "until": date,
+            "organisation": { "type": "string" }, "user": { "type": "string" },
+            "nhs_number": { "type": "string" },
+            "person_id": { "type": "string" }, "id_of": { "type": "string" },
+            "outside": { "type": "boolean" },
+            "accesses": { "type": "integer", "minimum": 1 },
+            "again": { "type": "integer", "minimum": 1 },
+            "form": { "enum": ["csv", "xlsx"] },
+        },
+    })
+}
+
 #[expect(clippy::wildcard_enum_match_arm, reason = "all others are fetched, or need no body")]
 fn request_body(id: RouteId) -> Option<Value> {
     if let Some((_, members)) = CODED.iter().find(|(coded, _)| *coded == id) {
@@ -294,6 +316,7 @@ fn request_body(id: RouteId) -> Option<Value> {
             "properties": { "nhs_number": { "type": "string" } },
         } } }),
         RouteId::WhoHasSeen => json!({ "application/json": { "schema": who_has_seen() } }),
+        RouteId::MakeReport => json!({ "application/json": { "schema": report() } }),
         RouteId::BeginDocument => json!({ "application/json": { "schema": {
             "type": "object", "required": ["size"],
             "properties": {

@@ -76,15 +76,22 @@ fn sort(entry: &Entry) -> &'static str {
     let event = &entry.event;
     let said = |name: &str| event.detail.get(name).map(String::as_str);
     let decided = event.decision.as_ref().map(|note| note.outcome.as_str());
-    match event.kind {
-        EventKind::HoldDecided if said("decision") == Some("release") => "vote to override",
-        EventKind::HoldBroken => "emergency",
-        EventKind::ReviewClosed => "review",
-        EventKind::DeliveryHeld | EventKind::DocumentHeld => "hold",
-        EventKind::SharingDecided if decided == Some("hold") => "hold",
-        EventKind::DeliveryWithdrawn => "stopped",
-        // The kinds are those that were asked for: what is left was refused.
-        _ => "refusal",
+    let is = |kind: EventKind| event.kind == kind;
+    if is(EventKind::HoldDecided) && said("decision") == Some("release") {
+        "vote to override"
+    } else if is(EventKind::HoldBroken) {
+        "emergency"
+    } else if is(EventKind::ReviewClosed) {
+        "review"
+    } else if is(EventKind::DeliveryWithdrawn) {
+        "stopped"
+    } else if is(EventKind::DeliveryHeld)
+        || is(EventKind::DocumentHeld)
+        || (is(EventKind::SharingDecided) && decided == Some("hold"))
+    {
+        "hold"
+    } else {
+        "refusal"
     }
 }
 

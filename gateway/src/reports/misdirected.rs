@@ -31,26 +31,19 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
     let mut found = Vec::new();
     let mut recalled: BTreeSet<RecordId> = BTreeSet::new();
     for entry in &entries {
-        match entry.event.kind {
-            EventKind::RecordTakenBack => {
-                let record = entry.event.record.filter(|_| is_recall(entry));
-                let Some(record) = record.filter(|record| recalled.insert(*record)) else { continue };
-                if let Some(how) = notices::containment(app, record).await? {
-                    found.extend(of_recall(entry, &how));
-                }
+        let event = &entry.event;
+        if event.kind == EventKind::RecordTakenBack {
+            let record = event.record.filter(|_| is_recall(entry));
+            let Some(record) = record.filter(|record| recalled.insert(*record)) else { continue };
+            if let Some(how) = notices::containment(app, record).await? {
+                found.extend(of_recall(entry, &how));
             }
-            EventKind::DeliveryAcknowledged if is_misdirected(entry) => {
-                let delivery = match entry.event.delivery {
-                    Some(id) => app.store.find_delivery(id).await?,
-                    None => None,
-                };
-                let left = delivery.and_then(|delivery| delivery.delivered_at);
-                found.push(Incident { left, ..of_entry(entry, "refused by the recipient") });
-            }
-            EventKind::RecordQuarantined if is_wrong_child(entry) => {
-                found.push(of_entry(entry, "stopped at the door: another child"));
-            }
-            _ => {}
+        } else if event.kind == EventKind::RecordQuarantined && is_wrong_child(entry) {
+            found.push(of_entry(entry, "stopped at the door: another child"));
+        } else if let Some(id) = event.delivery.filter(|_| is_misdirected(entry)) {
+            let delivery = app.store.find_delivery(id).await?;
+            let left = delivery.and_then(|delivery| delivery.delivered_at);
+            found.push(Incident { left, ..of_entry(entry, "refused by the recipient") });
         }
     }
     let names: Names<'_> = &|code| named(app, code);
@@ -115,7 +108,8 @@ fn is_recall(entry: &Entry) -> bool {
 }
 
 fn is_misdirected(entry: &Entry) -> bool {
-    let reason = entry.event.detail.get("reason");
+    let rejected = entry.event.kind == EventKind::DeliveryAcknowledged;
+    let reason = entry.event.detail.get("reason").filter(|_| rejected);
     reason.is_some_and(|reason| MISDIRECTED.contains(&reason.as_str()))
 }
 
