@@ -153,11 +153,7 @@ pub(crate) fn asking(what: &str, question: &Question, actor: &Actor) -> Event {
 }
 
 /// Answers what was asked in an entry that is durable in the log.
-pub(crate) async fn read(
-    app: &App,
-    question: &Question,
-    entry: u64,
-) -> Result<Report, StoreError> {
+pub(crate) async fn read(app: &App, question: &Question, entry: u64) -> Result<Report, StoreError> {
     let mut entries = Vec::new();
     let mut before = u64::try_from(i64::MAX).unwrap_or_default();
     while entries.len() < ENTRIES_MAX {

@@ -11,6 +11,7 @@ mod case;
 mod clocks;
 mod consents;
 mod demo;
+mod disclosure_pack;
 mod documents;
 mod extract;
 mod holds;
@@ -100,6 +101,9 @@ enum Command {
     Restore(restore::RestoreCommand),
     /// The eleven reports of information governance, as a table, CSV or a workbook.
     Report(report::ReportArgs),
+    /// What was shared about one person, for whoever answers their subject access request.
+    #[command(subcommand)]
+    DisclosurePack(disclosure_pack::DisclosurePackCommand),
     /// About the audit log.
     #[command(subcommand)]
     Audit(audit_verify::AuditCommand),
@@ -195,6 +199,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Consents(command) => consents::consents(&command, json).await,
         Command::Restore(command) => restore::restore(&command, json).await,
         Command::Report(args) => Box::pin(report::report(&args, json)).await,
+        Command::DisclosurePack(command) => disclosure_pack::disclosure_pack(&command, json).await,
         Command::Audit(command) => audit_verify::audit(&command, json).await,
         Command::Config(command) => show::config(&command, json),
         Command::Mapping(command) => mapping::mapping(&command, json),

@@ -12,7 +12,8 @@
 //! - [`documents`]: documents of any size, uploaded apart from their message.
 //! - [`accountability`]: why a record may go, and what other rules would have made of the past.
 //! - [`access_report`]: who has seen a person's record, with proofs, and what a family may be told.
-//! - [`reports`]: the eleven reports of information governance, as tables.
+//! - [`reports`], [`disclosure_pack`]: the eleven reports of information governance, as tables; what
+//!   was shared about one person, for whoever answers their request.
 //! - [`board`], [`journey`], [`holds`], [`repair`]: what people look at, and what they decide about
 //!   what is held, did not arrive or was not accepted.
 //! - [`cases`], [`notices`]: which messages belong together, what was superseded or recalled.
@@ -40,6 +41,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod delivery;
+pub mod disclosure_pack;
 pub mod documents;
 pub mod duties;
 pub mod entropy;

@@ -45,8 +45,11 @@ use crate::telemetry::name_of;
 use crate::verification::VerificationError;
 
 pub use adapters::sheets::{Cell, Column, Kind, Sheet, SheetError, to_csv, to_workbook};
+pub(crate) use child::{lines as lines_of, organisations as summaries_of};
 pub use cover::{Cover, LogHead};
+pub(crate) use disclosures::is_one as disclosed_in;
 pub use list::ReportKind;
+pub(crate) use rows::when as entry_time;
 pub use sample::Draw;
 
 /// What is asked.
@@ -104,7 +107,9 @@ impl Ask {
         } else if is(ReportKind::ChildAccess) && self.organisation.is_some() {
             Some("the report child-access is of all organisations")
         } else if self.outside && !counts {
-            Some("only disclosures and six-weeks are made for outside: the others have a line for each event")
+            Some(
+                "only disclosures and six-weeks are made for outside: the others have a line for each event",
+            )
         } else if drawn && !is(ReportKind::Sample) {
             Some("a size and a place to draw from are for the report sample")
         } else {

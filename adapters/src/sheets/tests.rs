@@ -21,12 +21,8 @@ const FORMULAS: [&str; 12] = [
 ];
 
 fn sheet() -> Sheet {
-    let columns = [
-        ("who", Kind::Text),
-        ("how many", Kind::Number),
-        ("when", Kind::Time),
-        ("on", Kind::Date),
-    ];
+    let columns =
+        [("who", Kind::Text), ("how many", Kind::Number), ("when", Kind::Time), ("on", Kind::Date)];
     let mut sheet = Sheet::new("Looks", &columns);
     sheet.rows.push(vec![
         "0123 \"x\", y".into(),

@@ -114,8 +114,7 @@ impl ReportArgs {
         whose: Option<&str>,
     ) -> anyhow::Result<Result<Ask, &'static str>> {
         let organisation = self.organisation.as_deref().map(OrganisationCode::parse).transpose();
-        let organisation =
-            organisation.context("--organisation takes a code, for example 334")?;
+        let organisation = organisation.context("--organisation takes a code, for example 334")?;
         let mut ask = Ask::new(report, reason);
         ask.from = self.from;
         ask.until = self.until;
@@ -203,7 +202,8 @@ fn beside(file: &Path, name: &str) -> PathBuf {
 fn write_all(files: &[(PathBuf, &[u8])]) -> anyhow::Result<()> {
     for (place, (path, bytes)) in files.iter().enumerate() {
         let Err(error) = whole_file::create(path, bytes, 0o600) else { continue };
-        let made = if error.kind() == std::io::ErrorKind::AlreadyExists { place } else { place + 1 };
+        let made =
+            if error.kind() == std::io::ErrorKind::AlreadyExists { place } else { place + 1 };
         for (path, _) in files.iter().take(made) {
             drop(std::fs::remove_file(path));
         }

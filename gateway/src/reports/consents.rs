@@ -97,7 +97,8 @@ fn by_month(entries: &[&Entry]) -> Sheet {
 /// The people about whom a withdrawal or refusal was ever recorded.
 fn stopped_ever(entries: &[Entry]) -> BTreeSet<SubjectKey> {
     let stops = [ConsentStatus::Withdrawn, ConsentStatus::Refused].map(name_of);
-    let is_stop = |entry: &&Entry| entry.event.detail.get("status").is_some_and(|s| stops.contains(s));
+    let is_stop =
+        |entry: &&Entry| entry.event.detail.get("status").is_some_and(|s| stops.contains(s));
     entries.iter().filter(is_stop).filter_map(|entry| entry.event.subject).collect()
 }
 
@@ -212,11 +213,7 @@ fn lifts(given: &ConsentEntry, stop: &ConsentEntry) -> bool {
         && (said > stopped || (said == stopped && own))
 }
 
-fn finding(
-    release: &Entry,
-    stop: &ConsentEntry,
-    before: &[(u64, &ConsentEntry)],
-) -> Finding {
+fn finding(release: &Entry, stop: &ConsentEntry, before: &[(u64, &ConsentEntry)]) -> Finding {
     let basis = release.event.decision.as_ref().and_then(|note| note.authority.clone());
     match basis {
         Some(basis) if basis != CONSENT => Finding::Otherwise(basis),
@@ -325,7 +322,8 @@ async fn lapsed_now(app: &App, ask: &Ask) -> Result<(Sheet, Option<String>), Rep
         }
     }
     let full = u32::try_from(listed).is_ok_and(|listed| listed >= LISTED_MAX);
-    let more = full.then(|| format!("Of what ran out or is stale, {LISTED_MAX} of each are listed."));
+    let more =
+        full.then(|| format!("Of what ran out or is stale, {LISTED_MAX} of each are listed."));
     Ok((sheet, more))
 }
 

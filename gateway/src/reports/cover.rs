@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Cell, Kind, ReportError, ReportKind, Sheet};
 use crate::app::App;
@@ -38,7 +38,7 @@ pub struct Cover {
 }
 
 /// The head of the log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogHead {
     /// How many entries it has.
     pub size: u64,

@@ -12,8 +12,7 @@ use crate::queue::DeliveryId;
 use crate::store::LogFilter;
 
 pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, ReportError> {
-    let filter =
-        LogFilter { counterparty: ask.organisation.clone(), ..of_kinds(ask, &LEAVES) };
+    let filter = LogFilter { counterparty: ask.organisation.clone(), ..of_kinds(ask, &LEAVES) };
     let gathered = gather(app, &filter, asked).await?;
     let (without, with) = first_of_each(&gathered.entries);
     let names: Names<'_> = &|code| named(app, code);
@@ -135,12 +134,17 @@ fn recipient(entry: &Entry) -> String {
     entry.event.counterparty.as_ref().map(ToString::to_string).unwrap_or_default()
 }
 
+/// Whether an entry tells of bytes that left, or may have.
+pub(crate) fn is_one(entry: &Entry) -> bool {
+    LEAVES.contains(&entry.event.kind)
+}
+
 /// What the log has of bytes that left, or may have.
-pub(crate) const LEAVES: [EventKind; 2] =
+pub(super) const LEAVES: [EventKind; 2] =
     [EventKind::DeliveryCollected, EventKind::DeliveryAttempted];
 
 /// The authority of agreement to share, as decisions name it.
-pub(crate) const CONSENT: &str = "consent";
+pub(super) const CONSENT: &str = "consent";
 
 const COUNTED: &str = "A message to one recipient counts once, when it first left within these days, however often it was fetched or tried again.";
 const SUPPRESSED: &str = "Counts of one to four are shown as under 5, and no totals are given from which they could be worked out. Do not hand out two of these whose days overlap.";

@@ -158,7 +158,8 @@ const BUNDLE_BYTES_MAX: usize = 64 * 1024 * 1024;
 const FAULTS_MAX: usize = 100;
 
 const WHOLE: &str = "Nothing in these days was altered, as far as the proof reaches.";
-const NOT_WHOLE: &str = "Something was ALTERED: keep the files as they are and follow operations.md, incidents.";
+const NOT_WHOLE: &str =
+    "Something was ALTERED: keep the files as they are and follow operations.md, incidents.";
 const TOO_MANY: &str = "There are more entries in these days than are judged at once. Ask for a shorter time, or use `ehc-gateway audit export` and `audit verify --bundle`, which have no bound.";
 const REDACTED: &str = "The table of entries is the redacted form: no pseudonyms and no ids. The full form, for a court or a regulator with the power to ask for it, is `ehc-gateway audit export --from DAY --until DAY --reason tribunal --out FILE`; the hash of each leaf is the same in both.";
 const HOW: &str = "An outsider checks the bundle with `ehc-gateway audit verify --bundle FILE --key KEY`, or with a verifier of their own (audit-format.md).";

@@ -70,7 +70,7 @@ pub(super) fn detail(entry: &Entry, names: &[&str]) -> Option<String> {
 }
 
 /// When an entry was committed, by London's clocks.
-pub(super) fn when(entry: &Entry) -> Cell {
+pub(crate) fn when(entry: &Entry) -> Cell {
     time(instant(entry))
 }
 

@@ -33,7 +33,8 @@ pub(super) async fn made(app: &App, ask: &Ask, actor: &Actor) -> Result<Made, Re
         first.strftime("%Y-%m"),
     ));
     if month <= as_of {
-        made = made.note(format!("Only {MONTHS_MAX} months were worked out; there are later ones."));
+        made =
+            made.note(format!("Only {MONTHS_MAX} months were worked out; there are later ones."));
     }
     if ask.outside {
         made = made.note(SUPPRESSED);
