@@ -12,6 +12,7 @@
 //! - [`documents`]: documents of any size, uploaded apart from their message.
 //! - [`accountability`]: why a record may go, and what other rules would have made of the past.
 //! - [`access_report`]: who has seen a person's record, with proofs, and what a family may be told.
+//! - [`odd_access`]: what is rare among what people look at, and who looks into it.
 //! - [`board`], [`journey`], [`holds`], [`repair`]: what people look at, and what they decide about
 //!   what is held, did not arrive or was not accepted.
 //! - [`cases`], [`notices`]: which messages belong together, what was superseded or recalled.
@@ -49,6 +50,7 @@ pub mod journey;
 pub mod mllp;
 pub mod notices;
 pub mod obligations;
+pub mod odd_access;
 pub mod peer;
 pub mod performance;
 pub mod pipeline;

@@ -5,12 +5,14 @@ use jiff::civil::Date;
 use schemas::{LegId, OrganisationCode, RecordId, ServiceCode};
 use uuid::Uuid;
 
+use super::alerts::AlertWrite;
 use super::clocks::ClockWrite;
 use super::holds::HoldWrite;
 use super::identities::IdentityWrite;
 use super::reconciliations::{Explained, NewDifference, NewStatement, StatementId};
 use super::restores::Shown;
 use super::sends::NewSend;
+use super::watch::WatchWrite;
 use crate::audit::{Event, SubjectKey};
 use crate::authority::ConsentEntry;
 use crate::documents::DocumentState;
@@ -200,6 +202,10 @@ pub enum Write {
     Hold(HoldWrite),
     /// About who people are.
     Identity(IdentityWrite),
+    /// About alerts of odd access, and samples.
+    Alert(AlertWrite),
+    /// About what the watch over the log keeps.
+    Watch(WatchWrite),
 }
 
 /// The upload of a document as it begins.

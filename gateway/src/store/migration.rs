@@ -121,6 +121,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0010_transitions.sql"),
         postgres: include_str!("../../migrations/postgres/0010_transitions.sql"),
     },
+    Migration {
+        number: 14,
+        name: "odd_access",
+        sqlite: include_str!("../../migrations/sqlite/0014_odd_access.sql"),
+        postgres: include_str!("../../migrations/postgres/0014_odd_access.sql"),
+    },
 ];
 
 const PREPARE_SQLITE: &str = "/* migration::migrate */
