@@ -39,6 +39,7 @@ use crate::store::{Change, StoreError};
 
 pub use family::{FamilyLine, Unsafe};
 pub use reading::{Account, Line, Summary};
+pub(crate) use reading::{Sort, sort};
 
 /// Why somebody asks who has seen a record. A closed list: the log is for ever, and free text would
 /// hold names.

@@ -7,6 +7,7 @@
 
 pub mod problem;
 
+mod alerts;
 mod audit;
 mod board;
 mod cases;
@@ -109,6 +110,11 @@ pub enum RouteId {
     AnswerQuestion,
     Reviews,
     CloseReview,
+    Alerts,
+    ShowAlert,
+    DecideAlert,
+    SampleAccesses,
+    ListStaff,
     Deliveries,
     Resend,
     Checkpoint,
@@ -188,6 +194,11 @@ pub const ROUTES: &[Route] = &[
     Route { id: RouteId::AnswerQuestion, method: "POST", path: "/v1/questions/{question}/answer", summary: "Answer a question about a held delivery, once.", roles: PARTNERS, person: true },
     Route { id: RouteId::Reviews, method: "GET", path: "/v1/reviews", summary: "List releases in an emergency of what the caller sent or was sent, with their reviews.", roles: HOLD_DECIDERS, person: false },
     Route { id: RouteId::CloseReview, method: "POST", path: "/v1/reviews/{review}/decision", summary: "Say whether a release in an emergency was right; somebody else than who released it.", roles: HOLD_DECIDERS, person: true },
+    Route { id: RouteId::Alerts, method: "GET", path: "/v1/alerts", summary: "List alerts of odd access and samples that wait for a person, oldest first; nobody is named.", roles: HOLD_DECIDERS, person: true },
+    Route { id: RouteId::ShowAlert, method: "GET", path: "/v1/alerts/{alert}", summary: "One alert: the entries of the log it is about, and its sign-off.", roles: HOLD_DECIDERS, person: true },
+    Route { id: RouteId::DecideAlert, method: "POST", path: "/v1/alerts/{alert}/decision", summary: "Sign an alert off as justified or not, or pass it on; never who did what it is about.", roles: HOLD_DECIDERS, person: true },
+    Route { id: RouteId::SampleAccesses, method: "POST", path: "/v1/alerts/sample", summary: "Draw accesses of past days at random, for line managers to confirm; nobody picks.", roles: AUDITORS, person: true },
+    Route { id: RouteId::ListStaff, method: "POST", path: "/v1/staff", summary: "List the caller's staff, so that an access to somebody's own is told; only keyed hashes are kept.", roles: PARTNERS, person: true },
     Route { id: RouteId::Deliveries, method: "GET", path: "/v1/deliveries", summary: "List deliveries of the caller's records that failed, or whose fate is not known.", roles: SENDERS, person: false },
     Route { id: RouteId::Resend, method: "POST", path: "/v1/deliveries/{delivery}/resend", summary: "Send a delivery again that failed, or whose fate is not known.", roles: SENDERS, person: true },
     Route { id: RouteId::Checkpoint, method: "GET", path: "/v1/audit/checkpoint", summary: "The newest signed checkpoint of the audit log.", roles: EVERYONE, person: false },
@@ -289,6 +300,11 @@ fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
         RouteId::AnswerQuestion => routing::post(holds::answer),
         RouteId::Reviews => routing::get(holds::reviews),
         RouteId::CloseReview => routing::post(holds::close_review),
+        RouteId::Alerts => routing::get(alerts::list),
+        RouteId::ShowAlert => routing::get(alerts::show),
+        RouteId::DecideAlert => routing::post(alerts::decide),
+        RouteId::SampleAccesses => routing::post(alerts::sample),
+        RouteId::ListStaff => routing::post(alerts::staff),
         RouteId::Deliveries => routing::get(deliveries::list),
         RouteId::Resend => routing::post(deliveries::resend),
         RouteId::Checkpoint => routing::get(audit::checkpoint),
@@ -449,21 +465,27 @@ async fn outermost(
 fn identify(app: &App, peer: Option<Peer>, headers: &HeaderMap) -> Result<Caller, Problem> {
     let peer =
         peer.ok_or_else(|| Problem::new(Kind::Internal, "The connection has no identity."))?;
-    let text = |name: &str| {
-        let value = headers.get(name).and_then(|value| value.to_str().ok());
-        value.map(str::trim).filter(|text| !text.is_empty() && text.len() <= HEADER_CHARS_MAX)
-    };
     let names = app.vault.pseudonyms();
-    let user = text("ehc-acting-user");
+    let user = acting_user(headers);
     let person = user.map(|user| names.person(peer.organisation(), user));
     let who = user.map(|user| names.anywhere(user));
     // A closed list: whatever else stands there may be a name, and the log is for ever.
-    let role = text("ehc-acting-role").map(|role| {
+    let role = header_text(headers, "ehc-acting-role").map(|role| {
         let role = role.to_ascii_lowercase().replace(' ', "-");
         ACTING_ROLES.into_iter().find(|known| *known == role).unwrap_or("other")
     });
     let actor = Actor { person, role: role.map(str::to_owned), ..peer.actor() };
     Ok(Caller { peer, actor, who })
+}
+
+/// The user id of the person who acts, as their organisation's system vouches for it.
+fn acting_user(headers: &HeaderMap) -> Option<&str> {
+    header_text(headers, "ehc-acting-user")
+}
+
+fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let value = headers.get(name).and_then(|value| value.to_str().ok());
+    value.map(str::trim).filter(|text| !text.is_empty() && text.len() <= HEADER_CHARS_MAX)
 }
 
 /// The roles of people that the log knows by name.

@@ -190,6 +190,25 @@ pub enum EventKind {
     /// Somebody read or verified the log.
     #[serde(rename = "audit.viewed")]
     AuditViewed,
+    /// An access, or a few that belong together, is odd by a rule, or was drawn in a sample:
+    /// somebody else must look into it. It names nobody.
+    #[serde(rename = "alert.raised")]
+    AlertRaised,
+    /// More of the same was added to an open alert.
+    #[serde(rename = "alert.grown")]
+    AlertGrown,
+    /// Somebody looked at alerts.
+    #[serde(rename = "alert.viewed")]
+    AlertViewed,
+    /// Somebody signed an alert off, or passed it on.
+    #[serde(rename = "alert.decided")]
+    AlertDecided,
+    /// Accesses of some days were drawn at random, to be confirmed.
+    #[serde(rename = "access.sampled")]
+    AccessSampled,
+    /// An organisation listed its staff, so that an access to somebody's own is told.
+    #[serde(rename = "staff.listed")]
+    StaffListed,
     /// The gateway did by itself what falls due at a certain time.
     #[serde(rename = "duty.done")]
     DutyDone,

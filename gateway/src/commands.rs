@@ -3,6 +3,7 @@
 //! Data goes to standard output, talk to standard error; `--json` on every command; exit codes
 //! are documented in `docs/operations.md`. This and `main` are the only homes of `anyhow`.
 
+mod alerts;
 mod audit_export;
 mod audit_verify;
 mod authority;
@@ -81,6 +82,9 @@ enum Command {
     /// About what waits for a person's decision.
     #[command(subcommand)]
     Holds(holds::HoldsCommand),
+    /// About odd access: what waits to be looked into, and the rules it was found by.
+    #[command(subcommand)]
+    Alerts(alerts::AlertsCommand),
     /// About deliveries that did not arrive.
     #[command(subcommand)]
     Deliveries(holds::DeliveriesCommand),
@@ -192,6 +196,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Case(command) => case::case(&command, json).await,
         Command::Reconcile(args) => reconcile::reconcile(&args, json).await,
         Command::Holds(command) => holds::holds(&command, json).await,
+        Command::Alerts(command) => alerts::alerts(&command, json).await,
         Command::Deliveries(command) => holds::deliveries(&command, json).await,
         Command::Quarantine(command) => Box::pin(holds::quarantine(&command, json)).await,
         Command::Documents(command) => Box::pin(documents::documents(&command, json)).await,

@@ -85,6 +85,12 @@ const DUTIES: &[Duty] = &[
 pub async fn run_due(app: &App) -> Result<usize, DutyError> {
     let mut done = 0;
     let mut failure = None;
+    // Each time, and each entry of the log once: it keeps its own place.
+    if let Err(error) = crate::odd_access::watch(app).await {
+        let chain = crate::telemetry::chain(&error);
+        tracing::error!(error = %chain, "the log could not be watched for odd access");
+        failure.get_or_insert(error.into());
+    }
     for duty in DUTIES {
         match run(app, duty).await {
             Ok(true) => done += 1,

@@ -14,6 +14,7 @@
 //! - [`access_report`]: who has seen a person's record, with proofs, and what a family may be told.
 //! - [`reports`], [`disclosure_pack`]: the eleven reports of information governance, as tables; what
 //!   was shared about one person, for whoever answers their request.
+//! - [`odd_access`]: what is rare among what people look at, and who looks into it.
 //! - [`board`], [`journey`], [`holds`], [`repair`]: what people look at, and what they decide about
 //!   what is held, did not arrive or was not accepted.
 //! - [`cases`], [`notices`]: which messages belong together, what was superseded or recalled.
@@ -52,6 +53,7 @@ pub mod journey;
 pub mod mllp;
 pub mod notices;
 pub mod obligations;
+pub mod odd_access;
 pub mod peer;
 pub mod performance;
 pub mod pipeline;

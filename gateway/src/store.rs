@@ -14,8 +14,11 @@
 //! callers are slowed. A list never returns more than it was asked for.
 //!
 //! Not supported, and why: deleting and rewriting. Retention will be a change like any other. The
-//! one exception: a new hold takes the earlier votes off its delivery; the log keeps them.
+//! exceptions: a new hold takes the earlier votes off its delivery, and the log keeps them; what the
+//! watch keeps beside the log is forgotten when no rule looks back as far; a list of staff takes the
+//! place of the one before.
 
+mod alerts;
 mod cases;
 mod clocks;
 mod commit;
@@ -45,6 +48,7 @@ mod signal;
 mod subjects;
 mod transitions;
 mod value;
+mod watch;
 mod writes;
 
 pub mod bare;
@@ -60,6 +64,10 @@ use engine::Engine;
 use signal::Signal;
 use subjects::SubjectLocks;
 
+pub use alerts::{
+    AlertDecision, AlertEntry, AlertFilter, AlertPlace, AlertWrite, DRAWN_ONCE, ESCALATED, NewAlert,
+    NewSample, StoredAlert,
+};
 pub use cases::{CaseClock, CaseClockLine, ClockFilter, NewCaseClock};
 pub use change::{
     Change, DocumentFound, NewConsent, NewDelivery, NewDocument, NewLeg, NewQuarantine, NewRecord,
@@ -93,6 +101,9 @@ pub use subjects::{Hold, SubjectGuard, SubjectGuards};
 pub use transitions::{
     NewTransitionStep, TransitionDay, TransitionDelivery, TransitionFilter, TransitionStep,
     TransitionWrite,
+};
+pub use watch::{
+    InCommon, LOOKED_AT, Mark, StaffMember, WatchWrite, Watched, WatchedLook, WatchedTo, WatchedWay,
 };
 
 /// Everything the gateway keeps. Cheap to clone; all clones are one store.

@@ -24,6 +24,7 @@ mod mesh;
 mod mllp;
 mod mllp_peers;
 mod obligations;
+mod odd_access;
 mod published_log;
 mod push;
 mod recall;

@@ -92,7 +92,7 @@ pub struct Summary {
 
 /// What an entry is to somebody who asks who has seen a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sort {
+pub(crate) enum Sort {
     /// Content went out.
     Given,
     /// Somebody looked at something about it, or had to in order to act.
@@ -104,7 +104,7 @@ pub(super) enum Sort {
 }
 
 /// Sorts an event. Every kind is named, so that a new one has to be thought about.
-pub(super) fn sort(event: &Event) -> Sort {
+pub(crate) fn sort(event: &Event) -> Sort {
     match event.kind {
         EventKind::DeliveryCollected | EventKind::DeliveryAttempted => Sort::Given,
         EventKind::HoldDecided
@@ -124,6 +124,8 @@ pub(super) fn sort(event: &Event) -> Sort {
         | EventKind::BoardViewed
         | EventKind::TransitionsViewed
         | EventKind::JourneyViewed
+        | EventKind::AlertViewed
+        | EventKind::AlertDecided
         | EventKind::AuditViewed => Sort::Looked,
         EventKind::SharingDecided => {
             let outcome = event.decision.as_ref().map(|note| note.outcome.as_str());
@@ -164,6 +166,10 @@ pub(super) fn sort(event: &Event) -> Sort {
         | EventKind::ReconciliationAnswered
         | EventKind::DifferenceExplained
         | EventKind::TransitionsWorkedOut
+        | EventKind::AlertRaised
+        | EventKind::AlertGrown
+        | EventKind::AccessSampled
+        | EventKind::StaffListed
         | EventKind::DutyDone
         | EventKind::ConnectionRefused
         | EventKind::TrustChanged

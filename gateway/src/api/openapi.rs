@@ -181,6 +181,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         RouteId::Clocks => &["open", "period", "owner", "cursor", "limit"],
         RouteId::Performance => &["month", "as_of", "by", "organisation"],
         RouteId::Holds => &["rule", "from", "to", "older-than", "cursor", "limit"],
+        RouteId::Alerts => &["rule", "state", "kind", "cursor", "limit"],
         RouteId::Deliveries => &["state", "limit"],
         RouteId::Transitions => &["gaps", "all", "cursor", "limit"],
         RouteId::Entries => &["from", "limit"],
@@ -225,6 +226,10 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::AnswerQuestion
         | RouteId::Reviews
         | RouteId::CloseReview
+        | RouteId::ShowAlert
+        | RouteId::DecideAlert
+        | RouteId::SampleAccesses
+        | RouteId::ListStaff
         | RouteId::Resend
         | RouteId::Checkpoint
         | RouteId::ShowCheckpoint
@@ -245,6 +250,33 @@ fn word_about_a_clock() -> Value {
             "met_on": date, "exception": { "type": "string" },
             "from": date, "until": date, "asked_on": date,
         },
+    })
+}
+
+/// What is drawn at random.
+fn draw() -> Value {
+    let date = json!({ "type": "string", "format": "date" });
+    json!({
+        "type": "object", "required": ["from", "until", "count"],
+        "properties": {
+            "from": date, "until": date, "organisation": { "type": "string" },
+            "count": { "type": "integer", "minimum": 1, "maximum": 200 },
+        },
+    })
+}
+
+/// An organisation's staff.
+fn staff() -> Value {
+    let texts = json!({ "type": "array", "maxItems": 4, "items": { "type": "string" } });
+    let member = json!({
+        "type": "object", "required": ["user"],
+        "properties": { "user": { "type": "string" }, "surnames": texts, "postcodes": texts },
+    });
+    json!({
+        "type": "object", "required": ["staff"],
+        "properties": { "staff": {
+            "type": "array", "maxItems": crate::odd_access::STAFF_MAX, "items": member,
+        } },
     })
 }
 
@@ -324,6 +356,8 @@ fn request_body(id: RouteId) -> Option<Value> {
                 "sha256": { "type": "string", "pattern": "^[0-9a-fA-F]{64}$" },
             },
         } } }),
+        RouteId::SampleAccesses => json!({ "application/json": { "schema": draw() } }),
+        RouteId::ListStaff => json!({ "application/json": { "schema": staff() } }),
         RouteId::SayOfClock => json!({ "application/json": { "schema": word_about_a_clock() } }),
         RouteId::AppendDocument => json!({ "application/octet-stream": {} }),
         RouteId::Recall
@@ -389,7 +423,7 @@ fn recall_reasons() -> Vec<&'static str> {
 type Coded = (&'static str, &'static [&'static str]);
 
 /// Bodies whose members are all codes of closed lists, by route.
-const CODED: [(RouteId, &[Coded]); 6] = [
+const CODED: [(RouteId, &[Coded]); 7] = [
     (
         RouteId::DecideHold,
         &[("decision", &["release", "refuse"]), ("reason", &crate::journey::HOLD_REASONS)],
@@ -409,6 +443,10 @@ const CODED: [(RouteId, &[Coded]); 6] = [
     (
         RouteId::CloseReview,
         &[("outcome", &["upheld", "not-upheld"]), ("finding", &crate::holds::FINDINGS)],
+    ),
+    (
+        RouteId::DecideAlert,
+        &[("outcome", &crate::odd_access::OUTCOMES), ("reason", &crate::odd_access::REASONS)],
     ),
     (RouteId::Resend, &[("reason", &crate::repair::RESEND_REASONS)]),
 ];

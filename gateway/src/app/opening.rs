@@ -22,6 +22,7 @@ use crate::config::{Config, Partners, StoreSection};
 use crate::delivery::Carriers;
 use crate::documents::Documents;
 use crate::entropy::{Entropy, hex, sha256};
+use crate::odd_access::Rules as OddAccessRules;
 use crate::peer::Peers;
 use crate::queue::CarrierKind;
 use crate::receipt::ReceiptSigner;
@@ -71,7 +72,7 @@ impl App {
         let partners = Partners::load(&config.files.partners)?;
         mailboxes(&config, &partners)?;
         let (rule_book, routing) = (rule_book(&config)?, routing(&config)?);
-        let mappings = mappings(&config)?;
+        let (mappings, odd_access) = (mappings(&config)?, odd_access(&config)?);
         Ok(Self {
             clock,
             entropy,
@@ -87,6 +88,7 @@ impl App {
             metrics: Metrics::new(),
             rule_book: Arc::new(rule_book),
             routing,
+            odd_access,
             mappings,
             claimed: Mutex::new(BTreeSet::new()),
             in_hand: Mutex::new(BTreeMap::new()),
@@ -101,7 +103,8 @@ impl App {
         let now = self.peers.partners().canonical_text();
         let partners = partners.unwrap_or(&now);
         let rules = self.rule_book.version();
-        hex(&sha256(format!("{partners}\n{rules}\n{}", self.routing.version()).as_bytes()))
+        let (routing, odd) = (self.routing.version(), &self.odd_access.version);
+        hex(&sha256(format!("{partners}\n{rules}\n{routing}\n{odd}").as_bytes()))
     }
 
     /// Proof that the tree of a size has an entry.
@@ -152,6 +155,7 @@ pub fn check_files(config: &Config) -> Vec<String> {
     };
     note(rule_book(config).map(drop));
     note(routing(config).map(drop));
+    note(odd_access(config).map(drop));
     note(clocks(config).map(drop));
     note(partners_and_mappings(config));
     note(KeyFile::load(&config.keys.wrapping).map(drop).map_err(AppError::from));
@@ -268,6 +272,14 @@ fn rule_book(config: &Config) -> Result<RuleBook, AppError> {
 fn routing(config: &Config) -> Result<Routing, AppError> {
     let (name, text) = data_file(config.files.routing.as_deref(), "routing", ROUTING)?;
     Routing::parse(&text).map_err(|error| in_file(&name, &error))
+}
+
+/// What counts as odd about an access.
+fn odd_access(config: &Config) -> Result<OddAccessRules, AppError> {
+    let shipped = OddAccessRules::built_in_text();
+    let (name, text) =
+        data_file(config.files.odd_access.as_deref(), "rules of odd access", shipped)?;
+    OddAccessRules::parse(&text).map_err(|error| in_file(&name, &error))
 }
 
 /// The statutory clocks, and the table of bank holidays.

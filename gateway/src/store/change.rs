@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use schemas::{LegId, OrganisationCode, RecordId, ServiceCode};
 use uuid::Uuid;
 
+use super::alerts::AlertWrite;
 use super::clocks::ClockWrite;
 use super::holds::HoldWrite;
 use super::identities::IdentityWrite;
@@ -12,6 +13,7 @@ use super::reconciliations::{Explained, NewDifference, NewStatement, StatementId
 use super::restores::Shown;
 use super::sends::NewSend;
 use crate::audit::looked::Looked;
+use super::watch::WatchWrite;
 use crate::audit::{Event, SubjectKey};
 use crate::authority::ConsentEntry;
 use crate::documents::DocumentState;
@@ -203,6 +205,10 @@ pub enum Write {
     Identity(IdentityWrite),
     /// Who was on the list that the event says was looked at.
     Looked(Looked),
+    /// About alerts of odd access, and samples.
+    Alert(AlertWrite),
+    /// About what the watch over the log keeps.
+    Watch(WatchWrite),
 }
 
 /// The upload of a document as it begins.

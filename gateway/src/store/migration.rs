@@ -127,6 +127,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0012_search_of_the_log.sql"),
         postgres: include_str!("../../migrations/postgres/0012_search_of_the_log.sql"),
     },
+    Migration {
+        number: 14,
+        name: "odd_access",
+        sqlite: include_str!("../../migrations/sqlite/0014_odd_access.sql"),
+        postgres: include_str!("../../migrations/postgres/0014_odd_access.sql"),
+    },
 ];
 
 const PREPARE_SQLITE: &str = "/* migration::migrate */

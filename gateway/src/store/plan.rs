@@ -211,7 +211,9 @@ impl Plan {
             | Write::MessageHeld(..)
             | Write::MessageTaken(_)
             | Write::Hold(_)
-            | Write::Identity(_) => {}
+            | Write::Identity(_)
+            | Write::Alert(_)
+            | Write::Watch(_) => {}
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The store against real databases: each test runs on both engines.
 
+mod alerts;
 mod changes;
 mod commits;
 mod concerning;

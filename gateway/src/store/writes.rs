@@ -15,7 +15,7 @@ use super::plan::Plan;
 use super::reconciliations;
 use super::transitions;
 use super::value::{Value, name_of, values};
-use super::{clocks, documents, holds, identities, restores, sends};
+use super::{alerts, clocks, documents, holds, identities, restores, sends, watch};
 use crate::queue::{DeliveryId, DeliveryState};
 
 /// Reads the head of the log and keeps it locked until the transaction ends.
@@ -120,6 +120,8 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         | Write::MessageTaken(_) => documents::update(tx, write, now).await,
         Write::Hold(write) => holds::update(tx, write, now).await,
         Write::Identity(write) => identities::update(tx, write, now).await,
+        Write::Alert(write) => alerts::update(tx, write).await,
+        Write::Watch(write) => watch::update(tx, write).await,
     }
 }
 

@@ -5,12 +5,11 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
-    bare, cases, clocks, consents, counts, deliveries, documents, duties, holds, identities, legs,
-    log, looks, migration, reconciliations, records, relations, restores, searches, sends,
-    subjects, transitions, writes,
+    alerts, bare, cases, clocks, consents, counts, deliveries, documents, duties, holds, identities, legs, log, looks, migration, reconciliations, records, relations, restores, searches, sends, subjects, transitions, watch, writes,
 };
 
 const REGISTRY: &[&[Statement]] = &[
+    alerts::ALL,
     bare::ALL,
     cases::ALL,
     clocks::ALL,
@@ -33,6 +32,7 @@ const REGISTRY: &[&[Statement]] = &[
     sends::ALL,
     subjects::ALL,
     transitions::ALL,
+    watch::ALL,
     writes::ALL,
 ];
 
