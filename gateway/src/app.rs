@@ -31,6 +31,7 @@ use crate::entropy::{Entropy, EntropyError};
 use crate::peer::Peers;
 use crate::queue::CarrierKind;
 use crate::receipt::ReceiptSigner;
+use crate::retention::schedule::Schedule;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::vault::Vault;
@@ -65,6 +66,8 @@ pub struct App {
     pub carriers: Carriers,
     /// Where large documents are kept, and what scans them.
     pub documents: Documents,
+    /// How long each class of what is kept is kept.
+    pub schedule: Schedule,
     /// What an operator may see.
     pub metrics: Metrics,
     origin: String,

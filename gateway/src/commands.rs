@@ -19,6 +19,7 @@ mod mapping;
 mod pki;
 mod reconcile;
 mod restore;
+mod retention;
 mod serve;
 mod show;
 mod transitions;
@@ -97,6 +98,9 @@ enum Command {
     /// About a restored backup: nothing is released until the consent ledger has caught up.
     #[command(subcommand)]
     Restore(restore::RestoreCommand),
+    /// How long things are kept, what is due, and what stops it.
+    #[command(subcommand)]
+    Retention(retention::RetentionCommand),
     /// About the audit log.
     #[command(subcommand)]
     Audit(audit_verify::AuditCommand),
@@ -191,6 +195,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Authority(command) => Box::pin(authority::authority(&command, json)).await,
         Command::Consents(command) => consents::consents(&command, json).await,
         Command::Restore(command) => restore::restore(&command, json).await,
+        Command::Retention(command) => Box::pin(retention::retention(&command, json)).await,
         Command::Audit(command) => audit_verify::audit(&command, json).await,
         Command::Config(command) => show::config(&command, json),
         Command::Mapping(command) => mapping::mapping(&command, json),

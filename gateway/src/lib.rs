@@ -60,6 +60,7 @@ pub mod receipt;
 pub mod reconciliation;
 pub mod repair;
 pub mod restore;
+pub mod retention;
 pub mod secret_file;
 pub mod serving;
 pub mod store;

@@ -13,8 +13,9 @@
 //! Limits: at most 256 changes or 4,096 events share a transaction; 1,024 changes wait before
 //! callers are slowed. A list never returns more than it was asked for.
 //!
-//! Not supported, and why: deleting and rewriting. Retention will be a change like any other. The
-//! one exception: a new hold takes the earlier votes off its delivery; the log keeps them.
+//! Not supported, and why: deleting and rewriting rows, because what happened stays told. Retention
+//! is a change like any other: it makes sealed bytes nothing and leaves the row. The one exception: a
+//! new hold takes the earlier votes off its delivery; the log keeps them.
 
 mod cases;
 mod clocks;
@@ -29,6 +30,8 @@ mod engine;
 mod error;
 mod holds;
 mod identities;
+mod kept;
+mod legal_holds;
 mod legs;
 mod log;
 mod migration;
@@ -37,6 +40,7 @@ mod reconciliations;
 mod records;
 mod relations;
 mod restores;
+mod retention;
 mod row;
 mod sends;
 mod signal;
@@ -75,6 +79,12 @@ pub use holds::{
     StoredReview,
 };
 pub use identities::{CaseKey, CasePerson, IdentityKind, IdentityWrite, NewIdentity};
+pub use kept::{
+    Content, KeptDocument, KeptOriginal, KeptPart, KeptPlace, KeptQuarantine, KeptRecord, Whose,
+};
+pub use legal_holds::{
+    HOLDS_MOVED, HeldScope, HoldActor, Lifted, NewLegalHold, ScopeName, StoredLegalHold,
+};
 pub use legs::{BoardFilter, BoardLine, BoardPlace};
 pub use log::{AuditRow, Head, StoredCheckpoint};
 pub use plan::{Appended, LogError, LogKeeper};
@@ -85,6 +95,9 @@ pub use reconciliations::{
 pub use records::{StoredQuarantine, StoredRecord, StoredSubmission};
 pub use relations::{CaseMessage, Related, Taken};
 pub use restores::{Restore, Shown};
+pub use retention::{
+    NewCertificate, Removable, Removal, RetentionWrite, StoredCertificate, StoredRemoval,
+};
 pub use sends::{CLOCKS_AGREE, NewSend};
 pub use subjects::{Hold, SubjectGuard, SubjectGuards};
 pub use transitions::{
@@ -169,6 +182,13 @@ impl Store {
     /// Copies an embedded database into a new file: a backup while the gateway runs.
     pub async fn copy_to(&self, file: &std::path::Path) -> Result<(), StoreError> {
         connection::copy(&self.engine, file).await
+    }
+
+    /// Makes what was freed unreadable, as far as the engine lets: an embedded database moves its
+    /// journal into its file and empties it, where freed bytes are written over. `false` when
+    /// somebody still reads the journal, and on a server, whose own housekeeping does it in its time.
+    pub async fn forget_freed(&self) -> Result<bool, StoreError> {
+        connection::forget_freed(&self.engine).await
     }
 
     /// How many changes were committed, in how many transactions, since the store was opened.

@@ -124,6 +124,7 @@ pub(super) fn sort(event: &Event) -> Sort {
         | EventKind::BoardViewed
         | EventKind::TransitionsViewed
         | EventKind::JourneyViewed
+        | EventKind::RetentionViewed
         | EventKind::AuditViewed => Sort::Looked,
         EventKind::SharingDecided => {
             let outcome = event.decision.as_ref().map(|note| note.outcome.as_str());
@@ -164,6 +165,11 @@ pub(super) fn sort(event: &Event) -> Sort {
         | EventKind::ReconciliationAnswered
         | EventKind::DifferenceExplained
         | EventKind::TransitionsWorkedOut
+        | EventKind::RecordRemoved
+        | EventKind::ContentRemoved
+        | EventKind::DeletionCertified
+        | EventKind::LegalHoldPlaced
+        | EventKind::LegalHoldLifted
         | EventKind::DutyDone
         | EventKind::ConnectionRefused
         | EventKind::TrustChanged

@@ -184,6 +184,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         RouteId::Transitions => &["gaps", "all", "cursor", "limit"],
         RouteId::Entries => &["from", "limit"],
         RouteId::ShowReconciliation => &["version"],
+        RouteId::RetentionDue => &["within"],
         RouteId::Inclusion => &["size"],
         RouteId::Consistency => &["from", "to"],
         RouteId::Rehearse
@@ -223,6 +224,11 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::Reviews
         | RouteId::CloseReview
         | RouteId::Resend
+        | RouteId::LegalHolds
+        | RouteId::PlaceLegalHold
+        | RouteId::LiftLegalHold
+        | RouteId::DeletionCertificates
+        | RouteId::DeletionCertificate
         | RouteId::Checkpoint
         | RouteId::ShowCheckpoint
         | RouteId::Keys
@@ -294,6 +300,7 @@ fn request_body(id: RouteId) -> Option<Value> {
             "properties": { "nhs_number": { "type": "string" } },
         } } }),
         RouteId::WhoHasSeen => json!({ "application/json": { "schema": who_has_seen() } }),
+        RouteId::PlaceLegalHold => json!({ "application/json": { "schema": legal_hold() } }),
         RouteId::BeginDocument => json!({ "application/json": { "schema": {
             "type": "object", "required": ["size"],
             "properties": {
@@ -356,6 +363,22 @@ fn letter(id: RouteId) -> Value {
     })
 }
 
+/// A legal hold: on one of a person, a case, or everything.
+fn legal_hold() -> Value {
+    json!({
+        "type": "object", "required": ["reason", "reference"],
+        "properties": {
+            "nhs_number": { "type": "string" },
+            "person_id": { "type": "string" },
+            "id_of": { "type": "string" },
+            "case": { "type": "string", "format": "uuid" },
+            "everything": { "type": "boolean" },
+            "reason": { "enum": crate::retention::legal::REASONS },
+            "reference": { "type": "string", "minLength": 1, "maxLength": 40 },
+        },
+    })
+}
+
 /// Why a message may be recalled, by the catalogue.
 fn recall_reasons() -> Vec<&'static str> {
     let field = schemas::catalogue::Catalogue::built_in().field("recall_reason");
@@ -366,7 +389,7 @@ fn recall_reasons() -> Vec<&'static str> {
 type Coded = (&'static str, &'static [&'static str]);
 
 /// Bodies whose members are all codes of closed lists, by route.
-const CODED: [(RouteId, &[Coded]); 6] = [
+const CODED: [(RouteId, &[Coded]); 7] = [
     (
         RouteId::DecideHold,
         &[("decision", &["release", "refuse"]), ("reason", &crate::journey::HOLD_REASONS)],
@@ -388,6 +411,7 @@ const CODED: [(RouteId, &[Coded]); 6] = [
         &[("outcome", &["upheld", "not-upheld"]), ("finding", &crate::holds::FINDINGS)],
     ),
     (RouteId::Resend, &[("reason", &crate::repair::RESEND_REASONS)]),
+    (RouteId::LiftLegalHold, &[("reason", &crate::retention::legal::LIFT_REASONS)]),
 ];
 
 /// A body whose members are all codes of closed lists, and all required.

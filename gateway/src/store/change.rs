@@ -10,6 +10,7 @@ use super::holds::HoldWrite;
 use super::identities::IdentityWrite;
 use super::reconciliations::{Explained, NewDifference, NewStatement, StatementId};
 use super::restores::Shown;
+use super::retention::RetentionWrite;
 use super::sends::NewSend;
 use crate::audit::{Event, SubjectKey};
 use crate::authority::ConsentEntry;
@@ -200,6 +201,8 @@ pub enum Write {
     Hold(HoldWrite),
     /// About who people are.
     Identity(IdentityWrite),
+    /// About how long things are kept.
+    Retention(RetentionWrite),
 }
 
 /// The upload of a document as it begins.

@@ -121,6 +121,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0010_transitions.sql"),
         postgres: include_str!("../../migrations/postgres/0010_transitions.sql"),
     },
+    Migration {
+        number: 16,
+        name: "retention",
+        sqlite: include_str!("../../migrations/sqlite/0016_retention.sql"),
+        postgres: include_str!("../../migrations/postgres/0016_retention.sql"),
+    },
 ];
 
 const PREPARE_SQLITE: &str = "/* migration::migrate */

@@ -20,6 +20,7 @@ use super::commit::Committed;
 use super::error::StoreError;
 use super::holds::HoldWrite;
 use super::log::Head;
+use super::retention::{self, RetentionWrite};
 use super::value::{Value, name_of, values};
 use crate::audit::Entry;
 use crate::entropy::Entropy;
@@ -82,6 +83,7 @@ pub(super) struct Rows {
     pub(super) legs: Vec<Vec<Value>>,
     pub(super) quarantine: Vec<Vec<Value>>,
     pub(super) entries: Vec<Vec<Value>>,
+    pub(super) removals: Vec<Vec<Value>>,
 }
 
 impl Plan {
@@ -170,6 +172,9 @@ impl Plan {
             Write::Leg(new) => self.rows.legs.push(leg(new)),
             Write::Quarantine(new) => self.rows.quarantine.push(quarantine(new)),
             Write::Resume(..) | Write::Hold(HoldWrite::Resent(..)) => self.work = true,
+            Write::Retention(RetentionWrite::Removed(gone)) => {
+                self.rows.removals.push(retention::row_of(gone, seq, self.at));
+            }
             Write::Consent(_)
             | Write::Settle { .. }
             | Write::Collected(..)
@@ -199,7 +204,8 @@ impl Plan {
             | Write::MessageHeld(..)
             | Write::MessageTaken(_)
             | Write::Hold(_)
-            | Write::Identity(_) => {}
+            | Write::Identity(_)
+            | Write::Retention(_) => {}
         }
         Ok(())
     }

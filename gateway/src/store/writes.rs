@@ -12,6 +12,7 @@ use super::error::{MOVED_ON, StoreError};
 use super::log::Head;
 use super::plan::Plan;
 use super::reconciliations;
+use super::retention;
 use super::transitions;
 use super::value::{Value, name_of, values};
 use super::{clocks, documents, holds, identities, restores, sends};
@@ -39,6 +40,7 @@ pub(super) async fn apply(
     tx.insert(&LEGS, rows.legs).await?;
     tx.insert(&QUARANTINE, rows.quarantine).await?;
     tx.insert(&ENTRIES, rows.entries).await?;
+    tx.insert(&REMOVALS, rows.removals).await?;
     for (_, writes) in changes.iter().flat_map(|change| &change.steps) {
         for write in writes {
             update(tx, write, plan.at()).await?;
@@ -116,6 +118,7 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         | Write::MessageTaken(_) => documents::update(tx, write, now).await,
         Write::Hold(write) => holds::update(tx, write, now).await,
         Write::Identity(write) => identities::update(tx, write, now).await,
+        Write::Retention(write) => retention::update(tx, write, now).await,
     }
 }
 
@@ -354,8 +357,8 @@ statements! {
 
 /// Every insert of many rows, for the test that prepares them.
 #[cfg(test)]
-pub(super) const INSERTS: [&Insert; 6] =
-    [&SUBMISSIONS, &RECORDS, &DELIVERIES, &LEGS, &QUARANTINE, &ENTRIES];
+pub(super) const INSERTS: [&Insert; 7] =
+    [&SUBMISSIONS, &RECORDS, &DELIVERIES, &LEGS, &QUARANTINE, &ENTRIES, &REMOVALS];
 
 const SUBMISSIONS: Insert = Insert {
     name: "writes::submissions",
@@ -454,5 +457,19 @@ const ENTRIES: Insert = Insert {
         ("record_id", "?"),
         ("delivery_id", "?"),
         ("subject", "?"),
+    ],
+};
+
+const REMOVALS: Insert = Insert {
+    name: "writes::removals",
+    table: "removals",
+    cells: &[
+        ("entry", "?"),
+        ("what", "?"),
+        ("item", "?"),
+        ("class", "?"),
+        ("sha256", "?"),
+        ("rule_version", "?"),
+        ("at_us", "?"),
     ],
 };

@@ -5,9 +5,9 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
-    bare, cases, clocks, consents, counts, deliveries, documents, duties, holds, identities, legs,
-    log, migration, reconciliations, records, relations, restores, sends, subjects, transitions,
-    writes,
+    bare, cases, clocks, consents, counts, deliveries, documents, duties, holds, identities, kept,
+    legal_holds, legs, log, migration, reconciliations, records, relations, restores, retention,
+    sends, subjects, transitions, writes,
 };
 
 const REGISTRY: &[&[Statement]] = &[
@@ -21,6 +21,8 @@ const REGISTRY: &[&[Statement]] = &[
     duties::ALL,
     holds::ALL,
     identities::ALL,
+    kept::ALL,
+    legal_holds::ALL,
     legs::ALL,
     log::ALL,
     migration::ALL,
@@ -28,6 +30,7 @@ const REGISTRY: &[&[Statement]] = &[
     records::ALL,
     relations::ALL,
     restores::ALL,
+    retention::ALL,
     sends::ALL,
     subjects::ALL,
     transitions::ALL,
