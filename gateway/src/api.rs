@@ -25,6 +25,7 @@ mod recalls;
 mod reconciliations;
 mod records;
 mod reports;
+mod retention;
 mod transitions;
 
 use std::sync::Arc;
@@ -117,6 +118,12 @@ pub enum RouteId {
     ListStaff,
     Deliveries,
     Resend,
+    LegalHolds,
+    PlaceLegalHold,
+    LiftLegalHold,
+    RetentionDue,
+    DeletionCertificates,
+    DeletionCertificate,
     Checkpoint,
     ShowCheckpoint,
     Entries,
@@ -201,6 +208,12 @@ pub const ROUTES: &[Route] = &[
     Route { id: RouteId::ListStaff, method: "POST", path: "/v1/staff", summary: "List the caller's staff, so that an access to somebody's own is told; only keyed hashes are kept.", roles: PARTNERS, person: true },
     Route { id: RouteId::Deliveries, method: "GET", path: "/v1/deliveries", summary: "List deliveries of the caller's records that failed, or whose fate is not known.", roles: SENDERS, person: false },
     Route { id: RouteId::Resend, method: "POST", path: "/v1/deliveries/{delivery}/resend", summary: "Send a delivery again that failed, or whose fate is not known.", roles: SENDERS, person: true },
+    Route { id: RouteId::LegalHolds, method: "GET", path: "/v1/retention/holds", summary: "List legal holds: what they are on, why, who placed and who lifted them.", roles: AUDITORS, person: true },
+    Route { id: RouteId::PlaceLegalHold, method: "POST", path: "/v1/retention/holds", summary: "Put a legal hold on a person, a case or everything: nothing of it is removed.", roles: AUDITORS, person: true },
+    Route { id: RouteId::LiftLegalHold, method: "POST", path: "/v1/retention/holds/{hold}/lift", summary: "Lift a legal hold; somebody else than who placed it.", roles: AUDITORS, person: true },
+    Route { id: RouteId::RetentionDue, method: "GET", path: "/v1/retention/due", summary: "What is due for removal under the retention schedule, and what keeps some of it.", roles: AUDITORS, person: true },
+    Route { id: RouteId::DeletionCertificates, method: "GET", path: "/v1/retention/certificates", summary: "List the certificates of deletion, newest first.", roles: AUDITORS, person: true },
+    Route { id: RouteId::DeletionCertificate, method: "GET", path: "/v1/retention/certificates/{certificate}", summary: "A signed certificate of deletion: what was removed, by which rule, with the proofs.", roles: AUDITORS, person: true },
     Route { id: RouteId::Checkpoint, method: "GET", path: "/v1/audit/checkpoint", summary: "The newest signed checkpoint of the audit log.", roles: EVERYONE, person: false },
     Route { id: RouteId::ShowCheckpoint, method: "POST", path: "/v1/audit/checkpoints", summary: "Show the gateway a checkpoint the caller keeps; one it does not know means it was restored, and nothing is released.", roles: EVERYONE, person: false },
     Route { id: RouteId::Entries, method: "GET", path: "/v1/audit/entries", summary: "Entries of the audit log as JSON lines, for verification.", roles: EVERYONE, person: false },
@@ -307,6 +320,12 @@ fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
         RouteId::ListStaff => routing::post(alerts::staff),
         RouteId::Deliveries => routing::get(deliveries::list),
         RouteId::Resend => routing::post(deliveries::resend),
+        RouteId::LegalHolds => routing::get(retention::holds),
+        RouteId::PlaceLegalHold => routing::post(retention::place),
+        RouteId::LiftLegalHold => routing::post(retention::lift),
+        RouteId::RetentionDue => routing::get(retention::due),
+        RouteId::DeletionCertificates => routing::get(retention::certificates),
+        RouteId::DeletionCertificate => routing::get(retention::certificate),
         RouteId::Checkpoint => routing::get(audit::checkpoint),
         RouteId::ShowCheckpoint => routing::post(audit::show),
         RouteId::Entries => routing::get(audit::entries),

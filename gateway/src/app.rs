@@ -32,6 +32,7 @@ use crate::odd_access::Rules as OddAccessRules;
 use crate::peer::Peers;
 use crate::queue::CarrierKind;
 use crate::receipt::ReceiptSigner;
+use crate::retention::schedule::Schedule;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::vault::Vault;
@@ -66,6 +67,8 @@ pub struct App {
     pub carriers: Carriers,
     /// Where large documents are kept, and what scans them.
     pub documents: Documents,
+    /// How long each class of what is kept is kept.
+    pub schedule: Schedule,
     /// What an operator may see.
     pub metrics: Metrics,
     origin: String,

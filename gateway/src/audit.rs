@@ -209,6 +209,24 @@ pub enum EventKind {
     /// An organisation listed its staff, so that an access to somebody's own is told.
     #[serde(rename = "staff.listed")]
     StaffListed,
+    /// A record's sealed copy was removed, with its key, because its time was over.
+    #[serde(rename = "record.removed")]
+    RecordRemoved,
+    /// Other sealed bytes were removed, with their key, because their time was over.
+    #[serde(rename = "content.removed")]
+    ContentRemoved,
+    /// A certificate was signed of what was removed.
+    #[serde(rename = "deletion.certified")]
+    DeletionCertified,
+    /// A person put a legal hold on somebody, a case or everything: nothing of it is removed.
+    #[serde(rename = "legal-hold.placed")]
+    LegalHoldPlaced,
+    /// Another person lifted a legal hold.
+    #[serde(rename = "legal-hold.lifted")]
+    LegalHoldLifted,
+    /// Somebody looked at what is due for removal, at legal holds or at a certificate.
+    #[serde(rename = "retention.viewed")]
+    RetentionViewed,
     /// The gateway did by itself what falls due at a certain time.
     #[serde(rename = "duty.done")]
     DutyDone,

@@ -22,6 +22,7 @@ mod pki;
 mod reconcile;
 mod report;
 mod restore;
+mod retention;
 mod serve;
 mod show;
 mod transitions;
@@ -108,6 +109,9 @@ enum Command {
     /// What was shared about one person, for whoever answers their subject access request.
     #[command(subcommand)]
     DisclosurePack(disclosure_pack::DisclosurePackCommand),
+    /// How long things are kept, what is due, and what stops it.
+    #[command(subcommand)]
+    Retention(retention::RetentionCommand),
     /// About the audit log.
     #[command(subcommand)]
     Audit(audit_verify::AuditCommand),
@@ -205,6 +209,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Restore(command) => restore::restore(&command, json).await,
         Command::Report(args) => Box::pin(report::report(&args, json)).await,
         Command::DisclosurePack(command) => disclosure_pack::disclosure_pack(&command, json).await,
+        Command::Retention(command) => Box::pin(retention::retention(&command, json)).await,
         Command::Audit(command) => audit_verify::audit(&command, json).await,
         Command::Config(command) => show::config(&command, json),
         Command::Mapping(command) => mapping::mapping(&command, json),

@@ -66,6 +66,7 @@ pub mod reconciliation;
 pub mod repair;
 pub mod reports;
 pub mod restore;
+pub mod retention;
 pub mod secret_file;
 pub mod serving;
 pub mod store;

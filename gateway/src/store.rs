@@ -13,10 +13,11 @@
 //! Limits: at most 256 changes or 4,096 events share a transaction; 1,024 changes wait before
 //! callers are slowed. A list never returns more than it was asked for.
 //!
-//! Not supported, and why: deleting and rewriting. Retention will be a change like any other. The
-//! exceptions: a new hold takes the earlier votes off its delivery, and the log keeps them; what the
-//! watch keeps beside the log is forgotten when no rule looks back as far; a list of staff takes the
-//! place of the one before.
+//! Not supported, and why: deleting and rewriting rows, because what happened stays told. Retention
+//! is a change like any other: it makes sealed bytes nothing and leaves the row. The exceptions: a new
+//! hold takes the earlier votes off its delivery, and the log keeps them; what the watch keeps beside
+//! the log is forgotten when no rule looks back as far; a list of staff takes the place of the one
+//! before.
 
 mod alerts;
 mod cases;
@@ -32,6 +33,8 @@ mod engine;
 mod error;
 mod holds;
 mod identities;
+mod kept;
+mod legal_holds;
 mod legs;
 mod log;
 mod looks;
@@ -41,6 +44,7 @@ mod reconciliations;
 mod records;
 mod relations;
 mod restores;
+mod retention;
 mod row;
 mod searches;
 mod sends;
@@ -65,8 +69,8 @@ use signal::Signal;
 use subjects::SubjectLocks;
 
 pub use alerts::{
-    AlertDecision, AlertEntry, AlertFilter, AlertPlace, AlertWrite, DRAWN_ONCE, ESCALATED, NewAlert,
-    NewSample, StoredAlert,
+    AlertDecision, AlertEntry, AlertFilter, AlertPlace, AlertWrite, DRAWN_ONCE, ESCALATED,
+    NewAlert, NewSample, StoredAlert,
 };
 pub use cases::{CaseClock, CaseClockLine, ClockFilter, NewCaseClock};
 pub use change::{
@@ -85,6 +89,12 @@ pub use holds::{
     StoredReview,
 };
 pub use identities::{CaseKey, CasePerson, IdentityKind, IdentityWrite, NewIdentity};
+pub use kept::{
+    Content, KeptDocument, KeptOriginal, KeptPart, KeptPlace, KeptQuarantine, KeptRecord, Whose,
+};
+pub use legal_holds::{
+    HOLDS_MOVED, HeldScope, HoldActor, Lifted, NewLegalHold, ScopeName, StoredLegalHold,
+};
 pub use legs::{BoardFilter, BoardLine, BoardPlace};
 pub use log::{AuditRow, Head, StoredCheckpoint};
 pub use plan::{Appended, LogError, LogKeeper};
@@ -95,6 +105,9 @@ pub use reconciliations::{
 pub use records::{StoredQuarantine, StoredRecord, StoredSubmission};
 pub use relations::{CaseMessage, Related, Taken};
 pub use restores::{Restore, Shown};
+pub use retention::{
+    NewCertificate, Removable, Removal, RetentionWrite, StoredCertificate, StoredRemoval,
+};
 pub use searches::LogFilter;
 pub use sends::{CLOCKS_AGREE, NewSend};
 pub use subjects::{Hold, SubjectGuard, SubjectGuards};
@@ -183,6 +196,13 @@ impl Store {
     /// Copies an embedded database into a new file: a backup while the gateway runs.
     pub async fn copy_to(&self, file: &std::path::Path) -> Result<(), StoreError> {
         connection::copy(&self.engine, file).await
+    }
+
+    /// Makes what was freed unreadable, as far as the engine lets: an embedded database moves its
+    /// journal into its file and empties it, where freed bytes are written over. `false` when
+    /// somebody still reads the journal, and on a server, whose own housekeeping does it in its time.
+    pub async fn forget_freed(&self) -> Result<bool, StoreError> {
+        connection::forget_freed(&self.engine).await
     }
 
     /// How many changes were committed, in how many transactions, since the store was opened.

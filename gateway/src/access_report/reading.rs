@@ -126,6 +126,7 @@ pub(crate) fn sort(event: &Event) -> Sort {
         | EventKind::JourneyViewed
         | EventKind::AlertViewed
         | EventKind::AlertDecided
+        | EventKind::RetentionViewed
         | EventKind::AuditViewed => Sort::Looked,
         EventKind::SharingDecided => {
             let outcome = event.decision.as_ref().map(|note| note.outcome.as_str());
@@ -170,6 +171,11 @@ pub(crate) fn sort(event: &Event) -> Sort {
         | EventKind::AlertGrown
         | EventKind::AccessSampled
         | EventKind::StaffListed
+        | EventKind::RecordRemoved
+        | EventKind::ContentRemoved
+        | EventKind::DeletionCertified
+        | EventKind::LegalHoldPlaced
+        | EventKind::LegalHoldLifted
         | EventKind::DutyDone
         | EventKind::ConnectionRefused
         | EventKind::TrustChanged

@@ -186,6 +186,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         RouteId::Transitions => &["gaps", "all", "cursor", "limit"],
         RouteId::Entries => &["from", "limit"],
         RouteId::ShowReconciliation => &["version"],
+        RouteId::RetentionDue => &["within"],
         RouteId::Inclusion => &["size"],
         RouteId::Consistency => &["from", "to"],
         RouteId::Rehearse
@@ -231,6 +232,11 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::SampleAccesses
         | RouteId::ListStaff
         | RouteId::Resend
+        | RouteId::LegalHolds
+        | RouteId::PlaceLegalHold
+        | RouteId::LiftLegalHold
+        | RouteId::DeletionCertificates
+        | RouteId::DeletionCertificate
         | RouteId::Checkpoint
         | RouteId::ShowCheckpoint
         | RouteId::Keys
@@ -349,6 +355,7 @@ fn request_body(id: RouteId) -> Option<Value> {
         } } }),
         RouteId::WhoHasSeen => json!({ "application/json": { "schema": who_has_seen() } }),
         RouteId::MakeReport => json!({ "application/json": { "schema": report() } }),
+        RouteId::PlaceLegalHold => json!({ "application/json": { "schema": legal_hold() } }),
         RouteId::BeginDocument => json!({ "application/json": { "schema": {
             "type": "object", "required": ["size"],
             "properties": {
@@ -413,6 +420,22 @@ fn letter(id: RouteId) -> Value {
     })
 }
 
+/// A legal hold: on one of a person, a case, or everything.
+fn legal_hold() -> Value {
+    json!({
+        "type": "object", "required": ["reason", "reference"],
+        "properties": {
+            "nhs_number": { "type": "string" },
+            "person_id": { "type": "string" },
+            "id_of": { "type": "string" },
+            "case": { "type": "string", "format": "uuid" },
+            "everything": { "type": "boolean" },
+            "reason": { "enum": crate::retention::legal::REASONS },
+            "reference": { "type": "string", "minLength": 1, "maxLength": 40 },
+        },
+    })
+}
+
 /// Why a message may be recalled, by the catalogue.
 fn recall_reasons() -> Vec<&'static str> {
     let field = schemas::catalogue::Catalogue::built_in().field("recall_reason");
@@ -449,6 +472,7 @@ const CODED: [(RouteId, &[Coded]); 7] = [
         &[("outcome", &crate::odd_access::OUTCOMES), ("reason", &crate::odd_access::REASONS)],
     ),
     (RouteId::Resend, &[("reason", &crate::repair::RESEND_REASONS)]),
+    (RouteId::LiftLegalHold, &[("reason", &crate::retention::legal::LIFT_REASONS)]),
 ];
 
 /// A body whose members are all codes of closed lists, and all required.

@@ -26,6 +26,7 @@ use crate::odd_access::Rules as OddAccessRules;
 use crate::peer::Peers;
 use crate::queue::CarrierKind;
 use crate::receipt::ReceiptSigner;
+use crate::retention::schedule::Schedule;
 use crate::store::{Appended, DatabaseUrl, LogError, LogKeeper, Store, StoreError, StoreLocation};
 use crate::telemetry::Metrics;
 use crate::vault::Vault;
@@ -85,6 +86,7 @@ impl App {
             origin,
             carriers: Carriers::default(),
             documents: Documents::open(&config.documents)?,
+            schedule: schedule(&config)?,
             metrics: Metrics::new(),
             rule_book: Arc::new(rule_book),
             routing,
@@ -97,14 +99,16 @@ impl App {
         })
     }
 
-    /// The fingerprint of everything that says who may connect and what may be shared.
+    /// The fingerprint of everything that says who may connect, what may be shared, and how long
+    /// things are kept.
     /// `partners` is the canonical text of partners that are about to be in force.
     pub fn trust_fingerprint(&self, partners: Option<&str>) -> String {
         let now = self.peers.partners().canonical_text();
         let partners = partners.unwrap_or(&now);
         let rules = self.rule_book.version();
         let (routing, odd) = (self.routing.version(), &self.odd_access.version);
-        hex(&sha256(format!("{partners}\n{rules}\n{routing}\n{odd}").as_bytes()))
+        let schedule = self.schedule.version();
+        hex(&sha256(format!("{partners}\n{rules}\n{routing}\n{odd}\n{schedule}").as_bytes()))
     }
 
     /// Proof that the tree of a size has an entry.
@@ -157,11 +161,26 @@ pub fn check_files(config: &Config) -> Vec<String> {
     note(routing(config).map(drop));
     note(odd_access(config).map(drop));
     note(clocks(config).map(drop));
+    note(schedule(config).map(drop));
     note(partners_and_mappings(config));
     note(KeyFile::load(&config.keys.wrapping).map(drop).map_err(AppError::from));
     note(Pseudonyms::load(&config.keys.pseudonym).map(drop).map_err(AppError::from));
     note(LogSigner::load(&config.keys.log_signing, "check").map(drop).map_err(AppError::from));
     findings
+}
+
+/// How long things are kept: the operator's own schedule, or the one that comes with the gateway.
+fn schedule(config: &Config) -> Result<Schedule, AppError> {
+    let Some(path) = &config.retention.schedule else {
+        let wrong = |error: crate::retention::schedule::ScheduleError| AppError::DataFile {
+            file: "rules/retention-1.toml".to_owned(),
+            message: error.to_string(),
+        };
+        return Schedule::shipped().map_err(wrong);
+    };
+    let wrong = |message: String| AppError::DataFile { file: show(path), message };
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    Schedule::parse(&text).map_err(|error| wrong(error.to_string()))
 }
 
 /// Every mapping that a partner names must be there.

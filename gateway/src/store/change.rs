@@ -11,9 +11,10 @@ use super::holds::HoldWrite;
 use super::identities::IdentityWrite;
 use super::reconciliations::{Explained, NewDifference, NewStatement, StatementId};
 use super::restores::Shown;
+use super::retention::RetentionWrite;
 use super::sends::NewSend;
-use crate::audit::looked::Looked;
 use super::watch::WatchWrite;
+use crate::audit::looked::Looked;
 use crate::audit::{Event, SubjectKey};
 use crate::authority::ConsentEntry;
 use crate::documents::DocumentState;
@@ -209,6 +210,8 @@ pub enum Write {
     Alert(AlertWrite),
     /// About what the watch over the log keeps.
     Watch(WatchWrite),
+    /// About how long things are kept.
+    Retention(RetentionWrite),
 }
 
 /// The upload of a document as it begins.

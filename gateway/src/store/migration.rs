@@ -133,6 +133,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0014_odd_access.sql"),
         postgres: include_str!("../../migrations/postgres/0014_odd_access.sql"),
     },
+    Migration {
+        number: 16,
+        name: "retention",
+        sqlite: include_str!("../../migrations/sqlite/0016_retention.sql"),
+        postgres: include_str!("../../migrations/postgres/0016_retention.sql"),
+    },
 ];
 
 const PREPARE_SQLITE: &str = "/* migration::migrate */

@@ -21,6 +21,7 @@ use super::error::StoreError;
 use super::holds::HoldWrite;
 use super::log::Head;
 use super::looks;
+use super::retention::{self, RetentionWrite};
 use super::value::{Value, name_of, values};
 use crate::audit::Entry;
 use crate::audit::found_by::FoundBy;
@@ -85,6 +86,7 @@ pub(super) struct Rows {
     pub(super) quarantine: Vec<Vec<Value>>,
     pub(super) entries: Vec<Vec<Value>>,
     pub(super) looks: Vec<Vec<Value>>,
+    pub(super) removals: Vec<Vec<Value>>,
 }
 
 impl Plan {
@@ -182,6 +184,9 @@ impl Plan {
             Write::Quarantine(new) => self.rows.quarantine.push(quarantine(new)),
             Write::Looked(looked) => self.rows.looks.extend(looks::rows(looked, seq)),
             Write::Resume(..) | Write::Hold(HoldWrite::Resent(..)) => self.work = true,
+            Write::Retention(RetentionWrite::Removed(gone)) => {
+                self.rows.removals.push(retention::row_of(gone, seq, self.at));
+            }
             Write::Consent(_)
             | Write::Settle { .. }
             | Write::Collected(..)
@@ -213,7 +218,8 @@ impl Plan {
             | Write::Hold(_)
             | Write::Identity(_)
             | Write::Alert(_)
-            | Write::Watch(_) => {}
+            | Write::Watch(_)
+            | Write::Retention(_) => {}
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ use super::log::Head;
 use super::looks::LOOKS;
 use super::plan::Plan;
 use super::reconciliations;
+use super::retention;
 use super::transitions;
 use super::value::{Value, name_of, values};
 use super::{alerts, clocks, documents, holds, identities, restores, sends, watch};
@@ -41,6 +42,7 @@ pub(super) async fn apply(
     tx.insert(&QUARANTINE, rows.quarantine).await?;
     tx.insert(&ENTRIES, rows.entries).await?;
     tx.insert(&LOOKS, rows.looks).await?;
+    tx.insert(&REMOVALS, rows.removals).await?;
     for (_, writes) in changes.iter().flat_map(|change| &change.steps) {
         for write in writes {
             update(tx, write, plan.at()).await?;
@@ -122,6 +124,7 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         Write::Identity(write) => identities::update(tx, write, now).await,
         Write::Alert(write) => alerts::update(tx, write).await,
         Write::Watch(write) => watch::update(tx, write).await,
+        Write::Retention(write) => retention::update(tx, write, now).await,
     }
 }
 
@@ -360,8 +363,8 @@ statements! {
 
 /// Every insert of many rows, for the test that prepares them.
 #[cfg(test)]
-pub(super) const INSERTS: [&Insert; 7] =
-    [&SUBMISSIONS, &RECORDS, &DELIVERIES, &LEGS, &QUARANTINE, &ENTRIES, &LOOKS];
+pub(super) const INSERTS: [&Insert; 8] =
+    [&SUBMISSIONS, &RECORDS, &DELIVERIES, &LEGS, &QUARANTINE, &ENTRIES, &LOOKS, &REMOVALS];
 
 const SUBMISSIONS: Insert = Insert {
     name: "writes::submissions",
@@ -468,5 +471,19 @@ const ENTRIES: Insert = Insert {
         ("authority", "?"),
         ("outcome", "?"),
         ("reason", "?"),
+    ],
+};
+
+const REMOVALS: Insert = Insert {
+    name: "writes::removals",
+    table: "removals",
+    cells: &[
+        ("entry", "?"),
+        ("what", "?"),
+        ("item", "?"),
+        ("class", "?"),
+        ("sha256", "?"),
+        ("rule_version", "?"),
+        ("at_us", "?"),
     ],
 };

@@ -5,7 +5,9 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
-    alerts, bare, cases, clocks, consents, counts, deliveries, documents, duties, holds, identities, legs, log, looks, migration, reconciliations, records, relations, restores, searches, sends, subjects, transitions, watch, writes,
+    alerts, bare, cases, clocks, consents, counts, deliveries, documents, duties, holds,
+    identities, kept, legal_holds, legs, log, looks, migration, reconciliations, records,
+    relations, restores, retention, searches, sends, subjects, transitions, watch, writes,
 };
 
 const REGISTRY: &[&[Statement]] = &[
@@ -20,6 +22,8 @@ const REGISTRY: &[&[Statement]] = &[
     duties::ALL,
     holds::ALL,
     identities::ALL,
+    kept::ALL,
+    legal_holds::ALL,
     legs::ALL,
     log::ALL,
     looks::ALL,
@@ -28,6 +32,7 @@ const REGISTRY: &[&[Statement]] = &[
     records::ALL,
     relations::ALL,
     restores::ALL,
+    retention::ALL,
     searches::ALL,
     sends::ALL,
     subjects::ALL,
