@@ -253,7 +253,7 @@ async fn tables(
         ReportKind::ChildAccess => child::made(app, ask, asked).await,
         ReportKind::PersonActions => person::made(app, ask, asked).await,
         ReportKind::Exceptions => exceptions::made(app, ask, asked).await,
-        ReportKind::OddAccess => odd::made(app, ask, asked).await,
+        ReportKind::OddAccess => odd::made(app, ask).await,
         ReportKind::Disclosures => disclosures::made(app, ask, asked).await,
         ReportKind::Consents => consents::made(app, ask, asked).await,
         ReportKind::Misdirected => misdirected::made(app, ask, asked).await,

@@ -446,7 +446,7 @@ fn recall_reasons() -> Vec<&'static str> {
 type Coded = (&'static str, &'static [&'static str]);
 
 /// Bodies whose members are all codes of closed lists, by route.
-const CODED: [(RouteId, &[Coded]); 7] = [
+const CODED: [(RouteId, &[Coded]); 8] = [
     (
         RouteId::DecideHold,
         &[("decision", &["release", "refuse"]), ("reason", &crate::journey::HOLD_REASONS)],

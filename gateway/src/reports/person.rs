@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::civil::{Date, Weekday};
+use jiff::civil::Date;
 
 use super::gathering::{begin, end, gather};
 use super::rows::{ENTRY, Names, entry_row, instant};
@@ -23,9 +23,11 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
     let filter = LogFilter { organisation: Some(organisation.to_string()), ..whole };
     let theirs = gather(app, &filter, asked).await?;
     let names: Names<'_> = &|code| named(app, code);
+    let hours = &app.odd_access().hours;
+    let is_odd = |entry: &Entry| !hours.are_open(instant(entry), app.rules.bank_holidays());
     let mut made = Made::from(vec![
-        actions(&own.entries, names),
-        by_day(&own.entries),
+        actions(&own.entries, names, &is_odd),
+        by_day(&own.entries, &is_odd),
         compared(&theirs.entries, person),
     ]);
     made.notes.extend(own.note("this person"));
@@ -34,20 +36,20 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
 }
 
 /// A row for each thing that the person did.
-fn actions(entries: &[Entry], names: Names<'_>) -> Sheet {
+fn actions(entries: &[Entry], names: Names<'_>, is_odd: OutOfHours<'_>) -> Sheet {
     let mut columns = ENTRY.to_vec();
     columns.push(("out of hours", Kind::Text));
     let mut sheet = Sheet::new("Actions", &columns);
     for entry in entries {
         let mut row = entry_row(entry, names);
-        row.push(if is_out_of_hours(entry) { "yes".into() } else { "no".into() });
+        row.push(if is_odd(entry) { "yes".into() } else { "no".into() });
         sheet.rows.push(row);
     }
     sheet
 }
 
 /// How much the person did on each day.
-fn by_day(entries: &[Entry]) -> Sheet {
+fn by_day(entries: &[Entry], is_odd: OutOfHours<'_>) -> Sheet {
     #[derive(Default)]
     struct Day {
         actions: u64,
@@ -58,7 +60,7 @@ fn by_day(entries: &[Entry]) -> Sheet {
     for entry in entries {
         let day = days.entry(london_time(instant(entry)).date()).or_default();
         day.actions = day.actions.saturating_add(1);
-        day.out_of_hours = day.out_of_hours.saturating_add(u64::from(is_out_of_hours(entry)));
+        day.out_of_hours = day.out_of_hours.saturating_add(u64::from(is_odd(entry)));
         day.children.extend(entry.event.subject.map(super::rows::child));
     }
     let columns = [
@@ -104,18 +106,10 @@ fn compared(entries: &[Entry], person: &str) -> Sheet {
     sheet
 }
 
-/// Whether something was done on a weekend, or before or after the usual hours of an office.
-pub(super) fn is_out_of_hours(entry: &Entry) -> bool {
-    let at = london_time(instant(entry));
-    let weekend = matches!(at.date().weekday(), Weekday::Saturday | Weekday::Sunday);
-    weekend || !(OPENS_HOUR..CLOSES_HOUR).contains(&at.hour())
-}
+/// Whether something was done when nobody works, by the rules of odd access.
+type OutOfHours<'a> = &'a dyn Fn(&Entry) -> bool;
 
-/// The usual hours of an office: an hour either side of those that councils publish.
-const OPENS_HOUR: i8 = 8;
-const CLOSES_HOUR: i8 = 18;
-
-const HOURS: &str = "Out of hours is before 08:00 or from 18:00 on by London's clocks, and Saturday and Sunday. A clinician's hours may be others.";
+const HOURS: &str = "Out of hours is what the rules of odd access say, by London's clocks. A clinician's hours may be others.";
 const AT_THE_MACHINE: &str = "The log knows a person by the name that their system gave with each request. What was done at the gateway's own machine names nobody.";
 
 #[cfg(test)]

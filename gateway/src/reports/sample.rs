@@ -4,13 +4,14 @@
 //! drawn. The root is of the head that holds the asking itself, whose entry has random bytes in
 //! it, so that it cannot be known before it is asked; and anybody with the log can draw again.
 
-use super::gathering::{gather, of_kinds};
+use super::gathering::{begin, end, gather, of_kinds};
 use super::rows::{ENTRY, Names, entry_row};
-use super::{Ask, Cell, Kind, LogHead, Made, ReportError, Sheet};
+use super::{Ask, Cell, Kind, LogHead, Made, ReportError, Sheet, odd};
 use crate::access_report::named;
 use crate::app::App;
 use crate::audit::{Entry, EventKind};
 use crate::entropy::{hex, sha256};
+use crate::store::AlertFilter;
 
 /// How a sample is drawn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -47,7 +48,15 @@ pub(super) async fn made(
     let wanted = ask.draw.accesses.unwrap_or(ACCESSES_DEFAULT);
     let drawn = drawn(&head.root, &by_people, wanted);
     let names: Names<'_> = &|code| named(app, code);
-    let mut made = Made::from(vec![sheet(&drawn, names)]);
+    let filter = AlertFilter {
+        sampled: Some(true),
+        from: begin(ask),
+        before: end(ask),
+        ..AlertFilter::default()
+    };
+    let (signed, more) = odd::signed_off("Signed off", app, ask, &filter).await?;
+    let mut made = Made::from(vec![sheet(&drawn, names), signed]);
+    made.notes.extend(more);
     made.limits.push(format!("{} of {} accesses by named people", drawn.len(), by_people.len()));
     made.notes.extend(gathered.note("accesses"));
     Ok(made
@@ -111,7 +120,7 @@ const ACCESSES_MAX: usize = 1_000;
 /// Enough of a lot to see the order.
 const LOT_CHARS: usize = 16;
 
-const SIGNED_OFF: &str = "The last three columns are for the manager. What a system did without naming a person is not among these accesses.";
+const SIGNED_OFF: &str = "The last three columns are for a manager who works on paper. A draw that is put into the queue and signed off there, each access by somebody else than who made it, is POST /v1/alerts/sample; the second table has what became of those. What a system did without naming a person is not among the accesses.";
 
 #[cfg(test)]
 mod tests;

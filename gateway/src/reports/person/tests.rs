@@ -10,30 +10,16 @@ fn by(seq: u64, person: &str) -> Entry {
 }
 
 #[test]
-fn out_of_hours_is_by_londons_clocks() {
-    let mut one = by(0, "a");
-    let mut at = |text: &str| {
-        one.at_us = text.parse::<jiff::Timestamp>().unwrap().as_microsecond();
-        is_out_of_hours(&one)
-    };
-    assert!(!at("2026-01-05T08:00:00Z"), "a Monday");
-    assert!(at("2026-01-05T07:59:59Z"));
-    assert!(at("2026-01-05T18:00:00Z"));
-    assert!(at("2026-01-03T12:00:00Z"), "a Saturday");
-    assert!(!at("2026-07-06T07:00:00Z"), "eight o'clock in summer");
-    assert!(at("2026-07-06T17:00:00Z"), "six o'clock in summer");
-}
-
-#[test]
 fn each_action_is_a_row_and_each_day_is_counted() {
     let entries = [by(30, "a"), by(7, "a"), by(2, "a"), by(1, "a")];
     let names: Names<'_> = &|code| code.to_owned();
-    let rows = words(&actions(&entries, names));
+    let late = |entry: &Entry| entry.seq == 7;
+    let rows = words(&actions(&entries, names, &late));
     assert_eq!(rows.len(), 4);
     assert_eq!(rows[1].last().map(String::as_str), Some("yes"));
     assert_eq!(rows[2].last().map(String::as_str), Some("no"));
     assert_eq!(
-        words(&by_day(&entries)),
+        words(&by_day(&entries, &late)),
         [["2026-01-06", "1", "1", "1"], ["2026-01-05", "3", "1", "2"]]
     );
 }
