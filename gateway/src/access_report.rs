@@ -39,6 +39,7 @@ use crate::store::{Change, StoreError};
 
 pub use family::{FamilyLine, Unsafe};
 pub use reading::{Account, Line, Summary};
+pub(crate) use reading::{Sort, sort};
 
 /// Why somebody asks who has seen a record. A closed list: the log is for ever, and free text would
 /// hold names.
@@ -55,12 +56,29 @@ pub enum Reason {
     RoutineCheck,
     /// The family asked.
     FamilyQuestion,
+    /// The conduct of somebody on the staff is looked into.
+    StaffInvestigation,
+    /// The Information Commissioner or an inspectorate asked.
+    Regulator,
+    /// A court, a tribunal or an ombudsman asked.
+    Tribunal,
+    /// Figures for those who answer for the service.
+    Management,
 }
 
 impl Reason {
     /// Every code, in the order in which they are offered.
-    pub const CODES: [&str; 5] =
-        ["subject-access-request", "complaint", "incident", "routine-check", "family-question"];
+    pub const CODES: [&str; 9] = [
+        "subject-access-request",
+        "complaint",
+        "incident",
+        "routine-check",
+        "family-question",
+        "staff-investigation",
+        "regulator",
+        "tribunal",
+        "management",
+    ];
 
     /// From its code.
     pub fn parse(code: &str) -> Option<Self> {
@@ -116,9 +134,15 @@ pub struct Report {
 
 /// Answers who has seen a record. The asking is durable in the log before anything is read.
 pub async fn look(app: &App, question: &Question, actor: &Actor) -> Result<Report, StoreError> {
+    let asked = app.store.commit(Change::because(asking(WHAT, question, actor))).await?;
+    read(app, question, asked.first_seq).await
+}
+
+/// The event of an asking, by what it is asked for.
+pub(crate) fn asking(what: &str, question: &Question, actor: &Actor) -> Event {
     let name = crate::telemetry::name_of;
     let mut event = Event::new(EventKind::AuditViewed, actor.clone())
-        .with("what", WHAT)
+        .with("what", what)
         .with("reason", name(question.reason));
     for (name, day) in [("from", question.from), ("until", question.until)] {
         if let Some(day) = day {
@@ -126,7 +150,11 @@ pub async fn look(app: &App, question: &Question, actor: &Actor) -> Result<Repor
         }
     }
     event.subject = Some(question.subject);
-    let asked = app.store.commit(Change::because(event)).await?;
+    event
+}
+
+/// Answers what was asked in an entry that is durable in the log.
+pub(crate) async fn read(app: &App, question: &Question, entry: u64) -> Result<Report, StoreError> {
     let mut entries = Vec::new();
     let mut before = u64::try_from(i64::MAX).unwrap_or_default();
     while entries.len() < ENTRIES_MAX {
@@ -140,7 +168,6 @@ pub async fn look(app: &App, question: &Question, actor: &Actor) -> Result<Repor
     let account = reading::account(&entries, question, &names);
     let lists = reading::parties(&entries).into_iter().map(|code| named(app, &code)).collect();
     let Question { reason, from, until, .. } = *question;
-    let entry = asked.first_seq;
     Ok(Report { reason, from, until, entry, account, lists, older_left_out, entries })
 }
 
@@ -160,7 +187,7 @@ pub async fn for_family(
 }
 
 /// The name of an organisation as the partners file has it.
-fn named(app: &App, code: &str) -> String {
+pub(crate) fn named(app: &App, code: &str) -> String {
     match OrganisationCode::parse(code) {
         Ok(code) => app.name_of(&code),
         // The gateway itself, or an operator at its machine.
@@ -235,8 +262,13 @@ pub fn verify(proof: &AccessProof, vkey: &str) -> Proved {
 /// Counts by name.
 pub(crate) type Counts = BTreeMap<String, u64>;
 
+/// What an entry says, in words: what happened, to which message.
+pub(crate) fn in_words(event: &Event) -> String {
+    reading::words(event, event.message_type)
+}
+
 /// What the entry of the asking says was looked at.
-const WHAT: &str = "who-has-seen";
+pub(crate) const WHAT: &str = "who-has-seen";
 
 /// The name of the form of a proof.
 const FORMAT: &str = "ehc-access-proof-1";

@@ -7,6 +7,7 @@
 
 pub mod problem;
 
+mod alerts;
 mod audit;
 mod board;
 mod cases;
@@ -23,6 +24,8 @@ mod openapi;
 mod recalls;
 mod reconciliations;
 mod records;
+mod reports;
+mod retention;
 mod transitions;
 
 use std::sync::Arc;
@@ -108,12 +111,25 @@ pub enum RouteId {
     AnswerQuestion,
     Reviews,
     CloseReview,
+    Alerts,
+    ShowAlert,
+    DecideAlert,
+    SampleAccesses,
+    ListStaff,
     Deliveries,
     Resend,
+    LegalHolds,
+    PlaceLegalHold,
+    LiftLegalHold,
+    RetentionDue,
+    DeletionCertificates,
+    DeletionCertificate,
     Checkpoint,
     ShowCheckpoint,
     Entries,
     WhoHasSeen,
+    Reports,
+    MakeReport,
     Tile,
     Inclusion,
     Consistency,
@@ -185,12 +201,25 @@ pub const ROUTES: &[Route] = &[
     Route { id: RouteId::AnswerQuestion, method: "POST", path: "/v1/questions/{question}/answer", summary: "Answer a question about a held delivery, once.", roles: PARTNERS, person: true },
     Route { id: RouteId::Reviews, method: "GET", path: "/v1/reviews", summary: "List releases in an emergency of what the caller sent or was sent, with their reviews.", roles: HOLD_DECIDERS, person: false },
     Route { id: RouteId::CloseReview, method: "POST", path: "/v1/reviews/{review}/decision", summary: "Say whether a release in an emergency was right; somebody else than who released it.", roles: HOLD_DECIDERS, person: true },
+    Route { id: RouteId::Alerts, method: "GET", path: "/v1/alerts", summary: "List alerts of odd access and samples that wait for a person, oldest first; nobody is named.", roles: HOLD_DECIDERS, person: true },
+    Route { id: RouteId::ShowAlert, method: "GET", path: "/v1/alerts/{alert}", summary: "One alert: the entries of the log it is about, and its sign-off.", roles: HOLD_DECIDERS, person: true },
+    Route { id: RouteId::DecideAlert, method: "POST", path: "/v1/alerts/{alert}/decision", summary: "Sign an alert off as justified or not, or pass it on; never who did what it is about.", roles: HOLD_DECIDERS, person: true },
+    Route { id: RouteId::SampleAccesses, method: "POST", path: "/v1/alerts/sample", summary: "Draw accesses of past days at random, for line managers to confirm; nobody picks.", roles: AUDITORS, person: true },
+    Route { id: RouteId::ListStaff, method: "POST", path: "/v1/staff", summary: "List the caller's staff, so that an access to somebody's own is told; only keyed hashes are kept.", roles: PARTNERS, person: true },
     Route { id: RouteId::Deliveries, method: "GET", path: "/v1/deliveries", summary: "List deliveries of the caller's records that failed, or whose fate is not known.", roles: SENDERS, person: false },
     Route { id: RouteId::Resend, method: "POST", path: "/v1/deliveries/{delivery}/resend", summary: "Send a delivery again that failed, or whose fate is not known.", roles: SENDERS, person: true },
+    Route { id: RouteId::LegalHolds, method: "GET", path: "/v1/retention/holds", summary: "List legal holds: what they are on, why, who placed and who lifted them.", roles: AUDITORS, person: true },
+    Route { id: RouteId::PlaceLegalHold, method: "POST", path: "/v1/retention/holds", summary: "Put a legal hold on a person, a case or everything: nothing of it is removed.", roles: AUDITORS, person: true },
+    Route { id: RouteId::LiftLegalHold, method: "POST", path: "/v1/retention/holds/{hold}/lift", summary: "Lift a legal hold; somebody else than who placed it.", roles: AUDITORS, person: true },
+    Route { id: RouteId::RetentionDue, method: "GET", path: "/v1/retention/due", summary: "What is due for removal under the retention schedule, and what keeps some of it.", roles: AUDITORS, person: true },
+    Route { id: RouteId::DeletionCertificates, method: "GET", path: "/v1/retention/certificates", summary: "List the certificates of deletion, newest first.", roles: AUDITORS, person: true },
+    Route { id: RouteId::DeletionCertificate, method: "GET", path: "/v1/retention/certificates/{certificate}", summary: "A signed certificate of deletion: what was removed, by which rule, with the proofs.", roles: AUDITORS, person: true },
     Route { id: RouteId::Checkpoint, method: "GET", path: "/v1/audit/checkpoint", summary: "The newest signed checkpoint of the audit log.", roles: EVERYONE, person: false },
     Route { id: RouteId::ShowCheckpoint, method: "POST", path: "/v1/audit/checkpoints", summary: "Show the gateway a checkpoint the caller keeps; one it does not know means it was restored, and nothing is released.", roles: EVERYONE, person: false },
     Route { id: RouteId::Entries, method: "GET", path: "/v1/audit/entries", summary: "Entries of the audit log as JSON lines, for verification.", roles: EVERYONE, person: false },
     Route { id: RouteId::WhoHasSeen, method: "POST", path: "/v1/audit/who-has-seen", summary: "Who has seen a person's record or was sent it, and why; with the entries and their proofs when asked.", roles: AUDITORS, person: true },
+    Route { id: RouteId::Reports, method: "GET", path: "/v1/reports", summary: "The reports of information governance and the question that each answers.", roles: AUDITORS, person: false },
+    Route { id: RouteId::MakeReport, method: "POST", path: "/v1/reports/{report}", summary: "Make a report for a reason: as JSON with its cover, or as CSV or a workbook when a form is named.", roles: AUDITORS, person: true },
     Route { id: RouteId::Tile, method: "GET", path: "/v1/audit/tile/{*tile}", summary: "A tile of hashes or entries of the log, as C2SP tlog-tiles has them.", roles: EVERYONE, person: false },
     Route { id: RouteId::Inclusion, method: "GET", path: "/v1/audit/entries/{seq}/proof", summary: "The proof that an entry is in the log.", roles: EVERYONE, person: false },
     Route { id: RouteId::Consistency, method: "GET", path: "/v1/audit/consistency", summary: "The proof that one checkpoint extends another.", roles: EVERYONE, person: false },
@@ -284,12 +313,25 @@ fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
         RouteId::AnswerQuestion => routing::post(holds::answer),
         RouteId::Reviews => routing::get(holds::reviews),
         RouteId::CloseReview => routing::post(holds::close_review),
+        RouteId::Alerts => routing::get(alerts::list),
+        RouteId::ShowAlert => routing::get(alerts::show),
+        RouteId::DecideAlert => routing::post(alerts::decide),
+        RouteId::SampleAccesses => routing::post(alerts::sample),
+        RouteId::ListStaff => routing::post(alerts::staff),
         RouteId::Deliveries => routing::get(deliveries::list),
         RouteId::Resend => routing::post(deliveries::resend),
+        RouteId::LegalHolds => routing::get(retention::holds),
+        RouteId::PlaceLegalHold => routing::post(retention::place),
+        RouteId::LiftLegalHold => routing::post(retention::lift),
+        RouteId::RetentionDue => routing::get(retention::due),
+        RouteId::DeletionCertificates => routing::get(retention::certificates),
+        RouteId::DeletionCertificate => routing::get(retention::certificate),
         RouteId::Checkpoint => routing::get(audit::checkpoint),
         RouteId::ShowCheckpoint => routing::post(audit::show),
         RouteId::Entries => routing::get(audit::entries),
         RouteId::WhoHasSeen => routing::post(audit::who_has_seen),
+        RouteId::Reports => routing::get(reports::list),
+        RouteId::MakeReport => routing::post(reports::make),
         RouteId::Tile => routing::get(audit::tile),
         RouteId::Inclusion => routing::get(audit::inclusion),
         RouteId::Consistency => routing::get(audit::consistency),
@@ -442,21 +484,27 @@ async fn outermost(
 fn identify(app: &App, peer: Option<Peer>, headers: &HeaderMap) -> Result<Caller, Problem> {
     let peer =
         peer.ok_or_else(|| Problem::new(Kind::Internal, "The connection has no identity."))?;
-    let text = |name: &str| {
-        let value = headers.get(name).and_then(|value| value.to_str().ok());
-        value.map(str::trim).filter(|text| !text.is_empty() && text.len() <= HEADER_CHARS_MAX)
-    };
     let names = app.vault.pseudonyms();
-    let user = text("ehc-acting-user");
+    let user = acting_user(headers);
     let person = user.map(|user| names.person(peer.organisation(), user));
     let who = user.map(|user| names.anywhere(user));
     // A closed list: whatever else stands there may be a name, and the log is for ever.
-    let role = text("ehc-acting-role").map(|role| {
+    let role = header_text(headers, "ehc-acting-role").map(|role| {
         let role = role.to_ascii_lowercase().replace(' ', "-");
         ACTING_ROLES.into_iter().find(|known| *known == role).unwrap_or("other")
     });
     let actor = Actor { person, role: role.map(str::to_owned), ..peer.actor() };
     Ok(Caller { peer, actor, who })
+}
+
+/// The user id of the person who acts, as their organisation's system vouches for it.
+fn acting_user(headers: &HeaderMap) -> Option<&str> {
+    header_text(headers, "ehc-acting-user")
+}
+
+fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let value = headers.get(name).and_then(|value| value.to_str().ok());
+    value.map(str::trim).filter(|text| !text.is_empty() && text.len() <= HEADER_CHARS_MAX)
 }
 
 /// The roles of people that the log knows by name.

@@ -20,7 +20,7 @@ use schemas::{OrganisationCode, ServiceCode};
 use uuid::Uuid;
 
 use crate::audit::checkpoint::LogSigner;
-use crate::authority::routing::Routing;
+use crate::authority::routing::{Route, Routing};
 use crate::authority::rules::RuleBook;
 use crate::clock::Clock;
 use crate::config::{Config, Partner};
@@ -28,9 +28,11 @@ use crate::delivery::fhir_message::Attempt;
 use crate::delivery::{Carriers, Parcel, SendError};
 use crate::documents::Documents;
 use crate::entropy::{Entropy, EntropyError};
+use crate::odd_access::Rules as OddAccessRules;
 use crate::peer::Peers;
 use crate::queue::CarrierKind;
 use crate::receipt::ReceiptSigner;
+use crate::retention::schedule::Schedule;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::vault::Vault;
@@ -65,11 +67,14 @@ pub struct App {
     pub carriers: Carriers,
     /// Where large documents are kept, and what scans them.
     pub documents: Documents,
+    /// How long each class of what is kept is kept.
+    pub schedule: Schedule,
     /// What an operator may see.
     pub metrics: Metrics,
     origin: String,
     rule_book: Arc<RuleBook>,
     routing: Routing,
+    odd_access: OddAccessRules,
     mappings: BTreeMap<String, Mapping>,
     claimed: Mutex<BTreeSet<(OrganisationCode, String)>>,
     in_hand: Mutex<BTreeMap<OrganisationCode, usize>>,
@@ -133,6 +138,16 @@ impl App {
     /// The sharing rules and agreements in force.
     pub fn rule_book(&self) -> &RuleBook {
         &self.rule_book
+    }
+
+    /// What counts as odd about an access.
+    pub fn odd_access(&self) -> &OddAccessRules {
+        &self.odd_access
+    }
+
+    /// The routes in force on a day.
+    pub fn routes_in_force(&self, on: Date) -> impl Iterator<Item = &Route> {
+        self.routing.all().iter().filter(move |route| route.holds_on(on))
     }
 
     /// The organisation that answers for a service on a day.

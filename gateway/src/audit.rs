@@ -19,6 +19,8 @@ use crate::queue::{DeliveryId, SubmissionId};
 
 pub mod bundle;
 pub mod checkpoint;
+pub mod found_by;
+pub mod looked;
 pub mod signing;
 pub mod tiles;
 pub mod tree;
@@ -188,6 +190,43 @@ pub enum EventKind {
     /// Somebody read or verified the log.
     #[serde(rename = "audit.viewed")]
     AuditViewed,
+    /// An access, or a few that belong together, is odd by a rule, or was drawn in a sample:
+    /// somebody else must look into it. It names nobody.
+    #[serde(rename = "alert.raised")]
+    AlertRaised,
+    /// More of the same was added to an open alert.
+    #[serde(rename = "alert.grown")]
+    AlertGrown,
+    /// Somebody looked at alerts.
+    #[serde(rename = "alert.viewed")]
+    AlertViewed,
+    /// Somebody signed an alert off, or passed it on.
+    #[serde(rename = "alert.decided")]
+    AlertDecided,
+    /// Accesses of some days were drawn at random, to be confirmed.
+    #[serde(rename = "access.sampled")]
+    AccessSampled,
+    /// An organisation listed its staff, so that an access to somebody's own is told.
+    #[serde(rename = "staff.listed")]
+    StaffListed,
+    /// A record's sealed copy was removed, with its key, because its time was over.
+    #[serde(rename = "record.removed")]
+    RecordRemoved,
+    /// Other sealed bytes were removed, with their key, because their time was over.
+    #[serde(rename = "content.removed")]
+    ContentRemoved,
+    /// A certificate was signed of what was removed.
+    #[serde(rename = "deletion.certified")]
+    DeletionCertified,
+    /// A person put a legal hold on somebody, a case or everything: nothing of it is removed.
+    #[serde(rename = "legal-hold.placed")]
+    LegalHoldPlaced,
+    /// Another person lifted a legal hold.
+    #[serde(rename = "legal-hold.lifted")]
+    LegalHoldLifted,
+    /// Somebody looked at what is due for removal, at legal holds or at a certificate.
+    #[serde(rename = "retention.viewed")]
+    RetentionViewed,
     /// The gateway did by itself what falls due at a certain time.
     #[serde(rename = "duty.done")]
     DutyDone,

@@ -3,6 +3,7 @@
 //! Data goes to standard output, talk to standard error; `--json` on every command; exit codes
 //! are documented in `docs/operations.md`. This and `main` are the only homes of `anyhow`.
 
+mod alerts;
 mod audit_export;
 mod audit_verify;
 mod authority;
@@ -11,6 +12,7 @@ mod case;
 mod clocks;
 mod consents;
 mod demo;
+mod disclosure_pack;
 mod documents;
 mod extract;
 mod holds;
@@ -18,7 +20,9 @@ mod import;
 mod mapping;
 mod pki;
 mod reconcile;
+mod report;
 mod restore;
+mod retention;
 mod serve;
 mod show;
 mod transitions;
@@ -79,6 +83,9 @@ enum Command {
     /// About what waits for a person's decision.
     #[command(subcommand)]
     Holds(holds::HoldsCommand),
+    /// About odd access: what waits to be looked into, and the rules it was found by.
+    #[command(subcommand)]
+    Alerts(alerts::AlertsCommand),
     /// About deliveries that did not arrive.
     #[command(subcommand)]
     Deliveries(holds::DeliveriesCommand),
@@ -97,6 +104,14 @@ enum Command {
     /// About a restored backup: nothing is released until the consent ledger has caught up.
     #[command(subcommand)]
     Restore(restore::RestoreCommand),
+    /// The eleven reports of information governance, as a table, CSV or a workbook.
+    Report(report::ReportArgs),
+    /// What was shared about one person, for whoever answers their subject access request.
+    #[command(subcommand)]
+    DisclosurePack(disclosure_pack::DisclosurePackCommand),
+    /// How long things are kept, what is due, and what stops it.
+    #[command(subcommand)]
+    Retention(retention::RetentionCommand),
     /// About the audit log.
     #[command(subcommand)]
     Audit(audit_verify::AuditCommand),
@@ -185,12 +200,16 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Case(command) => case::case(&command, json).await,
         Command::Reconcile(args) => reconcile::reconcile(&args, json).await,
         Command::Holds(command) => holds::holds(&command, json).await,
+        Command::Alerts(command) => alerts::alerts(&command, json).await,
         Command::Deliveries(command) => holds::deliveries(&command, json).await,
         Command::Quarantine(command) => Box::pin(holds::quarantine(&command, json)).await,
         Command::Documents(command) => Box::pin(documents::documents(&command, json)).await,
         Command::Authority(command) => Box::pin(authority::authority(&command, json)).await,
         Command::Consents(command) => consents::consents(&command, json).await,
         Command::Restore(command) => restore::restore(&command, json).await,
+        Command::Report(args) => Box::pin(report::report(&args, json)).await,
+        Command::DisclosurePack(command) => disclosure_pack::disclosure_pack(&command, json).await,
+        Command::Retention(command) => Box::pin(retention::retention(&command, json)).await,
         Command::Audit(command) => audit_verify::audit(&command, json).await,
         Command::Config(command) => show::config(&command, json),
         Command::Mapping(command) => mapping::mapping(&command, json),

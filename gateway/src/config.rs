@@ -21,6 +21,7 @@ mod folders;
 mod mesh;
 mod partners;
 mod reconciliation;
+mod retention;
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -33,7 +34,6 @@ use serde::Deserialize;
 pub use audit::AuditSection;
 pub use consent::{ConsentSection, IfMatch};
 use document::{Document, Step};
-
 pub use documents::{DocumentsSection, KeepingSection, S3Section, ScannerAddress};
 pub use files::FilesSection;
 pub use folders::Watch;
@@ -41,6 +41,7 @@ pub use mesh::MeshSection;
 pub(crate) use partners::mllp_address;
 pub use partners::{Partner, Partners, Pin};
 pub use reconciliation::ReconciliationSection;
+pub use retention::RetentionSection;
 
 /// Everything in `ehc-gateway.toml`, with paths resolved and defaults filled in.
 #[derive(Debug, Clone)]
@@ -63,6 +64,8 @@ pub struct Config {
     pub documents: DocumentsSection,
     /// When a day is reconciled with each partner.
     pub reconciliation: ReconciliationSection,
+    /// How long things are kept, and whether they are then removed.
+    pub retention: RetentionSection,
     /// Where the audit log goes besides the database.
     pub audit: AuditSection,
     /// How decisions about sharing come into force.
@@ -286,6 +289,7 @@ impl Config {
         for (setting, path) in optional {
             named.extend(path.iter().map(|path| ("files", setting, path.as_path(), false)));
         }
+        named.extend(self.retention.file().map(|path| ("retention", "schedule", path, false)));
         if let Some(mesh) = &self.mesh {
             named.extend(
                 mesh.files()
@@ -322,6 +326,7 @@ impl Config {
         let mut config = Self {
             checkpoint_file: raw.store.checkpoint_file.clone().unwrap_or(newest),
             audit: raw.audit,
+            retention: raw.retention,
             consent: raw.consent,
             store: raw.store.checked(&raw.gateway.data_dir, &document)?,
             documents: raw.documents.checked(&raw.gateway.data_dir, &document)?,
@@ -420,6 +425,7 @@ impl Config {
             .chain(self.mesh.iter_mut().flat_map(MeshSection::paths))
             .chain(self.documents.paths())
             .chain(self.audit.publish_to.iter_mut())
+            .chain(self.retention.schedule.iter_mut())
             .for_each(|path| *path = folder.join(&path));
     }
 }
@@ -461,6 +467,8 @@ struct Raw {
     documents: documents::RawDocuments,
     #[serde(default)]
     reconciliation: ReconciliationSection,
+    #[serde(default)]
+    retention: RetentionSection,
     #[serde(default)]
     audit: AuditSection,
     #[serde(default)]

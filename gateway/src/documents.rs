@@ -20,8 +20,8 @@
 //!
 //! Limits: a document of [`DOCUMENT_BYTES_MAX`]; at most [`UPLOADS_OPEN_MAX`] unfinished uploads of
 //! one organisation. One request holds three segments (3 MiB) at most, whatever a document's size:
-//! what comes in, what is sealed, and what waits for the wire. Not supported: removing what no message
-//! ever named, because retention is not built.
+//! what comes in, what is sealed, and what waits for the wire. What is removed when its time is over
+//! is [`retention`](crate::retention)'s to say.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -160,6 +160,11 @@ pub(crate) async fn segment(
 ) -> Result<zeroize::Zeroizing<Vec<u8>>, SegmentError> {
     let sealed = app.documents.keeping.get(document, index).await?;
     Ok(segments.open(index, &sealed)?)
+}
+
+/// Takes away what is kept of a document whose key is gone. Doing it again is no fault.
+pub(crate) async fn clear(app: &App, known: &StoredUpload) -> Result<(), KeepingError> {
+    app.documents.keeping.remove(known.id, place(known).segments()).await
 }
 
 /// Why a segment could not be had.

@@ -11,6 +11,7 @@ mod consents;
 mod forgotten;
 mod reconciling;
 mod reminders;
+mod retention;
 mod transition;
 
 use std::future::Future;
@@ -32,6 +33,9 @@ pub enum DutyError {
     /// A message of the gateway's own could not be made.
     #[error("a message could not be made")]
     Message(#[from] ReceiveError),
+    /// What is due could not be removed.
+    #[error("what is due could not be removed")]
+    Retention(#[from] crate::retention::RetentionError),
     /// The shipped rules do not cover the date.
     #[error("the gateway could not work out {0}")]
     Ours(&'static str),
@@ -77,6 +81,7 @@ const DUTIES: &[Duty] = &[
         period: |app| Some(app.clock.today().to_string()),
         act: transition::act,
     },
+    Duty { name: "retention", period: retention::period, act: retention::act },
     Duty { name: "reconciliation", period: reconciling::period, act: reconciling::act },
 ];
 
@@ -85,6 +90,12 @@ const DUTIES: &[Duty] = &[
 pub async fn run_due(app: &App) -> Result<usize, DutyError> {
     let mut done = 0;
     let mut failure = None;
+    // Each time, and each entry of the log once: it keeps its own place.
+    if let Err(error) = crate::odd_access::watch(app).await {
+        let chain = crate::telemetry::chain(&error);
+        tracing::error!(error = %chain, "the log could not be watched for odd access");
+        failure.get_or_insert(error.into());
+    }
     for duty in DUTIES {
         match run(app, duty).await {
             Ok(true) => done += 1,

@@ -12,6 +12,9 @@
 //! - [`documents`]: documents of any size, uploaded apart from their message.
 //! - [`accountability`]: why a record may go, and what other rules would have made of the past.
 //! - [`access_report`]: who has seen a person's record, with proofs, and what a family may be told.
+//! - [`reports`], [`disclosure_pack`]: the eleven reports of information governance, as tables; what
+//!   was shared about one person, for whoever answers their request.
+//! - [`odd_access`]: what is rare among what people look at, and who looks into it.
 //! - [`board`], [`journey`], [`holds`], [`repair`]: what people look at, and what they decide about
 //!   what is held, did not arrive or was not accepted.
 //! - [`cases`], [`notices`]: which messages belong together, what was superseded or recalled.
@@ -39,6 +42,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod delivery;
+pub mod disclosure_pack;
 pub mod documents;
 pub mod duties;
 pub mod entropy;
@@ -49,6 +53,7 @@ pub mod journey;
 pub mod mllp;
 pub mod notices;
 pub mod obligations;
+pub mod odd_access;
 pub mod peer;
 pub mod performance;
 pub mod pipeline;
@@ -59,7 +64,9 @@ pub mod queue;
 pub mod receipt;
 pub mod reconciliation;
 pub mod repair;
+pub mod reports;
 pub mod restore;
+pub mod retention;
 pub mod secret_file;
 pub mod serving;
 pub mod store;

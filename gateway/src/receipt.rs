@@ -148,6 +148,8 @@ pub enum Signed {
     Notice,
     /// A [`Statement`](crate::reconciliation::Statement): what passed on a day.
     Statement,
+    /// A [`Certificate`](crate::retention::certificate::Certificate): what was removed, and why.
+    Deletion,
 }
 
 impl Signed {
@@ -157,6 +159,7 @@ impl Signed {
             Self::Receipt => "ehc-receipt+jwt",
             Self::Notice => "ehc-notice+jwt",
             Self::Statement => "ehc-reconciliation+jwt",
+            Self::Deletion => "ehc-deletion+jwt",
         }
     }
 }
@@ -240,6 +243,15 @@ pub fn verify_as<T: DeserializeOwned>(
         return Err(ReceiptError::Signature);
     }
     serde_json::from_slice(&decode(claims)?).or(Err(ReceiptError::Form))
+}
+
+/// The public key of a log's verifier key (name+id+key), as a JWK: the same key signs both.
+pub fn jwk_of_vkey(vkey: &str) -> Option<Value> {
+    let key = vkey.splitn(3, '+').nth(2)?;
+    let key = base64::prelude::BASE64_STANDARD.decode(key).ok()?;
+    // The first byte names the algorithm: 1 is Ed25519.
+    let public = key.strip_prefix(&[1])?;
+    Some(json!({ "kty": "OKP", "crv": "Ed25519", "x": BASE64_URL_SAFE_NO_PAD.encode(public) }))
 }
 
 fn public_key(jwk: &Value) -> Option<[u8; 32]> {

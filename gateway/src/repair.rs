@@ -209,6 +209,11 @@ async fn prepared(
     let partner = app.partner(&item.sender).ok_or(RepairError::Unreadable(
         "Its sender is no partner any more; put it back into the partners file first.",
     ))?;
+    if item.sealed.is_removed() || submission.original.is_removed() {
+        return Err(RepairError::Unreadable(
+            "Its bytes were removed when their retention ended; ask its sender to send it again.",
+        ));
+    }
     let place = submission.id.0;
     let original = &submission.original;
     let whole =

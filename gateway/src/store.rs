@@ -13,9 +13,13 @@
 //! Limits: at most 256 changes or 4,096 events share a transaction; 1,024 changes wait before
 //! callers are slowed. A list never returns more than it was asked for.
 //!
-//! Not supported, and why: deleting and rewriting. Retention will be a change like any other. The
-//! one exception: a new hold takes the earlier votes off its delivery; the log keeps them.
+//! Not supported, and why: deleting and rewriting rows, because what happened stays told. Retention
+//! is a change like any other: it makes sealed bytes nothing and leaves the row. The exceptions: a new
+//! hold takes the earlier votes off its delivery, and the log keeps them; what the watch keeps beside
+//! the log is forgotten when no rule looks back as far; a list of staff takes the place of the one
+//! before.
 
+mod alerts;
 mod cases;
 mod clocks;
 mod commit;
@@ -29,20 +33,26 @@ mod engine;
 mod error;
 mod holds;
 mod identities;
+mod kept;
+mod legal_holds;
 mod legs;
 mod log;
+mod looks;
 mod migration;
 mod plan;
 mod reconciliations;
 mod records;
 mod relations;
 mod restores;
+mod retention;
 mod row;
+mod searches;
 mod sends;
 mod signal;
 mod subjects;
 mod transitions;
 mod value;
+mod watch;
 mod writes;
 
 pub mod bare;
@@ -58,6 +68,10 @@ use engine::Engine;
 use signal::Signal;
 use subjects::SubjectLocks;
 
+pub use alerts::{
+    AlertDecision, AlertEntry, AlertFilter, AlertPlace, AlertWrite, DRAWN_ONCE, ESCALATED,
+    NewAlert, NewSample, StoredAlert,
+};
 pub use cases::{CaseClock, CaseClockLine, ClockFilter, NewCaseClock};
 pub use change::{
     Change, DocumentFound, NewConsent, NewDelivery, NewDocument, NewLeg, NewQuarantine, NewRecord,
@@ -75,6 +89,12 @@ pub use holds::{
     StoredReview,
 };
 pub use identities::{CaseKey, CasePerson, IdentityKind, IdentityWrite, NewIdentity};
+pub use kept::{
+    Content, KeptDocument, KeptOriginal, KeptPart, KeptPlace, KeptQuarantine, KeptRecord, Whose,
+};
+pub use legal_holds::{
+    HOLDS_MOVED, HeldScope, HoldActor, Lifted, NewLegalHold, ScopeName, StoredLegalHold,
+};
 pub use legs::{BoardFilter, BoardLine, BoardPlace};
 pub use log::{AuditRow, Head, StoredCheckpoint};
 pub use plan::{Appended, LogError, LogKeeper};
@@ -85,11 +105,18 @@ pub use reconciliations::{
 pub use records::{StoredQuarantine, StoredRecord, StoredSubmission};
 pub use relations::{CaseMessage, Related, Taken};
 pub use restores::{Restore, Shown};
+pub use retention::{
+    NewCertificate, Removable, Removal, RetentionWrite, StoredCertificate, StoredRemoval,
+};
+pub use searches::LogFilter;
 pub use sends::{CLOCKS_AGREE, NewSend};
 pub use subjects::{Hold, SubjectGuard, SubjectGuards};
 pub use transitions::{
     NewTransitionStep, TransitionDay, TransitionDelivery, TransitionFilter, TransitionStep,
     TransitionWrite,
+};
+pub use watch::{
+    InCommon, LOOKED_AT, Mark, StaffMember, WatchWrite, Watched, WatchedLook, WatchedTo, WatchedWay,
 };
 
 /// Everything the gateway keeps. Cheap to clone; all clones are one store.
@@ -169,6 +196,13 @@ impl Store {
     /// Copies an embedded database into a new file: a backup while the gateway runs.
     pub async fn copy_to(&self, file: &std::path::Path) -> Result<(), StoreError> {
         connection::copy(&self.engine, file).await
+    }
+
+    /// Makes what was freed unreadable, as far as the engine lets: an embedded database moves its
+    /// journal into its file and empties it, where freed bytes are written over. `false` when
+    /// somebody still reads the journal, and on a server, whose own housekeeping does it in its time.
+    pub async fn forget_freed(&self) -> Result<bool, StoreError> {
+        connection::forget_freed(&self.engine).await
     }
 
     /// How many changes were committed, in how many transactions, since the store was opened.

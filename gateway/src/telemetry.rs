@@ -33,6 +33,8 @@ pub enum Ages {
     Holds,
     /// Reviews of releases in an emergency.
     Reviews,
+    /// Alerts of odd access, and samples.
+    Alerts,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -75,6 +77,13 @@ impl Metrics {
             Label::new("status", status.to_string()),
         ];
         let key = Key::from_parts("ehc_submissions_total", labels);
+        self.recorder.register_counter(&key, &METADATA).increment(1);
+    }
+
+    /// An alert of odd access was raised, by this rule.
+    pub fn alert_raised(&self, rule: &str) {
+        let labels = vec![Label::new("rule", rule.to_owned())];
+        let key = Key::from_parts("ehc_alerts_raised_total", labels);
         self.recorder.register_counter(&key, &METADATA).increment(1);
     }
 
@@ -168,6 +177,7 @@ impl Metrics {
         let (count, oldest) = match what {
             Ages::Holds => ("ehc_holds", "ehc_holds_oldest_seconds"),
             Ages::Reviews => ("ehc_reviews", "ehc_reviews_oldest_seconds"),
+            Ages::Alerts => ("ehc_alerts", "ehc_alerts_oldest_seconds"),
         };
         let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
         rules.extend(ageing.iter().map(|one| (what, one.rule.clone())));
@@ -203,6 +213,11 @@ impl Metrics {
             about("Submissions answered, by organisation and status."),
         );
         self.recorder.describe_counter(
+            text("ehc_alerts_raised_total"),
+            None,
+            about("Alerts of odd access raised by this process, by rule."),
+        );
+        self.recorder.describe_counter(
             text("ehc_mllp_messages_total"),
             None,
             about("HL7 v2 messages answered over MLLP, by organisation and acknowledgement."),
@@ -223,6 +238,8 @@ impl Metrics {
             ("ehc_holds_oldest_seconds", "How long the oldest of them has waited."),
             ("ehc_reviews", "Releases in an emergency that nobody has reviewed."),
             ("ehc_reviews_oldest_seconds", "How long the oldest of them has waited."),
+            ("ehc_alerts", "Alerts of odd access and samples that nobody has signed off, by rule."),
+            ("ehc_alerts_oldest_seconds", "How long the oldest of them has waited."),
         ] {
             self.recorder.describe_gauge(text(name), None, about(words));
         }

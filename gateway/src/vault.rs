@@ -378,6 +378,11 @@ impl SealedRecord {
         &self.envelope
     }
 
+    /// Whether the sealed bytes were removed, with the key in them, because their time was over.
+    pub fn is_removed(&self) -> bool {
+        self.envelope.is_empty()
+    }
+
     /// The hash of the sealed bytes, for the audit entry that vouches for them.
     pub fn sha256_hex(&self) -> String {
         crate::entropy::sha256_hex(&self.envelope)
@@ -408,6 +413,11 @@ impl SealedBlob {
     /// The sealed bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.envelope
+    }
+
+    /// Whether the sealed bytes were removed, with the key in them, because their time was over.
+    pub fn is_removed(&self) -> bool {
+        self.envelope.is_empty()
     }
 
     /// The hash of the sealed bytes.

@@ -12,12 +12,14 @@ use schemas::RecordId;
 use crate::audit::checkpoint::{Checkpoint, CheckpointError};
 use crate::audit::tree::TreeError;
 use crate::audit::verify::{Fault, FaultKind, Row, Verifier};
+use crate::audit::{Entry, EventKind};
 use crate::entropy::{hex, sha256};
 use crate::store::{Store, StoreError};
 
 mod exporting;
 
 pub use crate::audit::verify::Verification;
+pub(crate) use exporting::write;
 pub use exporting::{Exported, Wanted, export};
 
 /// Why a verification could not be made; not the same as one that found something.
@@ -80,7 +82,8 @@ pub async fn of_store(
     Ok(verification)
 }
 
-/// A record that was accepted while this looked has its entry after the head that was read.
+/// A record that was accepted while this looked has its entry after the head that was read; so has
+/// one that was removed meanwhile.
 async fn forgive_the_newest(
     store: &Store,
     head: u64,
@@ -91,6 +94,13 @@ async fn forgive_the_newest(
         if let FaultKind::RecordUnvouched { record } = &fault.what {
             let first = store.first_entry_about(*record).await?;
             if first.is_some_and(|seq| seq >= head) {
+                continue;
+            }
+        }
+        if let FaultKind::RecordMissing { record } = &fault.what {
+            let entries = store.journey(*record).await?;
+            let removes = |entry: &Entry| entry.event.kind == EventKind::RecordRemoved;
+            if entries.iter().any(|entry| entry.seq >= head && removes(entry)) {
                 continue;
             }
         }

@@ -92,7 +92,7 @@ pub struct Summary {
 
 /// What an entry is to somebody who asks who has seen a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sort {
+pub(crate) enum Sort {
     /// Content went out.
     Given,
     /// Somebody looked at something about it, or had to in order to act.
@@ -104,7 +104,7 @@ pub(super) enum Sort {
 }
 
 /// Sorts an event. Every kind is named, so that a new one has to be thought about.
-pub(super) fn sort(event: &Event) -> Sort {
+pub(crate) fn sort(event: &Event) -> Sort {
     match event.kind {
         EventKind::DeliveryCollected | EventKind::DeliveryAttempted => Sort::Given,
         EventKind::HoldDecided
@@ -124,6 +124,9 @@ pub(super) fn sort(event: &Event) -> Sort {
         | EventKind::BoardViewed
         | EventKind::TransitionsViewed
         | EventKind::JourneyViewed
+        | EventKind::AlertViewed
+        | EventKind::AlertDecided
+        | EventKind::RetentionViewed
         | EventKind::AuditViewed => Sort::Looked,
         EventKind::SharingDecided => {
             let outcome = event.decision.as_ref().map(|note| note.outcome.as_str());
@@ -164,6 +167,15 @@ pub(super) fn sort(event: &Event) -> Sort {
         | EventKind::ReconciliationAnswered
         | EventKind::DifferenceExplained
         | EventKind::TransitionsWorkedOut
+        | EventKind::AlertRaised
+        | EventKind::AlertGrown
+        | EventKind::AccessSampled
+        | EventKind::StaffListed
+        | EventKind::RecordRemoved
+        | EventKind::ContentRemoved
+        | EventKind::DeletionCertified
+        | EventKind::LegalHoldPlaced
+        | EventKind::LegalHoldLifted
         | EventKind::DutyDone
         | EventKind::ConnectionRefused
         | EventKind::TrustChanged
@@ -322,7 +334,7 @@ fn classes(kind: Option<MessageType>, cut: &BTreeMap<String, String>) -> Vec<Str
     classes.into_iter().flatten().filter(|class| !cut.contains_key(class)).collect()
 }
 
-fn words(event: &Event, kind: Option<MessageType>) -> String {
+pub(super) fn words(event: &Event, kind: Option<MessageType>) -> String {
     let message = kind.map_or_else(
         || "a message".to_owned(),
         |kind| format!("\"{}\" ({})", title(kind), kind.as_str()),
@@ -338,9 +350,10 @@ fn names_a_message(event: &Event) -> bool {
 
 /// What happened, before the message that it happened to.
 fn phrase(event: &Event) -> String {
-    let asked = event.detail.get("what").map(String::as_str) == Some(super::WHAT);
-    if event.kind == EventKind::AuditViewed && asked {
-        return "asked who has seen the record".to_owned();
+    let asked = event.detail.get("what").filter(|_| event.kind == EventKind::AuditViewed);
+    let asked = asked.and_then(|what| ASKED.iter().find(|(asked, _)| asked == what));
+    if let Some((_, words)) = asked {
+        return (*words).to_owned();
     }
     if event.kind == EventKind::ConsentViewed && !names_a_message(event) {
         return "read what is recorded of agreement to share".to_owned();
@@ -352,6 +365,15 @@ fn phrase(event: &Event) -> String {
     let phrase = PHRASES.iter().find(|(kind, _)| *kind == event.kind);
     phrase.map_or_else(|| format!("{}: ", name_of(event.kind)), |(_, words)| (*words).to_owned())
 }
+
+/// What somebody asked of the log, by the code that the entry has.
+const ASKED: [(&str, &str); 5] = [
+    (super::WHAT, "asked who has seen the record"),
+    ("report", "asked for a report"),
+    ("report-export", "took out a report"),
+    ("disclosure-pack", "asked for a disclosure pack"),
+    ("disclosure-pack-made", "took out a disclosure pack"),
+];
 
 /// What happened, in words that go before a message, or stand alone.
 const PHRASES: [(EventKind, &str); 19] = [

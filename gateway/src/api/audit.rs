@@ -126,7 +126,7 @@ pub(super) async fn who_has_seen(
     let wrong = || {
         Problem::new(
             Kind::InvalidParameter,
-            "Send {\"nhs_number\": \"…\", \"reason\": \"…\"}, or person_id with id_of; reason is subject-access-request, complaint, incident, routine-check or family-question. A proof is not for a family.",
+            "Send {\"nhs_number\": \"…\", \"reason\": \"…\"}, or person_id with id_of; reason is subject-access-request, complaint, incident, routine-check, family-question, staff-investigation, regulator, tribunal or management. A proof is not for a family.",
         )
     };
     let seen: Seen = serde_json::from_slice(&body).or(Err(wrong()))?;

@@ -226,6 +226,7 @@ fn code_of(kind: Kind) -> ReplyCode {
         | Kind::NotYoursToDecide
         | Kind::NotFound
         | Kind::NoLongerAvailable
+        | Kind::Removed
         | Kind::UnknownMapping
         | Kind::InvalidParameter
         | Kind::UploadOffset
@@ -265,7 +266,7 @@ fn fault(kind: Kind, words: String) -> Fault {
         | Kind::LedgerMoved
         | Kind::AlreadyDecided => Cause::Conflict,
         Kind::NotPermitted | Kind::NotYoursToDecide => Cause::Forbidden,
-        Kind::NotFound | Kind::NoLongerAvailable => Cause::NotFound,
+        Kind::NotFound | Kind::NoLongerAvailable | Kind::Removed => Cause::NotFound,
         Kind::TemporarilyUnavailable | Kind::NotYetInForce | Kind::HeldAfterRestore => {
             Cause::Unavailable
         }

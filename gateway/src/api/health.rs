@@ -59,6 +59,9 @@ async fn metrics(State(app): State<Arc<App>>) -> Response {
     if let Ok(reviews) = app.store.reviews_open(None).await {
         app.metrics.ageing(Ages::Reviews, reviews.as_slice(), now);
     }
+    if let Ok(alerts) = app.store.alerts_by_rule(None).await {
+        app.metrics.ageing(Ages::Alerts, &alerts, now);
+    }
     let text = app.metrics.render();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }

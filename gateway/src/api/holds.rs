@@ -325,6 +325,11 @@ impl<'a> Acting<'a> {
         Ok(Self { caller, person, key, request })
     }
 
+    /// Who acts.
+    pub(super) fn person(&self) -> &Person {
+        &self.person
+    }
+
     /// The answer that was given before under this key.
     pub(super) async fn before(&self, app: &App) -> Result<Option<Response>, Problem> {
         let sender = self.caller.sender();
@@ -345,7 +350,7 @@ impl<'a> Acting<'a> {
 }
 
 /// A refusal of somebody who must leave it to others is in the log.
-async fn made_or_refused<T>(
+pub(super) async fn made_or_refused<T>(
     app: &App,
     caller: &Caller,
     made: Result<T, HoldError>,

@@ -69,11 +69,12 @@ pub fn document() -> Value {
 }
 
 /// What needs no idempotency key: it changes nothing, or tells a repetition by other means.
-const WITHOUT_KEY: [RouteId; 8] = [
+const WITHOUT_KEY: [RouteId; 9] = [
     RouteId::Rehearse,
     RouteId::FindConsents,
     RouteId::FindCase,
     RouteId::WhoHasSeen,
+    RouteId::MakeReport,
     RouteId::PreviewConsent,
     RouteId::ShowCheckpoint,
     RouteId::ProcessMessage,
@@ -180,10 +181,12 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         RouteId::Clocks => &["open", "period", "owner", "cursor", "limit"],
         RouteId::Performance => &["month", "as_of", "by", "organisation"],
         RouteId::Holds => &["rule", "from", "to", "older-than", "cursor", "limit"],
+        RouteId::Alerts => &["rule", "state", "kind", "cursor", "limit"],
         RouteId::Deliveries => &["state", "limit"],
         RouteId::Transitions => &["gaps", "all", "cursor", "limit"],
         RouteId::Entries => &["from", "limit"],
         RouteId::ShowReconciliation => &["version"],
+        RouteId::RetentionDue => &["within"],
         RouteId::Inclusion => &["size"],
         RouteId::Consistency => &["from", "to"],
         RouteId::Rehearse
@@ -211,6 +214,8 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::RecordConsent
         | RouteId::FindConsents
         | RouteId::WhoHasSeen
+        | RouteId::Reports
+        | RouteId::MakeReport
         | RouteId::PreviewConsent
         | RouteId::ConsentEvidence
         | RouteId::ConsentDocument
@@ -222,7 +227,16 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::AnswerQuestion
         | RouteId::Reviews
         | RouteId::CloseReview
+        | RouteId::ShowAlert
+        | RouteId::DecideAlert
+        | RouteId::SampleAccesses
+        | RouteId::ListStaff
         | RouteId::Resend
+        | RouteId::LegalHolds
+        | RouteId::PlaceLegalHold
+        | RouteId::LiftLegalHold
+        | RouteId::DeletionCertificates
+        | RouteId::DeletionCertificate
         | RouteId::Checkpoint
         | RouteId::ShowCheckpoint
         | RouteId::Keys
@@ -245,6 +259,33 @@ fn word_about_a_clock() -> Value {
     })
 }
 
+/// What is drawn at random.
+fn draw() -> Value {
+    let date = json!({ "type": "string", "format": "date" });
+    json!({
+        "type": "object", "required": ["from", "until", "count"],
+        "properties": {
+            "from": date, "until": date, "organisation": { "type": "string" },
+            "count": { "type": "integer", "minimum": 1, "maximum": 200 },
+        },
+    })
+}
+
+/// An organisation's staff.
+fn staff() -> Value {
+    let texts = json!({ "type": "array", "maxItems": 4, "items": { "type": "string" } });
+    let member = json!({
+        "type": "object", "required": ["user"],
+        "properties": { "user": { "type": "string" }, "surnames": texts, "postcodes": texts },
+    });
+    json!({
+        "type": "object", "required": ["staff"],
+        "properties": { "staff": {
+            "type": "array", "maxItems": crate::odd_access::STAFF_MAX, "items": member,
+        } },
+    })
+}
+
 /// Whose record, why, and what kind of answer.
 fn who_has_seen() -> Value {
     let date = json!({ "type": "string", "format": "date" });
@@ -256,6 +297,25 @@ fn who_has_seen() -> Value {
             "reason": { "enum": crate::access_report::Reason::CODES },
             "from": date, "until": date,
             "for_family": { "type": "boolean" }, "proof": { "type": "boolean" },
+        },
+    })
+}
+
+/// Which days, of whom, why, and in which form.
+fn report() -> Value {
+    let date = json!({ "type": "string", "format": "date" });
+    json!({
+        "type": "object", "required": ["reason"],
+        "properties": {
+            "reason": { "enum": crate::access_report::Reason::CODES },
+            "from": date, "until": date,
+            "organisation": { "type": "string" }, "user": { "type": "string" },
+            "nhs_number": { "type": "string" },
+            "person_id": { "type": "string" }, "id_of": { "type": "string" },
+            "outside": { "type": "boolean" },
+            "accesses": { "type": "integer", "minimum": 1 },
+            "again": { "type": "integer", "minimum": 1 },
+            "form": { "enum": ["csv", "xlsx"] },
         },
     })
 }
@@ -294,6 +354,8 @@ fn request_body(id: RouteId) -> Option<Value> {
             "properties": { "nhs_number": { "type": "string" } },
         } } }),
         RouteId::WhoHasSeen => json!({ "application/json": { "schema": who_has_seen() } }),
+        RouteId::MakeReport => json!({ "application/json": { "schema": report() } }),
+        RouteId::PlaceLegalHold => json!({ "application/json": { "schema": legal_hold() } }),
         RouteId::BeginDocument => json!({ "application/json": { "schema": {
             "type": "object", "required": ["size"],
             "properties": {
@@ -301,6 +363,8 @@ fn request_body(id: RouteId) -> Option<Value> {
                 "sha256": { "type": "string", "pattern": "^[0-9a-fA-F]{64}$" },
             },
         } } }),
+        RouteId::SampleAccesses => json!({ "application/json": { "schema": draw() } }),
+        RouteId::ListStaff => json!({ "application/json": { "schema": staff() } }),
         RouteId::SayOfClock => json!({ "application/json": { "schema": word_about_a_clock() } }),
         RouteId::AppendDocument => json!({ "application/octet-stream": {} }),
         RouteId::Recall
@@ -356,6 +420,22 @@ fn letter(id: RouteId) -> Value {
     })
 }
 
+/// A legal hold: on one of a person, a case, or everything.
+fn legal_hold() -> Value {
+    json!({
+        "type": "object", "required": ["reason", "reference"],
+        "properties": {
+            "nhs_number": { "type": "string" },
+            "person_id": { "type": "string" },
+            "id_of": { "type": "string" },
+            "case": { "type": "string", "format": "uuid" },
+            "everything": { "type": "boolean" },
+            "reason": { "enum": crate::retention::legal::REASONS },
+            "reference": { "type": "string", "minLength": 1, "maxLength": 40 },
+        },
+    })
+}
+
 /// Why a message may be recalled, by the catalogue.
 fn recall_reasons() -> Vec<&'static str> {
     let field = schemas::catalogue::Catalogue::built_in().field("recall_reason");
@@ -366,7 +446,7 @@ fn recall_reasons() -> Vec<&'static str> {
 type Coded = (&'static str, &'static [&'static str]);
 
 /// Bodies whose members are all codes of closed lists, by route.
-const CODED: [(RouteId, &[Coded]); 6] = [
+const CODED: [(RouteId, &[Coded]); 8] = [
     (
         RouteId::DecideHold,
         &[("decision", &["release", "refuse"]), ("reason", &crate::journey::HOLD_REASONS)],
@@ -387,7 +467,12 @@ const CODED: [(RouteId, &[Coded]); 6] = [
         RouteId::CloseReview,
         &[("outcome", &["upheld", "not-upheld"]), ("finding", &crate::holds::FINDINGS)],
     ),
+    (
+        RouteId::DecideAlert,
+        &[("outcome", &crate::odd_access::OUTCOMES), ("reason", &crate::odd_access::REASONS)],
+    ),
     (RouteId::Resend, &[("reason", &crate::repair::RESEND_REASONS)]),
+    (RouteId::LiftLegalHold, &[("reason", &crate::retention::legal::LIFT_REASONS)]),
 ];
 
 /// A body whose members are all codes of closed lists, and all required.

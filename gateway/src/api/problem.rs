@@ -59,6 +59,8 @@ pub enum Kind {
     NotFound,
     /// It was stopped and is not available any more.
     NoLongerAvailable,
+    /// Its time was over, and it was removed with its key.
+    Removed,
     /// No mapping of that name.
     UnknownMapping,
     /// A parameter or header is missing or wrong.
@@ -79,7 +81,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, for the documents' test and the API description.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::MalformedMessage,
         Self::MessageRefused,
         Self::TooLarge,
@@ -95,6 +97,7 @@ impl Kind {
         Self::HeldAfterRestore,
         Self::NotFound,
         Self::NoLongerAvailable,
+        Self::Removed,
         Self::UnknownMapping,
         Self::InvalidParameter,
         Self::AlreadyDecided,
@@ -146,6 +149,7 @@ impl Kind {
             Self::NoLongerAvailable => {
                 ("no-longer-available", 410, "It is no longer available", Sender)
             }
+            Self::Removed => ("removed", 410, "It was removed when its time was over", Sender),
             Self::UnknownMapping => {
                 ("unknown-mapping", 400, "No mapping is known by that name", Sender)
             }
@@ -337,6 +341,7 @@ fn detail_of(kind: Kind) -> &'static str {
         | Kind::IfMatchRequired
         | Kind::NotFound
         | Kind::NoLongerAvailable
+        | Kind::Removed
         | Kind::UnknownMapping
         | Kind::InvalidParameter
         | Kind::UploadOffset
@@ -404,6 +409,10 @@ impl From<CollectError> for Problem {
             CollectError::Stopped => Self::new(
                 Kind::NoLongerAvailable,
                 "It was stopped before it was collected. The sender knows why; nothing is needed from you.",
+            ),
+            CollectError::Removed => Self::new(
+                Kind::Removed,
+                "It was removed, with its key, when its time under the retention schedule was over; the log says by which rule (GET /v1/records/{record}/journey). If you still need it, ask its sender to send it again.",
             ),
             CollectError::Format(error) => Self::new(
                 Kind::NotAcceptable,

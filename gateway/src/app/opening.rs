@@ -22,9 +22,11 @@ use crate::config::{Config, Partners, StoreSection};
 use crate::delivery::Carriers;
 use crate::documents::Documents;
 use crate::entropy::{Entropy, hex, sha256};
+use crate::odd_access::Rules as OddAccessRules;
 use crate::peer::Peers;
 use crate::queue::CarrierKind;
 use crate::receipt::ReceiptSigner;
+use crate::retention::schedule::Schedule;
 use crate::store::{Appended, DatabaseUrl, LogError, LogKeeper, Store, StoreError, StoreLocation};
 use crate::telemetry::Metrics;
 use crate::vault::Vault;
@@ -71,7 +73,7 @@ impl App {
         let partners = Partners::load(&config.files.partners)?;
         mailboxes(&config, &partners)?;
         let (rule_book, routing) = (rule_book(&config)?, routing(&config)?);
-        let mappings = mappings(&config)?;
+        let (mappings, odd_access) = (mappings(&config)?, odd_access(&config)?);
         Ok(Self {
             clock,
             entropy,
@@ -84,9 +86,11 @@ impl App {
             origin,
             carriers: Carriers::default(),
             documents: Documents::open(&config.documents)?,
+            schedule: schedule(&config)?,
             metrics: Metrics::new(),
             rule_book: Arc::new(rule_book),
             routing,
+            odd_access,
             mappings,
             claimed: Mutex::new(BTreeSet::new()),
             in_hand: Mutex::new(BTreeMap::new()),
@@ -95,13 +99,16 @@ impl App {
         })
     }
 
-    /// The fingerprint of everything that says who may connect and what may be shared.
+    /// The fingerprint of everything that says who may connect, what may be shared, and how long
+    /// things are kept.
     /// `partners` is the canonical text of partners that are about to be in force.
     pub fn trust_fingerprint(&self, partners: Option<&str>) -> String {
         let now = self.peers.partners().canonical_text();
         let partners = partners.unwrap_or(&now);
         let rules = self.rule_book.version();
-        hex(&sha256(format!("{partners}\n{rules}\n{}", self.routing.version()).as_bytes()))
+        let (routing, odd) = (self.routing.version(), &self.odd_access.version);
+        let schedule = self.schedule.version();
+        hex(&sha256(format!("{partners}\n{rules}\n{routing}\n{odd}\n{schedule}").as_bytes()))
     }
 
     /// Proof that the tree of a size has an entry.
@@ -152,12 +159,28 @@ pub fn check_files(config: &Config) -> Vec<String> {
     };
     note(rule_book(config).map(drop));
     note(routing(config).map(drop));
+    note(odd_access(config).map(drop));
     note(clocks(config).map(drop));
+    note(schedule(config).map(drop));
     note(partners_and_mappings(config));
     note(KeyFile::load(&config.keys.wrapping).map(drop).map_err(AppError::from));
     note(Pseudonyms::load(&config.keys.pseudonym).map(drop).map_err(AppError::from));
     note(LogSigner::load(&config.keys.log_signing, "check").map(drop).map_err(AppError::from));
     findings
+}
+
+/// How long things are kept: the operator's own schedule, or the one that comes with the gateway.
+fn schedule(config: &Config) -> Result<Schedule, AppError> {
+    let Some(path) = &config.retention.schedule else {
+        let wrong = |error: crate::retention::schedule::ScheduleError| AppError::DataFile {
+            file: "rules/retention-1.toml".to_owned(),
+            message: error.to_string(),
+        };
+        return Schedule::shipped().map_err(wrong);
+    };
+    let wrong = |message: String| AppError::DataFile { file: show(path), message };
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    Schedule::parse(&text).map_err(|error| wrong(error.to_string()))
 }
 
 /// Every mapping that a partner names must be there.
@@ -268,6 +291,14 @@ fn rule_book(config: &Config) -> Result<RuleBook, AppError> {
 fn routing(config: &Config) -> Result<Routing, AppError> {
     let (name, text) = data_file(config.files.routing.as_deref(), "routing", ROUTING)?;
     Routing::parse(&text).map_err(|error| in_file(&name, &error))
+}
+
+/// What counts as odd about an access.
+fn odd_access(config: &Config) -> Result<OddAccessRules, AppError> {
+    let shipped = OddAccessRules::built_in_text();
+    let (name, text) =
+        data_file(config.files.odd_access.as_deref(), "rules of odd access", shipped)?;
+    OddAccessRules::parse(&text).map_err(|error| in_file(&name, &error))
 }
 
 /// The statutory clocks, and the table of bank holidays.

@@ -25,7 +25,7 @@ use serde::Serialize;
 
 use super::checkpoint::Checkpoint;
 use super::tree::{Frontier, leaf_hash};
-use super::{Entry, Event};
+use super::{Entry, Event, EventKind};
 use trail::{Settled, Trail};
 
 mod trail;
@@ -106,6 +106,16 @@ pub enum FaultKind {
         /// Which.
         record: RecordId,
     },
+    /// The entry says that a sealed record was removed, and it is there.
+    RecordNotRemoved {
+        /// Which.
+        record: RecordId,
+    },
+    /// The entry says that a sealed record was removed that is not the one that was vouched for.
+    RecordRemovedOther {
+        /// Which.
+        record: RecordId,
+    },
     /// A line of a bundle cannot be read; nothing from there on was.
     Line {
         /// Its number, from 1.
@@ -164,6 +174,9 @@ pub struct Verification {
     pub checkpoints_checked: u64,
     /// How many sealed records were compared with their entries.
     pub records_checked: u64,
+    /// How many of them are gone, and lawfully: a later entry says that just these bytes were
+    /// removed, and by which rule.
+    pub records_removed: u64,
     /// What is wrong; nothing when the log is whole.
     pub faults: Vec<Fault>,
 }
@@ -180,6 +193,8 @@ pub struct Verifier {
     missing: BTreeMap<u64, usize>,
     /// `None` where no records are compared, so that memory stays flat.
     sealed: Option<BTreeMap<RecordId, (u64, String)>>,
+    /// Which entry says that a record was removed, and the hash of what was.
+    removed: BTreeMap<RecordId, (u64, String)>,
     faults: Vec<Fault>,
 }
 
@@ -228,6 +243,7 @@ impl Verifier {
             checked: 0,
             missing: BTreeMap::new(),
             sealed: None,
+            removed: BTreeMap::new(),
             faults: Vec::new(),
         };
         verifier.compare();
@@ -267,13 +283,15 @@ impl Verifier {
             self.fault(self.next, FaultKind::CutShort { checkpoint_size: size });
         }
         self.locate();
-        let records_checked = sealed.map_or(0, |sealed| self.records(sealed));
+        let (records_checked, records_removed) =
+            sealed.map_or((0, 0), |sealed| self.records(sealed));
         let root = self.tree.and_then(|tree| tree.root());
         Verification {
             entries: self.rows,
             root: root.map(|root| crate::entropy::hex(&root)),
             checkpoints_checked: self.checked,
             records_checked,
+            records_removed,
             faults: self.faults,
         }
     }
@@ -305,7 +323,12 @@ impl Verifier {
         }
         let Some(sealed) = &mut self.sealed else { return };
         // The latest entry that names a record's sealed bytes vouches for them.
-        let Event { record, mut hashes, .. } = entry.event;
+        let Event { kind, record, mut hashes, .. } = entry.event;
+        if let (EventKind::RecordRemoved, Some(record)) = (kind, record) {
+            let hash = hashes.remove(REMOVED).unwrap_or_default();
+            self.removed.insert(record, (row.seq, hash));
+            return;
+        }
         if let (Some(record), Some(hash)) = (record, hashes.remove(SEALED)) {
             sealed.insert(record, (row.seq, hash));
         }
@@ -377,9 +400,28 @@ impl Verifier {
         }
     }
 
-    fn records(&mut self, store: &BTreeMap<RecordId, String>) -> u64 {
+    /// Compares what the entries vouch for, and say was removed, with what is there: how many were
+    /// compared, and how many of them are gone lawfully.
+    fn records(&mut self, store: &BTreeMap<RecordId, String>) -> (u64, u64) {
         let vouched = self.sealed.take().unwrap_or_default();
+        let removed = std::mem::take(&mut self.removed);
+        let mut gone = 0_u64;
+        for (record, (at, hash)) in &removed {
+            let record = *record;
+            // What vouches stands before what removes, and both are about the same bytes.
+            let same = vouched.get(&record).is_some_and(|(seq, one)| seq < at && one == hash);
+            if !same {
+                self.fault(*at, FaultKind::RecordRemovedOther { record });
+            } else if store.contains_key(&record) {
+                self.fault(*at, FaultKind::RecordNotRemoved { record });
+            } else {
+                gone = gone.saturating_add(1);
+            }
+        }
         for (record, (seq, hash)) in &vouched {
+            if removed.contains_key(record) {
+                continue;
+            }
             match store.get(record) {
                 None => self.fault(*seq, FaultKind::RecordMissing { record: *record }),
                 Some(found) if found != hash => {
@@ -394,7 +436,7 @@ impl Verifier {
                 what: FaultKind::RecordUnvouched { record: *record },
             });
         }
-        u64::try_from(vouched.len()).unwrap_or(u64::MAX)
+        (u64::try_from(vouched.len()).unwrap_or(u64::MAX), gone)
     }
 
     fn fault(&mut self, first_bad: u64, what: FaultKind) {
@@ -451,6 +493,15 @@ impl fmt::Display for FaultKind {
             Self::RecordUnvouched { record } => {
                 write!(f, "no entry vouches for the sealed record {record}")
             }
+            Self::RecordNotRemoved { record } => write!(
+                f,
+                "the sealed record {record}, which this entry says was removed, is there again"
+            ),
+            Self::RecordRemovedOther { record } => write!(
+                f,
+                "says that other bytes of the record {record} were removed than those that an \
+                 earlier entry vouches for"
+            ),
             Self::Line { line } => {
                 write!(
                     f,
@@ -503,6 +554,8 @@ impl fmt::Display for Anchor {
 
 /// The name under which an event gives the hash of a record's sealed bytes.
 pub const SEALED: &str = "sealed";
+/// The name under which an event gives the hash of sealed bytes that were removed.
+pub const REMOVED: &str = "removed";
 /// The most faults that are listed.
 pub const FAULTS_MAX: usize = 1000;
 

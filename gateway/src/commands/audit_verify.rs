@@ -194,8 +194,11 @@ fn report(verification: &Verification, json: bool) -> Outcome {
         print_json(verification, verification);
     } else {
         print_line(&format!(
-            "Checked: entries {}, checkpoints {}, sealed records {}.",
-            verification.entries, verification.checkpoints_checked, verification.records_checked
+            "Checked: entries {}, checkpoints {}, sealed records {}, of these lawfully removed {}.",
+            verification.entries,
+            verification.checkpoints_checked,
+            verification.records_checked,
+            verification.records_removed
         ));
         print_faults(verification);
     }

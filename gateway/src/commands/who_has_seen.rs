@@ -62,7 +62,12 @@ pub(super) async fn who_has_seen(args: &WhoHasSeenArgs, json: bool) -> anyhow::R
     answered
 }
 
-fn subject(app: &App, whose: &str, id_of: Option<&str>) -> anyhow::Result<Option<SubjectKey>> {
+/// Whom a line of standard input means: an NHS number, or an organisation's own id.
+pub(super) fn subject(
+    app: &App,
+    whose: &str,
+    id_of: Option<&str>,
+) -> anyhow::Result<Option<SubjectKey>> {
     let names = app.vault.pseudonyms();
     let Some(code) = id_of else {
         return Ok(NhsNumber::parse(whose).ok().map(|number| names.key_of_nhs_number(&number)));

@@ -19,6 +19,9 @@ pub struct FilesSection {
     /// Which organisation gives which advice, in place of the table shipped.
     #[serde(default)]
     pub routing: Option<PathBuf>,
+    /// What counts as odd about an access, in place of the rules shipped.
+    #[serde(default)]
+    pub odd_access: Option<PathBuf>,
     /// A folder of mapping files, looked at before those shipped.
     #[serde(default)]
     pub mappings: Option<PathBuf>,

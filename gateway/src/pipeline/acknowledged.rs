@@ -31,7 +31,7 @@ impl Batch<'_> {
         match crate::journey::acknowledge(self.app, own, actor, DeliveryId(id), said).await {
             Ok(change) => Ok(change),
             // Not theirs, or stopped before it went: there is nothing to acknowledge.
-            Err(CollectError::NotFound | CollectError::Stopped) => Ok(None),
+            Err(CollectError::NotFound | CollectError::Stopped | CollectError::Removed) => Ok(None),
             Err(CollectError::Store(error)) => Err(error.into()),
             Err(CollectError::Vault(error)) => Err(error.into()),
             Err(

@@ -11,6 +11,7 @@ use schemas::deadlines::end_of_compulsory_school_age;
 use schemas::{
     Checked, Field, Issue, LegId, MessageType, OrganisationCode, Place, Record, RecordId,
 };
+use uuid::Uuid;
 
 use super::answer::{self, Attachment};
 use super::destinations::Destination;
@@ -24,7 +25,8 @@ use crate::authority::{ConsentEntry, Question};
 use crate::queue::{CarrierKind, Delivery, DeliveryId, DeliveryState, LegState, SubmissionId};
 use crate::receipt::{LegOutcome, RowOutcome, RowResult};
 use crate::store::{
-    CaseKey, CasePerson, Change, ClockWrite, NewDelivery, NewLeg, NewRecord, SubjectGuards, Write,
+    CaseKey, CasePerson, Change, ClockWrite, NewDelivery, NewLeg, NewRecord, RetentionWrite,
+    SubjectGuards, Write,
 };
 use crate::vault::{BlobKind, SealedBlob};
 
@@ -256,6 +258,7 @@ impl<'a> Batch<'a> {
             return Err(no_reminder(place).into());
         }
         let mut people: Vec<Write> = self.acted_for(&record, &facts).into_iter().collect();
+        people.extend(self.marks(&record, &facts));
         let identifies = guard::identifying(&record).cloned();
         let entry = self.consent_entry(facts.id, record.message().consent.as_ref());
         let entry = entry.filter(|_| !self.noticing);
@@ -308,10 +311,14 @@ impl<'a> Batch<'a> {
         let recipients: Vec<&OrganisationCode> = told.iter().map(|(to, _)| &to.recipient).collect();
         let clocks = self.clocks(&record, facts, &recipients).await?;
         let step = self.transition_step(&record, facts)?;
+        let named: BTreeSet<Uuid> = record.stored().iter().map(|one| one.id).collect();
         let sealed = self.app.vault.seal(record, admission)?;
         let about = attachment.as_ref().map(|attachment| attachment.leg.id);
         let mut change = self.accepted(facts, (sealed, label), about, &standing);
         change = step.into_iter().fold(change, Change::write);
+        change = named.into_iter().fold(change, |change, document| {
+            change.write(Write::Retention(RetentionWrite::DocumentNamed(facts.id, document)))
+        });
         if let Some((leg, _)) = replaced {
             self.legs.replaced(leg);
             change = change.write(Write::Clock(ClockWrite::LegReplaced(leg, facts.id)));

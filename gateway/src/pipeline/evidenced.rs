@@ -174,6 +174,9 @@ async fn open(
     if !ledger.iter().any(|entry| entry.record == record && entry.recorded_by == *own) {
         return Err(CollectError::NotFound);
     }
+    if stored.sealed.is_removed() {
+        return Err(CollectError::Removed);
+    }
     if app.store.unconfirmed_restore().await?.is_some() {
         return Err(StoreError::HeldAfterRestore.into());
     }

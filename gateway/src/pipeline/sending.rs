@@ -39,6 +39,9 @@ pub enum CollectError {
     /// It was stopped: held for a person, or withdrawn.
     #[error("the delivery is no longer available")]
     Stopped,
+    /// Its time was over, and it was removed with its key.
+    #[error("the record was removed when its retention ended")]
+    Removed,
     /// The format asked for has no form for this type of message.
     #[error("the message has no form in the format asked for")]
     Format(#[source] adapters::WriteError),
@@ -174,6 +177,9 @@ pub(super) async fn open(
     let delivery = app.store.find_delivery(id).await?.ok_or(CollectError::NotFound)?;
     if matches!(delivery.state, DeliveryState::Held | DeliveryState::Withdrawn) {
         return Err(CollectError::Stopped);
+    }
+    if stored.sealed.is_removed() {
+        return Err(CollectError::Removed);
     }
     if app.store.unconfirmed_restore().await?.is_some() {
         return Err(StoreError::HeldAfterRestore.into());

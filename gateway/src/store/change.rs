@@ -5,12 +5,16 @@ use jiff::civil::Date;
 use schemas::{LegId, OrganisationCode, RecordId, ServiceCode};
 use uuid::Uuid;
 
+use super::alerts::AlertWrite;
 use super::clocks::ClockWrite;
 use super::holds::HoldWrite;
 use super::identities::IdentityWrite;
 use super::reconciliations::{Explained, NewDifference, NewStatement, StatementId};
 use super::restores::Shown;
+use super::retention::RetentionWrite;
 use super::sends::NewSend;
+use super::watch::WatchWrite;
+use crate::audit::looked::Looked;
 use crate::audit::{Event, SubjectKey};
 use crate::authority::ConsentEntry;
 use crate::documents::DocumentState;
@@ -200,6 +204,14 @@ pub enum Write {
     Hold(HoldWrite),
     /// About who people are.
     Identity(IdentityWrite),
+    /// Who was on the list that the event says was looked at.
+    Looked(Looked),
+    /// About alerts of odd access, and samples.
+    Alert(AlertWrite),
+    /// About what the watch over the log keeps.
+    Watch(WatchWrite),
+    /// About how long things are kept.
+    Retention(RetentionWrite),
 }
 
 /// The upload of a document as it begins.

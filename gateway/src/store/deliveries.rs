@@ -165,6 +165,7 @@ statements! {
         where recipient = $1 and carrier = 'collect' and available_at <= $2
             and (available_at, id) > ($3, $4)
             and state in ($6, $7, $8, $9, $10, $11, $12, $13)
+            and record_id in (select r.id from records r where r.removed_at is null)
         order by available_at, id limit $5";
     DELIVERIES_OF = "deliveries::deliveries_of" on "deliveries":
         "select id, record_id, kind, sender, recipient, service, carrier, state, attempts,

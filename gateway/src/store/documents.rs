@@ -104,6 +104,19 @@ impl Store {
         Ok(moved == 1)
     }
 
+    /// Documents that were removed and whose segments may still be there.
+    pub async fn uncleared_documents(&self, limit: u32) -> Result<Vec<StoredUpload>, StoreError> {
+        let rows = self.engine.rows(&UNCLEARED, values![limit]).await?;
+        rows.iter().map(upload).collect()
+    }
+
+    /// The segments of a removed document are gone. Bookkeeping: the removal is in the log.
+    pub async fn document_cleared(&self, id: Uuid, at: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.engine.begin().await?;
+        tx.execute(&CLEARED, values![id, at]).await?;
+        tx.commit().await
+    }
+
     /// Messages that wait for the scanner, oldest first. Pass the last id to go on.
     pub async fn held_messages(
         &self,
@@ -189,14 +202,20 @@ statements! {
     RECEIVED = "documents::document_received" on "documents":
         "update documents set received = $3, touched_at = $4
         where id = $1 and received = $2 and state = 'uploading' and $3 >= received";
+    UNCLEARED = "documents::uncleared_documents" on "documents":
+        "select id, owner, size, declared_sha256, header, begun_at, state, reason, received,
+            touched_at, sha256, media_type
+        from documents where removed_at is not null and cleared_at is null order by id limit $1";
+    CLEARED = "documents::document_cleared" on "documents":
+        "update documents set cleared_at = $2 where id = $1 and removed_at is not null";
     HELD_MESSAGES = "documents::held_messages" on "held_messages":
         "select q.id, q.sender, q.sealed, q.at_us, h.format
         from held_messages h join quarantine q on q.id = h.id
         where h.taken_at is null and h.id > $1 order by h.id limit $2";
     BEGUN = "documents::update" on "documents":
         "insert into documents (id, owner, size, declared_sha256, header, begun_at, state,
-            touched_at)
-        values ($1, $2, $3, $4, $5, $6, 'uploading', $6)";
+            touched_at, names_known)
+        values ($1, $2, $3, $4, $5, $6, 'uploading', $6, 1)";
     MOVED = "documents::update" on "documents":
         "update documents set state = $3, reason = $4, sha256 = coalesce(sha256, $5),
             media_type = coalesce(media_type, $6), touched_at = $7

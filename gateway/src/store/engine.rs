@@ -30,7 +30,7 @@ pub(super) struct Statement {
 /// the test that prepares every one on both engines.
 macro_rules! statements {
     ($($constant:ident = $name:literal on $table:literal:
-        $sql:literal $(, postgres: $postgres:literal)?;)+) => {
+        $sql:expr $(, postgres: $postgres:literal)?;)+) => {
         $(pub(super) const $constant: $crate::store::engine::Statement =
             $crate::store::engine::Statement {
                 table: $table,

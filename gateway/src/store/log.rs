@@ -115,7 +115,8 @@ impl Store {
     }
 
     /// The newest entries that concern a person, newest first, from before a place: those that name
-    /// any pseudonym of theirs, and those that name only a record or a delivery about them.
+    /// any pseudonym of theirs, those that name only a record or a delivery about them, and looks at
+    /// lists that they were on.
     pub async fn entries_concerning(
         &self,
         subject: SubjectKey,
@@ -154,7 +155,7 @@ fn audit_row(row: &Row) -> Result<AuditRow, StoreError> {
     Ok(AuditRow { seq: row.count("seq")?, leaf: row.bytes("leaf")?, nodes: row.bytes("nodes")? })
 }
 
-fn entry(row: &Row) -> Result<Entry, StoreError> {
+pub(super) fn entry(row: &Row) -> Result<Entry, StoreError> {
     serde_json::from_slice(&row.bytes("leaf")?).or(Err(row.contradiction("leaf")))
 }
 
@@ -194,7 +195,9 @@ statements! {
             union
             select a.seq from records r join deliveries d on d.record_id = r.id
                 join audit_entries a on a.delivery_id = d.id
-            where r.subject = $1)
+            where r.subject = $1
+            union
+            select l.seq from looks l where l.subject = $1)
         and seq < $2 order by seq desc limit $3";
     CHECKPOINTS = "log::checkpoints" on "checkpoints":
         "select size as seq, at_us, note from checkpoints where size >= $1 order by size limit $2";

@@ -121,6 +121,24 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0010_transitions.sql"),
         postgres: include_str!("../../migrations/postgres/0010_transitions.sql"),
     },
+    Migration {
+        number: 12,
+        name: "search_of_the_log",
+        sqlite: include_str!("../../migrations/sqlite/0012_search_of_the_log.sql"),
+        postgres: include_str!("../../migrations/postgres/0012_search_of_the_log.sql"),
+    },
+    Migration {
+        number: 14,
+        name: "odd_access",
+        sqlite: include_str!("../../migrations/sqlite/0014_odd_access.sql"),
+        postgres: include_str!("../../migrations/postgres/0014_odd_access.sql"),
+    },
+    Migration {
+        number: 16,
+        name: "retention",
+        sqlite: include_str!("../../migrations/sqlite/0016_retention.sql"),
+        postgres: include_str!("../../migrations/postgres/0016_retention.sql"),
+    },
 ];
 
 const PREPARE_SQLITE: &str = "/* migration::migrate */

@@ -20,8 +20,11 @@ use super::commit::Committed;
 use super::error::StoreError;
 use super::holds::HoldWrite;
 use super::log::Head;
+use super::looks;
+use super::retention::{self, RetentionWrite};
 use super::value::{Value, name_of, values};
 use crate::audit::Entry;
+use crate::audit::found_by::FoundBy;
 use crate::entropy::Entropy;
 use crate::queue::DeliveryState;
 
@@ -82,6 +85,8 @@ pub(super) struct Rows {
     pub(super) legs: Vec<Vec<Value>>,
     pub(super) quarantine: Vec<Vec<Value>>,
     pub(super) entries: Vec<Vec<Value>>,
+    pub(super) looks: Vec<Vec<Value>>,
+    pub(super) removals: Vec<Vec<Value>>,
 }
 
 impl Plan {
@@ -146,14 +151,22 @@ impl Plan {
         let leaf = serde_json::to_vec(entry).map_err(|error| StoreError::Log(Arc::new(error)))?;
         let appended = (keeper.append)(self.head.size, &self.head.frontier, &leaf)
             .map_err(|error| StoreError::Log(Arc::from(error)))?;
-        let event = &entry.event;
+        let found_by = FoundBy::of(entry);
         self.rows.entries.push(values![
             entry.seq,
             leaf,
             appended.nodes,
-            event.record.map(|id| id.0),
-            event.delivery.map(|id| id.0),
-            event.subject.map(|key| key.0),
+            found_by.record,
+            found_by.delivery,
+            found_by.subject.map(|key| key.0),
+            found_by.kind,
+            found_by.at_us,
+            found_by.organisation,
+            found_by.person,
+            found_by.counterparty,
+            found_by.authority,
+            found_by.outcome,
+            found_by.reason,
         ]);
         self.head = Head { size: self.head.size + 1, frontier: appended.frontier };
         Ok(())
@@ -169,7 +182,11 @@ impl Plan {
             }
             Write::Leg(new) => self.rows.legs.push(leg(new)),
             Write::Quarantine(new) => self.rows.quarantine.push(quarantine(new)),
+            Write::Looked(looked) => self.rows.looks.extend(looks::rows(looked, seq)),
             Write::Resume(..) | Write::Hold(HoldWrite::Resent(..)) => self.work = true,
+            Write::Retention(RetentionWrite::Removed(gone)) => {
+                self.rows.removals.push(retention::row_of(gone, seq, self.at));
+            }
             Write::Consent(_)
             | Write::Settle { .. }
             | Write::Collected(..)
@@ -199,7 +216,10 @@ impl Plan {
             | Write::MessageHeld(..)
             | Write::MessageTaken(_)
             | Write::Hold(_)
-            | Write::Identity(_) => {}
+            | Write::Identity(_)
+            | Write::Alert(_)
+            | Write::Watch(_)
+            | Write::Retention(_) => {}
         }
         Ok(())
     }

@@ -140,8 +140,8 @@ impl Store {
         rows.iter().map(|row| row.id("id").map(RecordId)).collect()
     }
 
-    /// Sealed records in the order of their ids, for verification: what is hashed and compared
-    /// with the log. Pass the last id to go on.
+    /// Sealed records that are there, in the order of their ids, for verification: what is hashed and
+    /// compared with the log. Pass the last id to go on.
     pub async fn sealed_envelopes(
         &self,
         after: Option<RecordId>,
@@ -251,7 +251,8 @@ statements! {
     ANSWERS_TO = "records::answers_to" on "records":
         "select id from records where about = $1 order by accepted_at, id";
     SEALED_ENVELOPES = "records::sealed_envelopes" on "records":
-        "select id, envelope from records where id > $1 order by id limit $2";
+        "select id, envelope from records where id > $1 and length(envelope) > 0
+        order by id limit $2";
     QUARANTINED = "records::quarantined" on "quarantine":
         "select id, submission_id, sender, sealed, issues, at_us, replays, resolved_as
         from quarantine

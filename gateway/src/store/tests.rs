@@ -1,5 +1,6 @@
 //! The store against real databases: each test runs on both engines.
 
+mod alerts;
 mod changes;
 mod commits;
 mod concerning;
@@ -12,6 +13,7 @@ mod letters;
 mod postgres;
 mod questions;
 mod samples;
+mod searches;
 mod statements;
 
 use std::path::PathBuf;

@@ -231,7 +231,7 @@ statements! {
                 and (cast($3 as bigint) = 0 or p.id = $4)
             order by p.looked_at_from, p.id limit $5
         ) t
-            join transition_steps s on s.transition_id = t.id
+            join transition_steps s on s.transition_id = t.id and s.removed_at is null
             join records r on r.id = s.record_id
             join submissions m on m.id = r.submission_id
         order by t.id, r.accepted_at, m.audit_seq, s.record_id";

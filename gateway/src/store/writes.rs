@@ -10,11 +10,13 @@ use super::change::{Change, NewConsent, Settlement, Write};
 use super::engine::{Insert, Statement, Transaction, statements};
 use super::error::{MOVED_ON, StoreError};
 use super::log::Head;
+use super::looks::LOOKS;
 use super::plan::Plan;
 use super::reconciliations;
+use super::retention;
 use super::transitions;
 use super::value::{Value, name_of, values};
-use super::{clocks, documents, holds, identities, restores, sends};
+use super::{alerts, clocks, documents, holds, identities, restores, sends, watch};
 use crate::queue::{DeliveryId, DeliveryState};
 
 /// Reads the head of the log and keeps it locked until the transaction ends.
@@ -39,6 +41,8 @@ pub(super) async fn apply(
     tx.insert(&LEGS, rows.legs).await?;
     tx.insert(&QUARANTINE, rows.quarantine).await?;
     tx.insert(&ENTRIES, rows.entries).await?;
+    tx.insert(&LOOKS, rows.looks).await?;
+    tx.insert(&REMOVALS, rows.removals).await?;
     for (_, writes) in changes.iter().flat_map(|change| &change.steps) {
         for write in writes {
             update(tx, write, plan.at()).await?;
@@ -55,9 +59,11 @@ pub(super) async fn apply(
 
 async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(), StoreError> {
     match write {
-        Write::Submission(_) | Write::Record(_) | Write::Delivery(_) | Write::Quarantine(_) => {
-            Ok(())
-        }
+        Write::Submission(_)
+        | Write::Record(_)
+        | Write::Delivery(_)
+        | Write::Quarantine(_)
+        | Write::Looked(_) => Ok(()),
         Write::Leg(new) => clocks::remember(tx, new.id, now).await,
         Write::Clock(write) => clocks::update(tx, write, now).await,
         Write::Consent(new) => consent(tx, new, now).await,
@@ -116,6 +122,9 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         | Write::MessageTaken(_) => documents::update(tx, write, now).await,
         Write::Hold(write) => holds::update(tx, write, now).await,
         Write::Identity(write) => identities::update(tx, write, now).await,
+        Write::Alert(write) => alerts::update(tx, write).await,
+        Write::Watch(write) => watch::update(tx, write).await,
+        Write::Retention(write) => retention::update(tx, write, now).await,
     }
 }
 
@@ -354,8 +363,8 @@ statements! {
 
 /// Every insert of many rows, for the test that prepares them.
 #[cfg(test)]
-pub(super) const INSERTS: [&Insert; 6] =
-    [&SUBMISSIONS, &RECORDS, &DELIVERIES, &LEGS, &QUARANTINE, &ENTRIES];
+pub(super) const INSERTS: [&Insert; 8] =
+    [&SUBMISSIONS, &RECORDS, &DELIVERIES, &LEGS, &QUARANTINE, &ENTRIES, &LOOKS, &REMOVALS];
 
 const SUBMISSIONS: Insert = Insert {
     name: "writes::submissions",
@@ -454,5 +463,27 @@ const ENTRIES: Insert = Insert {
         ("record_id", "?"),
         ("delivery_id", "?"),
         ("subject", "?"),
+        ("kind", "?"),
+        ("at_us", "?"),
+        ("organisation", "?"),
+        ("person", "?"),
+        ("counterparty", "?"),
+        ("authority", "?"),
+        ("outcome", "?"),
+        ("reason", "?"),
+    ],
+};
+
+const REMOVALS: Insert = Insert {
+    name: "writes::removals",
+    table: "removals",
+    cells: &[
+        ("entry", "?"),
+        ("what", "?"),
+        ("item", "?"),
+        ("class", "?"),
+        ("sha256", "?"),
+        ("rule_version", "?"),
+        ("at_us", "?"),
     ],
 };

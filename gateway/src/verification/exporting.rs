@@ -52,6 +52,16 @@ pub async fn export(
     seen: impl FnMut(u64),
 ) -> Result<Option<Exported>, VerificationError> {
     app.store.commit(Change::because(event(wanted, reason))).await?;
+    write(app, wanted, to, seen).await
+}
+
+/// The same for what an entry of the log says already.
+pub(crate) async fn write(
+    app: &App,
+    wanted: &Wanted,
+    to: &mut impl Write,
+    seen: impl FnMut(u64),
+) -> Result<Option<Exported>, VerificationError> {
     // What is committed from here on is for the next bundle.
     let Some(newest) = app.store.latest_checkpoint().await? else { return Ok(None) };
     match wanted {

@@ -362,6 +362,7 @@ fn nothing() -> Verification {
         root: None,
         checkpoints_checked: 0,
         records_checked: 0,
+        records_removed: 0,
         faults: Vec::new(),
     }
 }

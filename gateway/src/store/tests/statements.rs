@@ -5,12 +5,13 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
-    bare, cases, clocks, consents, counts, deliveries, documents, duties, holds, identities, legs,
-    log, migration, reconciliations, records, relations, restores, sends, subjects, transitions,
-    writes,
+    alerts, bare, cases, clocks, consents, counts, deliveries, documents, duties, holds,
+    identities, kept, legal_holds, legs, log, looks, migration, reconciliations, records,
+    relations, restores, retention, searches, sends, subjects, transitions, watch, writes,
 };
 
 const REGISTRY: &[&[Statement]] = &[
+    alerts::ALL,
     bare::ALL,
     cases::ALL,
     clocks::ALL,
@@ -21,16 +22,22 @@ const REGISTRY: &[&[Statement]] = &[
     duties::ALL,
     holds::ALL,
     identities::ALL,
+    kept::ALL,
+    legal_holds::ALL,
     legs::ALL,
     log::ALL,
+    looks::ALL,
     migration::ALL,
     reconciliations::ALL,
     records::ALL,
     relations::ALL,
     restores::ALL,
+    retention::ALL,
+    searches::ALL,
     sends::ALL,
     subjects::ALL,
     transitions::ALL,
+    watch::ALL,
     writes::ALL,
 ];
 
