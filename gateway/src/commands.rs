@@ -6,6 +6,7 @@
 mod audit_export;
 mod audit_verify;
 mod authority;
+mod backup;
 mod bench;
 mod case;
 mod clocks;
@@ -94,6 +95,9 @@ enum Command {
     /// About agreement to share.
     #[command(subcommand)]
     Consents(consents::ConsentsCommand),
+    /// Backups: made, proved and restored, sealed and signed.
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
     /// About a restored backup: nothing is released until the consent ledger has caught up.
     #[command(subcommand)]
     Restore(restore::RestoreCommand),
@@ -190,6 +194,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Documents(command) => Box::pin(documents::documents(&command, json)).await,
         Command::Authority(command) => Box::pin(authority::authority(&command, json)).await,
         Command::Consents(command) => consents::consents(&command, json).await,
+        Command::Backup(command) => Box::pin(backup::backup(&command, json)).await,
         Command::Restore(command) => restore::restore(&command, json).await,
         Command::Audit(command) => audit_verify::audit(&command, json).await,
         Command::Config(command) => show::config(&command, json),

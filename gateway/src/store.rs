@@ -16,6 +16,7 @@
 //! Not supported, and why: deleting and rewriting. Retention will be a change like any other. The
 //! one exception: a new hold takes the earlier votes off its delivery; the log keeps them.
 
+mod backups;
 mod cases;
 mod clocks;
 mod commit;
@@ -24,6 +25,7 @@ mod consents;
 mod counts;
 mod deliveries;
 mod documents;
+pub(crate) mod dump;
 mod duties;
 mod engine;
 mod error;
@@ -58,6 +60,7 @@ use engine::Engine;
 use signal::Signal;
 use subjects::SubjectLocks;
 
+pub use backups::{NewBackup, StoredBackup};
 pub use cases::{CaseClock, CaseClockLine, ClockFilter, NewCaseClock};
 pub use change::{
     Change, DocumentFound, NewConsent, NewDelivery, NewDocument, NewLeg, NewQuarantine, NewRecord,

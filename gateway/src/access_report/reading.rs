@@ -152,6 +152,8 @@ pub(super) fn sort(event: &Event) -> Sort {
         | EventKind::LegReminded
         | EventKind::ConsentRecorded
         | EventKind::IdentityRecorded
+        | EventKind::BackupMade
+        | EventKind::BackupRestored
         | EventKind::RestoreFound
         | EventKind::RestoreConfirmed
         | EventKind::DocumentBegun

@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use schemas::{LegId, OrganisationCode, RecordId, ServiceCode};
 use uuid::Uuid;
 
+use super::backups::NewBackup;
 use super::clocks::ClockWrite;
 use super::holds::HoldWrite;
 use super::identities::IdentityWrite;
@@ -157,6 +158,8 @@ pub enum Write {
     Sent(Uuid),
     /// A checkpoint was shown that this database does not know: nothing goes from here on.
     RestoreFound(Shown),
+    /// A backup was made.
+    BackupMade(NewBackup),
     /// An operator confirms, naming the size that was lost and why, that the consent ledger has
     /// caught up. Fails when nothing is held, or another size is.
     RestoreConfirmed {

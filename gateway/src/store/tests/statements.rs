@@ -5,12 +5,13 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
-    bare, cases, clocks, consents, counts, deliveries, documents, duties, holds, identities, legs,
+    backups, bare, cases, clocks, consents, counts, deliveries, documents, dump, duties, holds, identities, legs,
     log, migration, reconciliations, records, relations, restores, sends, subjects, transitions,
     writes,
 };
 
 const REGISTRY: &[&[Statement]] = &[
+    backups::ALL,
     bare::ALL,
     cases::ALL,
     clocks::ALL,
@@ -18,6 +19,7 @@ const REGISTRY: &[&[Statement]] = &[
     counts::ALL,
     deliveries::ALL,
     documents::ALL,
+    dump::ALL,
     duties::ALL,
     holds::ALL,
     identities::ALL,
