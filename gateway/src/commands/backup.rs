@@ -12,7 +12,7 @@ use crate::audit::Actor;
 use crate::backup::{self, BackupError, Documents, Keys, Made, Manifest, Proved, Seams, Why};
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::entropy::{Entropy as _, SystemEntropy};
+use crate::entropy::SystemEntropy;
 
 /// Commands about backups.
 #[derive(Debug, Subcommand)]
