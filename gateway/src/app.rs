@@ -39,7 +39,7 @@ use crate::vault::Vault;
 use crate::vault::keyring::KeyFile;
 use crate::vault::pseudonym::Pseudonyms;
 
-pub(crate) use opening::log_keeper;
+pub(crate) use opening::{frontier_from, location, log_keeper, log_signer, open_copy};
 pub use opening::{check_files, open_store_alone};
 
 /// Everything a request or a command needs.
@@ -301,6 +301,8 @@ pub struct KeyFiles {
     pub log_signing: PathBuf,
     /// Makes pseudonyms.
     pub pseudonym: PathBuf,
+    /// Wraps the keys that seal backups.
+    pub backup: PathBuf,
 }
 
 impl KeyFiles {
@@ -310,12 +312,13 @@ impl KeyFiles {
             wrapping: folder.join("wrapping.keys"),
             log_signing: folder.join("log-signing.key"),
             pseudonym: folder.join("pseudonym.key"),
+            backup: folder.join("backup.keys"),
         }
     }
 
-    /// Makes all three. Refuses when one exists: a lost wrapping key cannot be made again.
+    /// Makes all four. Refuses when one exists: a lost wrapping key cannot be made again.
     pub fn make(&self, entropy: &dyn Entropy) -> Result<(), AppError> {
-        for file in [&self.wrapping, &self.log_signing, &self.pseudonym] {
+        for file in [&self.wrapping, &self.log_signing, &self.pseudonym, &self.backup] {
             if let Some(folder) = file.parent() {
                 std::fs::create_dir_all(folder).map_err(|error| AppError::DataFile {
                     file: folder.display().to_string(),
@@ -326,6 +329,7 @@ impl KeyFiles {
         KeyFile::generate(&self.wrapping, entropy, FIRST_PERIOD)?;
         LogSigner::generate(&self.log_signing, "ehc-gateway", entropy)?;
         Pseudonyms::generate(&self.pseudonym, entropy)?;
+        KeyFile::generate_for_backups(&self.backup, entropy)?;
         Ok(())
     }
 }

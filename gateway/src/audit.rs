@@ -142,6 +142,12 @@ pub enum EventKind {
     /// An operator confirmed that the consent ledger has caught up after a restore.
     #[serde(rename = "restore.confirmed")]
     RestoreConfirmed,
+    /// A sealed and signed copy of everything was made; committed before the file is there.
+    #[serde(rename = "backup.made")]
+    BackupMade,
+    /// This database was restored from a backup: nothing is released from here on.
+    #[serde(rename = "backup.restored")]
+    BackupRestored,
     /// The upload of a document began.
     #[serde(rename = "document.begun")]
     DocumentBegun,

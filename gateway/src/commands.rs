@@ -7,6 +7,7 @@ mod alerts;
 mod audit_export;
 mod audit_verify;
 mod authority;
+mod backup;
 mod bench;
 mod case;
 mod clocks;
@@ -101,6 +102,9 @@ enum Command {
     /// About agreement to share.
     #[command(subcommand)]
     Consents(consents::ConsentsCommand),
+    /// Backups: made, proved and restored, sealed and signed.
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
     /// About a restored backup: nothing is released until the consent ledger has caught up.
     #[command(subcommand)]
     Restore(restore::RestoreCommand),
@@ -206,6 +210,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Documents(command) => Box::pin(documents::documents(&command, json)).await,
         Command::Authority(command) => Box::pin(authority::authority(&command, json)).await,
         Command::Consents(command) => consents::consents(&command, json).await,
+        Command::Backup(command) => Box::pin(backup::backup(&command, json)).await,
         Command::Restore(command) => restore::restore(&command, json).await,
         Command::Report(args) => Box::pin(report::report(&args, json)).await,
         Command::DisclosurePack(command) => disclosure_pack::disclosure_pack(&command, json).await,

@@ -24,6 +24,7 @@
 //! - [`tls`], [`peer`], [`pki`]: who is calling, and practice certificates.
 //! - [`config`], [`app`], [`serving`], [`telemetry`], [`commands`]: put together and run.
 //! - [`publication`]: the log as static files, for tools that read transparency logs.
+//! - [`backup`]: everything in one file, sealed and signed; proved, and put back.
 //! - [`restore`]: nothing is released until the consent ledger has caught up after a restore.
 //! - [`mllp`]: how HL7 v2 messages are framed on a connection.
 //! - [`clock`], [`entropy`], [`secret_file`]: time, randomness and secrets, from outside.
@@ -36,6 +37,7 @@ pub mod api;
 pub mod app;
 pub mod audit;
 pub mod authority;
+pub mod backup;
 pub mod board;
 pub mod cases;
 pub mod clock;

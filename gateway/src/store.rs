@@ -20,6 +20,7 @@
 //! before.
 
 mod alerts;
+mod backups;
 mod cases;
 mod clocks;
 mod commit;
@@ -28,6 +29,7 @@ mod consents;
 mod counts;
 mod deliveries;
 mod documents;
+pub(crate) mod dump;
 mod duties;
 mod engine;
 mod error;
@@ -72,6 +74,7 @@ pub use alerts::{
     AlertDecision, AlertEntry, AlertFilter, AlertPlace, AlertWrite, DRAWN_ONCE, ESCALATED,
     NewAlert, NewSample, StoredAlert,
 };
+pub use backups::{NewBackup, StoredBackup};
 pub use cases::{CaseClock, CaseClockLine, ClockFilter, NewCaseClock};
 pub use change::{
     Change, DocumentFound, NewConsent, NewDelivery, NewDocument, NewLeg, NewQuarantine, NewRecord,

@@ -82,6 +82,7 @@ use envelope::{Context, Envelope, Namespace};
 use keyring::{KeyId, KeyWrapper};
 use pseudonym::Pseudonyms;
 
+pub mod backups;
 mod envelope;
 pub mod keyring;
 pub mod pseudonym;

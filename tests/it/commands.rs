@@ -4,6 +4,7 @@
 //! mistake must be told which, and what to do next.
 
 mod authority;
+mod backups;
 mod exports;
 mod figures;
 mod reports;

@@ -155,6 +155,8 @@ pub(crate) fn sort(event: &Event) -> Sort {
         | EventKind::LegReminded
         | EventKind::ConsentRecorded
         | EventKind::IdentityRecorded
+        | EventKind::BackupMade
+        | EventKind::BackupRestored
         | EventKind::RestoreFound
         | EventKind::RestoreConfirmed
         | EventKind::DocumentBegun

@@ -27,6 +27,12 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
     }
     match app.store.unconfirmed_restore().await {
         Ok(None) => "ready\n".into_response(),
+        Ok(Some(restore)) if restore.shown_by == crate::restore::BY_COMMAND => format!(
+            "held: this database was restored from a backup of {} entries; nothing is released \
+             until the consent ledger has caught up: see ehc-gateway restore show\n",
+            restore.own_size
+        )
+        .into_response(),
         // Ready to take consent decisions, which is what it waits for.
         Ok(Some(restore)) => format!(
             "held: this database is older than what {} holds ({} entries against {}); nothing is \

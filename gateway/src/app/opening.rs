@@ -223,14 +223,27 @@ fn mailboxes(config: &Config, partners: &Partners) -> Result<(), AppError> {
 
 /// Opens another database with the parts of an app: a copy to verify, a restored backup.
 pub async fn open_store_alone(location: StoreLocation, app: &App) -> Result<Store, StoreError> {
+    open_copy(location, (Arc::clone(&app.clock), Arc::clone(&app.entropy))).await
+}
+
+/// The same without an app.
+pub(crate) async fn open_copy(
+    location: StoreLocation,
+    (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
+) -> Result<Store, StoreError> {
     let nobody = |_: u64, _: &[u8], _: Timestamp| Err("a copy is for reading".into());
     let keeper = LogKeeper::new(|_, _, _| Err("a copy is for reading".into()), nobody);
-    Store::open_existing(location, keeper, Arc::clone(&app.clock), Arc::clone(&app.entropy)).await
+    Store::open_existing(location, keeper, clock, entropy).await
 }
 
 fn keeper(config: &Config) -> Result<LogKeeper, AppError> {
+    Ok(log_keeper(log_signer(config)?))
+}
+
+/// What signs the log of a configuration.
+pub(crate) fn log_signer(config: &Config) -> Result<LogSigner, AppError> {
     let origin = format!("ehc-gateway/{}", config.gateway.organisation);
-    Ok(log_keeper(LogSigner::load(&config.keys.log_signing, &origin)?))
+    Ok(LogSigner::load(&config.keys.log_signing, &origin)?)
 }
 
 /// How the store has its log extended and signed, without knowing how.
@@ -249,7 +262,7 @@ pub(crate) fn log_keeper(signer: LogSigner) -> LogKeeper {
 }
 
 /// The frontier in the head row; the empty one of a log that has just begun.
-fn frontier_from(bytes: &[u8]) -> Result<Frontier, LogError> {
+pub(crate) fn frontier_from(bytes: &[u8]) -> Result<Frontier, LogError> {
     if bytes.is_empty() { Ok(Frontier::default()) } else { Ok(Frontier::from_bytes(bytes)?) }
 }
 
@@ -331,7 +344,8 @@ fn mappings(config: &Config) -> Result<BTreeMap<String, Mapping>, AppError> {
     Ok(mappings)
 }
 
-fn location(config: &Config) -> Result<StoreLocation, AppError> {
+/// Where the database of a configuration is. An embedded one's folder is made.
+pub(crate) fn location(config: &Config) -> Result<StoreLocation, AppError> {
     match &config.store {
         StoreSection::Sqlite { path } => {
             if let Some(folder) = path.parent() {

@@ -6,6 +6,7 @@ use schemas::{LegId, OrganisationCode, RecordId, ServiceCode};
 use uuid::Uuid;
 
 use super::alerts::AlertWrite;
+use super::backups::NewBackup;
 use super::clocks::ClockWrite;
 use super::holds::HoldWrite;
 use super::identities::IdentityWrite;
@@ -161,6 +162,8 @@ pub enum Write {
     Sent(Uuid),
     /// A checkpoint was shown that this database does not know: nothing goes from here on.
     RestoreFound(Shown),
+    /// A backup was made.
+    BackupMade(NewBackup),
     /// An operator confirms, naming the size that was lost and why, that the consent ledger has
     /// caught up. Fails when nothing is held, or another size is.
     RestoreConfirmed {

@@ -12,6 +12,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use jiff::Timestamp;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -174,15 +175,25 @@ impl Committer {
     }
 
     async fn write(&self, tx: &mut Transaction, changes: &[&Change]) -> Result<Plan, StoreError> {
-        let head = writes::lock_head(tx).await?;
-        let mut plan = Plan::new(head, self.clock.now());
-        for change in changes {
-            plan.take(change, &self.keeper, self.entropy.as_ref())?;
-        }
-        plan.sign(&self.keeper)?;
-        writes::apply(tx, &mut plan, changes).await?;
-        Ok(plan)
+        write_into(tx, changes, &self.keeper, (self.clock.now(), self.entropy.as_ref())).await
     }
+}
+
+/// Writes changes and their entries into a transaction that may do more.
+pub(super) async fn write_into(
+    tx: &mut Transaction,
+    changes: &[&Change],
+    keeper: &LogKeeper,
+    (now, entropy): (Timestamp, &dyn Entropy),
+) -> Result<Plan, StoreError> {
+    let head = writes::lock_head(tx).await?;
+    let mut plan = Plan::new(head, now);
+    for change in changes {
+        plan.take(change, keeper, entropy)?;
+    }
+    plan.sign(keeper)?;
+    writes::apply(tx, &mut plan, changes).await?;
+    Ok(plan)
 }
 
 /// A change that waits, and where its outcome goes.

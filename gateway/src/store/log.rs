@@ -159,7 +159,7 @@ pub(super) fn entry(row: &Row) -> Result<Entry, StoreError> {
     serde_json::from_slice(&row.bytes("leaf")?).or(Err(row.contradiction("leaf")))
 }
 
-fn checkpoint(row: &Row) -> Result<StoredCheckpoint, StoreError> {
+pub(super) fn checkpoint(row: &Row) -> Result<StoredCheckpoint, StoreError> {
     Ok(StoredCheckpoint {
         size: row.count("seq")?,
         at: row.time("at_us")?,

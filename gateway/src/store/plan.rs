@@ -209,6 +209,7 @@ impl Plan {
             | Write::Sending(_)
             | Write::Sent(_)
             | Write::RestoreFound(_)
+            | Write::BackupMade(_)
             | Write::RestoreConfirmed { .. }
             | Write::Transition(_)
             | Write::DocumentBegun(_)

@@ -147,6 +147,14 @@ impl Row {
         serde_json::from_str(&self.text(column)?).or(Err(self.contradiction(column)))
     }
 
+    /// A cell of a column whose name the database gave.
+    pub(super) fn any<T>(&self, column: &str) -> Result<Option<T>, StoreError>
+    where
+        Option<T>: Cell,
+    {
+        self.read(column).or(Err(self.contradiction("a column")))
+    }
+
     /// The error for a cell that is not what was once written.
     pub(super) fn contradiction(&self, column: &'static str) -> StoreError {
         let id = self.read::<Vec<u8>>("id").ok().and_then(|id| Uuid::from_slice(&id).ok());
@@ -170,7 +178,7 @@ impl Row {
 }
 
 /// What both engines can decode.
-trait Cell:
+pub(super) trait Cell:
     for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres>
 {
 }

@@ -16,7 +16,7 @@ use super::reconciliations;
 use super::retention;
 use super::transitions;
 use super::value::{Value, name_of, values};
-use super::{alerts, clocks, documents, holds, identities, restores, sends, watch};
+use super::{alerts, backups, clocks, documents, holds, identities, restores, sends, watch};
 use crate::queue::{DeliveryId, DeliveryState};
 
 /// Reads the head of the log and keeps it locked until the transaction ends.
@@ -107,6 +107,7 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         Write::Sending(new) => sends::enter(tx, new, now).await,
         Write::Sent(id) => sends::leave(tx, *id).await,
         Write::RestoreFound(shown) => restores::found(tx, shown, now).await,
+        Write::BackupMade(new) => backups::made(tx, new, now).await,
         Write::RestoreConfirmed { lost_size, reason } => {
             let values = values![*lost_size, reason.as_str(), now];
             one(tx, &restores::CONFIRM, values, "only the size that is held is confirmed").await

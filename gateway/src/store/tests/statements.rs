@@ -5,13 +5,14 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
-    alerts, bare, cases, clocks, consents, counts, deliveries, documents, duties, holds,
+    alerts, backups, bare, cases, clocks, consents, counts, deliveries, documents, dump, duties, holds,
     identities, kept, legal_holds, legs, log, looks, migration, reconciliations, records,
     relations, restores, retention, searches, sends, subjects, transitions, watch, writes,
 };
 
 const REGISTRY: &[&[Statement]] = &[
     alerts::ALL,
+    backups::ALL,
     bare::ALL,
     cases::ALL,
     clocks::ALL,
@@ -19,6 +20,7 @@ const REGISTRY: &[&[Statement]] = &[
     counts::ALL,
     deliveries::ALL,
     documents::ALL,
+    dump::ALL,
     duties::ALL,
     holds::ALL,
     identities::ALL,
