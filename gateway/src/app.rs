@@ -31,6 +31,7 @@ use crate::entropy::{Entropy, EntropyError};
 use crate::peer::Peers;
 use crate::queue::CarrierKind;
 use crate::receipt::ReceiptSigner;
+use crate::sinks::States;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::vault::Vault;
@@ -67,6 +68,8 @@ pub struct App {
     pub documents: Documents,
     /// What an operator may see.
     pub metrics: Metrics,
+    /// Where the log goes besides the database, and how that stands.
+    pub sinks: States,
     origin: String,
     rule_book: Arc<RuleBook>,
     routing: Routing,

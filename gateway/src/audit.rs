@@ -19,6 +19,7 @@ use crate::queue::{DeliveryId, SubmissionId};
 
 pub mod bundle;
 pub mod checkpoint;
+pub mod forms;
 pub mod signing;
 pub mod tiles;
 pub mod tree;
@@ -200,6 +201,12 @@ pub enum EventKind {
     /// The partners, pins or agreements in force changed.
     #[serde(rename = "trust.changed")]
     TrustChanged,
+    /// The gateway started with another configuration, certificate or key than before.
+    #[serde(rename = "settings.changed")]
+    SettingsChanged,
+    /// A sink of the log was lost, or has caught up again.
+    #[serde(rename = "sink.changed")]
+    SinkChanged,
     /// The gateway started.
     #[serde(rename = "gateway.started")]
     GatewayStarted,

@@ -21,6 +21,8 @@
 //! - [`tls`], [`peer`], [`pki`]: who is calling, and practice certificates.
 //! - [`config`], [`app`], [`serving`], [`telemetry`], [`commands`]: put together and run.
 //! - [`publication`]: the log as static files, for tools that read transparency logs.
+//! - [`settings`]: what changed while the gateway was not running.
+//! - [`sinks`]: the log in a second place, which can be required.
 //! - [`restore`]: nothing is released until the consent ledger has caught up after a restore.
 //! - [`mllp`]: how HL7 v2 messages are framed on a connection.
 //! - [`clock`], [`entropy`], [`secret_file`]: time, randomness and secrets, from outside.
@@ -62,6 +64,8 @@ pub mod repair;
 pub mod restore;
 pub mod secret_file;
 pub mod serving;
+pub mod settings;
+pub mod sinks;
 pub mod store;
 pub mod telemetry;
 pub mod tls;

@@ -33,6 +33,7 @@ mod legs;
 mod log;
 mod migration;
 mod plan;
+mod pulse;
 mod reconciliations;
 mod records;
 mod relations;
@@ -40,6 +41,7 @@ mod restores;
 mod row;
 mod sends;
 mod signal;
+mod sinks;
 mod subjects;
 mod transitions;
 mod value;
@@ -78,6 +80,7 @@ pub use identities::{CaseKey, CasePerson, IdentityKind, IdentityWrite, NewIdenti
 pub use legs::{BoardFilter, BoardLine, BoardPlace};
 pub use log::{AuditRow, Head, StoredCheckpoint};
 pub use plan::{Appended, LogError, LogKeeper};
+pub use pulse::Unwritable;
 pub use reconciliations::{
     Explained, NewDifference, NewStatement, Parcelled, ParcelledTo, Refused, Span, StatementId,
     StoredDifference, StoredStatement,
@@ -85,6 +88,7 @@ pub use reconciliations::{
 pub use records::{StoredQuarantine, StoredRecord, StoredSubmission};
 pub use relations::{CaseMessage, Related, Taken};
 pub use restores::{Restore, Shown};
+pub use sinks::RequiredSink;
 pub use sends::{CLOCKS_AGREE, NewSend};
 pub use subjects::{Hold, SubjectGuard, SubjectGuards};
 pub use transitions::{
@@ -156,6 +160,12 @@ impl Store {
     /// made.
     pub async fn commit(&self, change: Change) -> Result<Committed, StoreError> {
         self.desk.commit(change).await
+    }
+
+    /// Whether the log can be written now: without it nothing is accepted and nothing released.
+    /// Asking adds no entry, takes at most three seconds, and costs a flush at most once a second.
+    pub async fn is_writable(&self) -> Result<(), Unwritable> {
+        self.desk.is_writable().await
     }
 
     /// Commits everything handed over so far, then closes the database. Later commits are

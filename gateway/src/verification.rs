@@ -16,9 +16,11 @@ use crate::entropy::{hex, sha256};
 use crate::store::{Store, StoreError};
 
 mod exporting;
+mod forming;
 
 pub use crate::audit::verify::Verification;
 pub use exporting::{Exported, Wanted, export};
+pub use forming::export_as;
 
 /// Why a verification could not be made; not the same as one that found something.
 #[derive(Debug, thiserror::Error)]

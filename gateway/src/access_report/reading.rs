@@ -167,6 +167,8 @@ pub(super) fn sort(event: &Event) -> Sort {
         | EventKind::DutyDone
         | EventKind::ConnectionRefused
         | EventKind::TrustChanged
+        | EventKind::SinkChanged
+        | EventKind::SettingsChanged
         | EventKind::GatewayStarted
         | EventKind::GatewayStopped => Sort::Other,
     }

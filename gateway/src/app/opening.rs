@@ -25,6 +25,7 @@ use crate::entropy::{Entropy, hex, sha256};
 use crate::peer::Peers;
 use crate::queue::CarrierKind;
 use crate::receipt::ReceiptSigner;
+use crate::sinks::{self, States};
 use crate::store::{Appended, DatabaseUrl, LogError, LogKeeper, Store, StoreError, StoreLocation};
 use crate::telemetry::Metrics;
 use crate::vault::Vault;
@@ -85,6 +86,7 @@ impl App {
             carriers: Carriers::default(),
             documents: Documents::open(&config.documents)?,
             metrics: Metrics::new(),
+            sinks: States::of(&config.audit),
             rule_book: Arc::new(rule_book),
             routing,
             mappings,
@@ -207,7 +209,8 @@ pub async fn open_store_alone(location: StoreLocation, app: &App) -> Result<Stor
 
 fn keeper(config: &Config) -> Result<LogKeeper, AppError> {
     let origin = format!("ehc-gateway/{}", config.gateway.organisation);
-    Ok(log_keeper(LogSigner::load(&config.keys.log_signing, &origin)?))
+    let keeper = log_keeper(LogSigner::load(&config.keys.log_signing, &origin)?);
+    Ok(keeper.requiring(sinks::required(&config.audit)))
 }
 
 /// How the store has its log extended and signed, without knowing how.

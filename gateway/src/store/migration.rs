@@ -121,6 +121,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0010_transitions.sql"),
         postgres: include_str!("../../migrations/postgres/0010_transitions.sql"),
     },
+    Migration {
+        number: 13,
+        name: "audit_sinks",
+        sqlite: include_str!("../../migrations/sqlite/0013_audit_sinks.sql"),
+        postgres: include_str!("../../migrations/postgres/0013_audit_sinks.sql"),
+    },
 ];
 
 const PREPARE_SQLITE: &str = "/* migration::migrate */
@@ -132,6 +138,7 @@ const PREPARE_SQLITE: &str = "/* migration::migrate */
 
 // The lock is let go at the end of the transaction; its number is arbitrary and ours.
 const PREPARE_POSTGRES: &str = "/* migration::migrate */
+    set local lock_timeout = 0;
     select pg_advisory_xact_lock(3342014);
     create table if not exists migrations (
         number bigint primary key,

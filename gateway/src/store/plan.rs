@@ -20,6 +20,7 @@ use super::commit::Committed;
 use super::error::StoreError;
 use super::holds::HoldWrite;
 use super::log::Head;
+use super::sinks::RequiredSink;
 use super::value::{Value, name_of, values};
 use crate::audit::Entry;
 use crate::entropy::Entropy;
@@ -32,6 +33,7 @@ pub type LogError = Box<dyn Error + Send + Sync>;
 pub struct LogKeeper {
     append: Box<Append>,
     checkpoint: Box<Sign>,
+    required: Vec<RequiredSink>,
 }
 
 type Append = dyn Fn(u64, &[u8], &[u8]) -> Result<Appended, LogError> + Send + Sync;
@@ -53,7 +55,17 @@ impl LogKeeper {
         append: impl Fn(u64, &[u8], &[u8]) -> Result<Appended, LogError> + Send + Sync + 'static,
         checkpoint: impl Fn(u64, &[u8], Timestamp) -> Result<String, LogError> + Send + Sync + 'static,
     ) -> Self {
-        Self { append: Box::new(append), checkpoint: Box::new(checkpoint) }
+        Self { append: Box::new(append), checkpoint: Box::new(checkpoint), required: Vec::new() }
+    }
+
+    /// The sinks that entries must reach besides the database.
+    #[must_use]
+    pub fn requiring(self, required: Vec<RequiredSink>) -> Self {
+        Self { required, ..self }
+    }
+
+    pub(super) fn required(&self) -> Vec<RequiredSink> {
+        self.required.clone()
     }
 }
 
@@ -188,6 +200,7 @@ impl Plan {
             | Write::Clock(_)
             | Write::Override(..)
             | Write::TrustInForce(_)
+            | Write::InForce(..)
             | Write::DutyDone(..)
             | Write::Sending(_)
             | Write::Sent(_)

@@ -5,8 +5,8 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
-    bare, cases, clocks, consents, counts, deliveries, documents, duties, holds, identities, legs,
-    log, migration, reconciliations, records, relations, restores, sends, subjects, transitions,
+    bare, cases, clocks, commit, consents, counts, deliveries, documents, duties, holds, identities, legs,
+    log, migration, reconciliations, records, relations, restores, sends, sinks, subjects, transitions,
     writes,
 };
 
@@ -14,6 +14,7 @@ const REGISTRY: &[&[Statement]] = &[
     bare::ALL,
     cases::ALL,
     clocks::ALL,
+    commit::ALL,
     consents::ALL,
     counts::ALL,
     deliveries::ALL,
@@ -29,6 +30,7 @@ const REGISTRY: &[&[Statement]] = &[
     relations::ALL,
     restores::ALL,
     sends::ALL,
+    sinks::ALL,
     subjects::ALL,
     transitions::ALL,
     writes::ALL,
