@@ -177,6 +177,9 @@ pub enum EventKind {
     /// Somebody looked at the board.
     #[serde(rename = "board.viewed")]
     BoardViewed,
+    /// Somebody looked at how something stands: what waits, a recall, what a message would do.
+    #[serde(rename = "standing.viewed")]
+    StandingViewed,
     /// Somebody looked at cases on the way to adulthood.
     #[serde(rename = "transitions.viewed")]
     TransitionsViewed,

@@ -21,6 +21,7 @@
 //! - [`tls`], [`peer`], [`pki`]: who is calling, and practice certificates.
 //! - [`config`], [`app`], [`serving`], [`telemetry`], [`commands`]: put together and run.
 //! - [`publication`]: the log as static files, for tools that read transparency logs.
+//! - [`standing`]: looks at how something stands.
 //! - [`settings`]: what changed while the gateway was not running.
 //! - [`sinks`]: the log in a second place, which can be required.
 //! - [`restore`]: nothing is released until the consent ledger has caught up after a restore.
@@ -66,6 +67,7 @@ pub mod secret_file;
 pub mod serving;
 pub mod settings;
 pub mod sinks;
+pub mod standing;
 pub mod store;
 pub mod telemetry;
 pub mod tls;

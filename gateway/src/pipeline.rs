@@ -42,6 +42,7 @@ use std::collections::BTreeSet;
 use adapters::mapping::FileKind;
 use schemas::{OrganisationCode, PersonalBytes};
 
+use crate::standing::{self, Standing};
 use crate::app::App;
 use crate::audit::{Actor, Event, EventKind, SubjectKey};
 use crate::authority;
@@ -225,7 +226,10 @@ pub async fn rehearse(
     for item in reading.items {
         batch.take(item).await?;
     }
-    Ok(Preview::new(batch.into_rows(), reading.notes))
+    let preview = Preview::new(batch.into_rows(), reading.notes);
+    // It may tell whether a message is known: a look, though nothing is stored of it.
+    standing::viewed(app, &sender.actor, (Standing::Rehearsal, preview.rows.len()), None).await?;
+    Ok(preview)
 }
 
 fn read(app: &App, sender: &Sender, raw: &RawMessage) -> Result<adapters::Reading, ReceiveError> {

@@ -32,6 +32,7 @@ mod identities;
 mod legs;
 mod log;
 mod migration;
+mod notice;
 mod plan;
 mod pulse;
 mod reconciliations;
@@ -79,6 +80,7 @@ pub use holds::{
 pub use identities::{CaseKey, CasePerson, IdentityKind, IdentityWrite, NewIdentity};
 pub use legs::{BoardFilter, BoardLine, BoardPlace};
 pub use log::{AuditRow, Head, StoredCheckpoint};
+pub use notice::Notice;
 pub use plan::{Appended, LogError, LogKeeper};
 pub use pulse::Unwritable;
 pub use reconciliations::{
@@ -159,7 +161,11 @@ impl Store {
     /// committed even when the caller goes away. After `Unavailable` it may or may not have been
     /// made.
     pub async fn commit(&self, change: Change) -> Result<Committed, StoreError> {
-        self.desk.commit(change).await
+        let committed = self.desk.commit(change).await;
+        if committed.is_ok() {
+            notice::mark();
+        }
+        committed
     }
 
     /// Whether the log can be written now: without it nothing is accepted and nothing released.

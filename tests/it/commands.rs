@@ -6,6 +6,7 @@
 mod authority;
 mod exports;
 mod figures;
+mod forms;
 mod waiting;
 
 use std::process::{Output, Stdio};

@@ -31,6 +31,7 @@ mod reconciliation;
 mod repair;
 mod restore;
 mod scanner;
+pub(crate) mod sinks;
 mod supersede;
 mod tables;
 mod transition;

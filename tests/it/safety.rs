@@ -6,6 +6,7 @@ mod leaks;
 mod lists;
 mod matrix;
 mod mllp;
+mod no_audit;
 mod tampering;
 mod villains;
 mod xml_peer;

@@ -122,6 +122,7 @@ pub(super) fn sort(event: &Event) -> Sort {
         | EventKind::CaseViewed
         | EventKind::ReconciliationViewed
         | EventKind::BoardViewed
+        | EventKind::StandingViewed
         | EventKind::TransitionsViewed
         | EventKind::JourneyViewed
         | EventKind::AuditViewed => Sort::Looked,

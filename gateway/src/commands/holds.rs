@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::extract::format_named;
 use super::{Configured, Outcome, eprintln_line, print_line, table};
 use crate::app::App;
+use crate::standing::{self, Standing};
 use crate::audit::Actor;
 use crate::holds::{self, Line, ReviewLine};
 use crate::queue::{DeliveryId, DeliveryState};
@@ -310,8 +311,15 @@ async fn undone(
         Undone::Failed => DeliveryState::Failed,
         Undone::Unknown => DeliveryState::Unknown,
     };
-    let found = app.store.deliveries_in(state, None, limit).await?;
+    let found = async {
+        let found = app.store.deliveries_in(state, None, limit).await?;
+        let looked = (Standing::Deliveries, found.len());
+        standing::viewed(&app, &Actor::local(), looked, None).await?;
+        Ok::<_, crate::store::StoreError>(found)
+    };
+    let found = found.await;
     app.store.close().await;
+    let found = found?;
     let rows: Vec<Vec<String>> = found
         .iter()
         .map(|delivery| {

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clap::CommandFactory as _;
-
-use super::Cli;
+use super::{Cli, CommandFactory as _, totality};
 
 const PAGE: &str = include_str!("../../docs/operations.md");
 
@@ -61,4 +59,13 @@ fn the_operators_page_names_every_command_and_only_flags_that_there_are() {
     }
     let missing: Vec<&String> = all.keys().filter(|name| !named.contains(*name)).collect();
     assert!(missing.is_empty(), "operations.md does not name {missing:?}");
+}
+
+#[test]
+fn every_command_that_leaves_no_entry_is_there_and_has_a_reason() {
+    let all = commands();
+    for (name, why) in totality::LEAVES_NOTHING {
+        assert!(all.contains_key(name), "there is no command {name}");
+        assert!(why.len() > 5, "{name} has no reason");
+    }
 }

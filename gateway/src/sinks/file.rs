@@ -43,7 +43,7 @@ pub(super) struct Folder {
 #[derive(Debug)]
 struct Open {
     /// Held while this process writes here.
-    lock: File,
+    _lock: File,
     file: Option<(File, u64, Date)>,
     /// The last line: its place and the hash of its leaf.
     last: Option<(u64, String)>,
@@ -155,7 +155,7 @@ fn open(folder: &Path) -> io::Result<Open> {
         }
     }
     names.sort_unstable();
-    let mut opened = Open { lock, file: None, last: None, is_known: false };
+    let mut opened = Open { _lock: lock, file: None, last: None, is_known: false };
     // Nearly always the last file has a line; one that was just begun may have none.
     for (back, name) in names.iter().rev().enumerate() {
         let mut options = OpenOptions::new();

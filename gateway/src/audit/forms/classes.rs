@@ -87,6 +87,7 @@ fn identified(kind: EventKind) -> (Code, Option<Code>, &'static str) {
         }
         EventKind::AuditViewed => (LOG_USED, None, READ),
         EventKind::BoardViewed
+        | EventKind::StandingViewed
         | EventKind::TransitionsViewed
         | EventKind::ConsentPreviewed
         | EventKind::ReconciliationViewed => (QUERY, None, EXECUTE),
