@@ -8,5 +8,6 @@ mod matrix;
 mod mllp;
 mod no_audit;
 mod tampering;
+mod totality;
 mod villains;
 mod xml_peer;

@@ -69,3 +69,19 @@ fn every_command_that_leaves_no_entry_is_there_and_has_a_reason() {
         assert!(why.len() > 5, "{name} has no reason");
     }
 }
+
+#[test]
+fn every_command_leaves_an_entry_or_has_a_reason_not_to() {
+    let all = commands();
+    let leaves: BTreeSet<&str> = include_str!("entries.txt")
+        .lines()
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(command, _)| command)
+        .collect();
+    let exempt: BTreeSet<&str> = totality::LEAVES_NOTHING.iter().map(|(name, _)| *name).collect();
+    let known: BTreeSet<&str> = leaves.union(&exempt).copied().collect();
+    let all: BTreeSet<&str> = all.keys().map(String::as_str).collect();
+    assert_eq!(all, known, "say in entries.txt what a command leaves, or why it leaves nothing");
+    let both: Vec<&&str> = leaves.intersection(&exempt).collect();
+    assert!(both.is_empty(), "{both:?}");
+}
