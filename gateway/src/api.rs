@@ -2,7 +2,7 @@
 //!
 //! [`ROUTES`] says for every route who may call it and whether a person must be named; the router,
 //! the API description and the safety tests are all made from it, so a route cannot be added
-//! without being classified. Every request passes `entry`: a caller is identified, roles are
+//! without being classified; its answers must leave an entry or are withheld (`totality`). Every request passes `entry`: a caller is identified, roles are
 //! enforced, refusals are audited, and one line is logged at the end.
 
 pub mod problem;
@@ -26,6 +26,7 @@ mod reconciliations;
 mod records;
 mod reports;
 mod retention;
+mod totality;
 mod transitions;
 
 use std::sync::Arc;
@@ -42,11 +43,12 @@ use crate::app::App;
 use crate::audit::{Actor, Event, EventKind};
 use crate::peer::{Peer, Role};
 use crate::pipeline::Sender;
-use crate::store::Change;
+use crate::store::{Change, Notice};
 use problem::{Kind, Problem};
 
 pub use health::admin_router;
 pub use openapi::document as openapi_document;
+pub use totality::leaves_nothing;
 
 /// A route: what it is for and who may call it.
 #[derive(Debug, Clone, Copy)]
@@ -373,8 +375,10 @@ async fn entry(
     let caller = request.extensions().get::<Caller>().cloned();
     match permit(&app, route, request.method().as_str(), caller).await {
         Ok(caller) => {
-            request.extensions_mut().insert(caller);
-            next.run(request).await
+            request.extensions_mut().insert(caller.clone());
+            let notice = Notice::default();
+            let response = notice.over(next.run(request)).await;
+            totality::witnessed(&app, (route, &caller), &notice, response).await
         }
         Err(problem) => problem.into_response(),
     }

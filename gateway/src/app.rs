@@ -33,14 +33,15 @@ use crate::peer::Peers;
 use crate::queue::CarrierKind;
 use crate::receipt::ReceiptSigner;
 use crate::retention::schedule::Schedule;
+use crate::sinks::States;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::vault::Vault;
 use crate::vault::keyring::KeyFile;
 use crate::vault::pseudonym::Pseudonyms;
 
-pub(crate) use opening::{frontier_from, location, log_keeper, log_signer, open_copy};
 pub use opening::{check_files, open_store_alone};
+pub(crate) use opening::{frontier_from, location, log_keeper, log_signer, open_copy};
 
 /// Everything a request or a command needs.
 #[derive(Debug)]
@@ -71,6 +72,8 @@ pub struct App {
     pub schedule: Schedule,
     /// What an operator may see.
     pub metrics: Metrics,
+    /// Where the log goes besides the database, and how that stands.
+    pub sinks: States,
     origin: String,
     rule_book: Arc<RuleBook>,
     routing: Routing,

@@ -19,6 +19,7 @@ use crate::queue::{DeliveryId, SubmissionId};
 
 pub mod bundle;
 pub mod checkpoint;
+pub mod forms;
 pub mod found_by;
 pub mod looked;
 pub mod signing;
@@ -184,6 +185,9 @@ pub enum EventKind {
     /// Somebody looked at the board.
     #[serde(rename = "board.viewed")]
     BoardViewed,
+    /// Somebody looked at how something stands: what waits, a recall, what a message would do.
+    #[serde(rename = "standing.viewed")]
+    StandingViewed,
     /// Somebody looked at cases on the way to adulthood.
     #[serde(rename = "transitions.viewed")]
     TransitionsViewed,
@@ -245,6 +249,12 @@ pub enum EventKind {
     /// The partners, pins or agreements in force changed.
     #[serde(rename = "trust.changed")]
     TrustChanged,
+    /// The gateway started with another configuration, certificate or key than before.
+    #[serde(rename = "settings.changed")]
+    SettingsChanged,
+    /// A sink of the log was lost, or has caught up again.
+    #[serde(rename = "sink.changed")]
+    SinkChanged,
     /// The gateway started.
     #[serde(rename = "gateway.started")]
     GatewayStarted,

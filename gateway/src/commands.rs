@@ -26,6 +26,7 @@ mod restore;
 mod retention;
 mod serve;
 mod show;
+mod totality;
 mod transitions;
 mod who_has_seen;
 
@@ -33,7 +34,9 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::store::Notice;
 
 /// EHC Gateway: sends advice requests, advice and transition records between a local authority
 /// and the health bodies around it, authorised, sealed, audited and provable.
@@ -172,7 +175,9 @@ impl From<Outcome> for ExitCode {
 
 /// Parses the command line, runs the command, and says how it ended.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let path = totality::path(&matches);
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -181,8 +186,16 @@ pub fn run() -> ExitCode {
         }
     };
     let json = cli.json;
-    match runtime.block_on(dispatch(cli)) {
-        Ok(outcome) => outcome.into(),
+    let notice = Notice::default();
+    match runtime.block_on(notice.over(dispatch(cli))) {
+        Ok(outcome) if totality::is_witnessed(&path, outcome, &notice) => outcome.into(),
+        Ok(_) => {
+            eprintln_line(
+                "error: this left no entry in the audit log, which is a fault of the program: tell \
+                 whoever made it, and your information governance lead",
+            );
+            Outcome::Failed.into()
+        }
         Err(error) => report(&error, json),
     }
 }

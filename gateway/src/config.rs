@@ -32,7 +32,7 @@ use std::time::Duration;
 use schemas::OrganisationCode;
 use serde::Deserialize;
 
-pub use audit::AuditSection;
+pub use audit::{AuditSection, ConfirmedBy, SinkKind, SinkSection};
 pub use backup::BackupSection;
 pub use consent::{ConsentSection, IfMatch};
 use document::{Document, Step};
@@ -392,6 +392,11 @@ impl Config {
         if let Some((setting, problem, fix)) = self.consent.fault() {
             return wrong("consent", setting, problem, fix);
         }
+        if let Some((at, setting, problem, fix)) = self.audit.fault() {
+            let step =
+                [Step::Key("audit"), Step::Key("sinks"), Step::Index(at), Step::Key(setting)];
+            return Err(self.document.error(&step, problem, fix));
+        }
         if let Some((setting, problem, fix)) = self.mesh.as_ref().and_then(MeshSection::fault) {
             return wrong("mesh", setting, problem, fix);
         }
@@ -432,7 +437,7 @@ impl Config {
             .chain(optional.into_iter().flatten())
             .chain(self.mesh.iter_mut().flat_map(MeshSection::paths))
             .chain(self.documents.paths())
-            .chain(self.audit.publish_to.iter_mut())
+            .chain(self.audit.paths())
             .chain(self.retention.schedule.iter_mut())
             .chain(self.backup.paths())
             .for_each(|path| *path = folder.join(&path));

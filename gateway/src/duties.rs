@@ -85,6 +85,11 @@ const DUTIES: &[Duty] = &[
     Duty { name: "reconciliation", period: reconciling::period, act: reconciling::act },
 ];
 
+/// The names of all duties, as the log has them.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    DUTIES.iter().map(|duty| duty.name)
+}
+
 /// Does what has fallen due and was not done yet. Gives how many duties were done. One that fails
 /// does not keep the others from being done; the first failure is given at the end.
 pub async fn run_due(app: &App) -> Result<usize, DutyError> {

@@ -25,6 +25,9 @@
 //! - [`config`], [`app`], [`serving`], [`telemetry`], [`commands`]: put together and run.
 //! - [`publication`]: the log as static files, for tools that read transparency logs.
 //! - [`backup`]: everything in one file, sealed and signed; proved, and put back.
+//! - [`standing`]: looks at how something stands.
+//! - [`settings`]: what changed while the gateway was not running.
+//! - [`sinks`]: the log in a second place, which can be required.
 //! - [`restore`]: nothing is released until the consent ledger has caught up after a restore.
 //! - [`mllp`]: how HL7 v2 messages are framed on a connection.
 //! - [`clock`], [`entropy`], [`secret_file`]: time, randomness and secrets, from outside.
@@ -71,6 +74,9 @@ pub mod restore;
 pub mod retention;
 pub mod secret_file;
 pub mod serving;
+pub mod settings;
+pub mod sinks;
+pub mod standing;
 pub mod store;
 pub mod telemetry;
 pub mod tls;

@@ -41,7 +41,9 @@ mod legs;
 mod log;
 mod looks;
 mod migration;
+mod notice;
 mod plan;
+mod pulse;
 mod reconciliations;
 mod records;
 mod relations;
@@ -51,6 +53,7 @@ mod row;
 mod searches;
 mod sends;
 mod signal;
+mod sinks;
 mod subjects;
 mod transitions;
 mod value;
@@ -100,7 +103,9 @@ pub use legal_holds::{
 };
 pub use legs::{BoardFilter, BoardLine, BoardPlace};
 pub use log::{AuditRow, Head, StoredCheckpoint};
+pub use notice::Notice;
 pub use plan::{Appended, LogError, LogKeeper};
+pub use pulse::Unwritable;
 pub use reconciliations::{
     Explained, NewDifference, NewStatement, Parcelled, ParcelledTo, Refused, Span, StatementId,
     StoredDifference, StoredStatement,
@@ -113,6 +118,7 @@ pub use retention::{
 };
 pub use searches::LogFilter;
 pub use sends::{CLOCKS_AGREE, NewSend};
+pub use sinks::RequiredSink;
 pub use subjects::{Hold, SubjectGuard, SubjectGuards};
 pub use transitions::{
     NewTransitionStep, TransitionDay, TransitionDelivery, TransitionFilter, TransitionStep,
@@ -185,7 +191,17 @@ impl Store {
     /// committed even when the caller goes away. After `Unavailable` it may or may not have been
     /// made.
     pub async fn commit(&self, change: Change) -> Result<Committed, StoreError> {
-        self.desk.commit(change).await
+        let committed = self.desk.commit(change).await;
+        if committed.is_ok() {
+            notice::mark();
+        }
+        committed
+    }
+
+    /// Whether the log can be written now: without it nothing is accepted and nothing released.
+    /// Asking adds no entry, takes at most three seconds, and costs a flush at most once a second.
+    pub async fn is_writable(&self) -> Result<(), Unwritable> {
+        self.desk.is_writable().await
     }
 
     /// Commits everything handed over so far, then closes the database. Later commits are

@@ -171,6 +171,15 @@ impl Metrics {
         }
     }
 
+    /// How many entries a sink of the audit log has not confirmed, and whether it takes none.
+    pub fn sink(&self, sink: &str, behind: u64, lost: bool) {
+        let labels = || vec![Label::new("sink", sink.to_owned())];
+        let key = Key::from_parts("ehc_audit_sink_behind_entries", labels());
+        self.recorder.register_gauge(&key, &METADATA).set(gauge(behind));
+        let key = Key::from_parts("ehc_audit_sink_lost", labels());
+        self.recorder.register_gauge(&key, &METADATA).set(gauge(u64::from(lost)));
+    }
+
     /// What waits for people, by rule, and how long the oldest has waited. Rules that hold nothing
     /// any more fall to zero.
     pub fn ageing(&self, what: Ages, ageing: &[Ageing], now: Timestamp) {
@@ -258,6 +267,12 @@ impl Metrics {
             None,
             about("How many days the oldest of them is open."),
         );
+        for (name, words) in [
+            ("ehc_audit_sink_behind_entries", "Entries that a sink of the log has not confirmed."),
+            ("ehc_audit_sink_lost", "1 while a sink of the log takes no entries."),
+        ] {
+            self.recorder.describe_gauge(text(name), None, about(words));
+        }
         let transitions = [
             ("ehc_transitions", "Cases on the way to adulthood, as of the last day worked out."),
             ("ehc_transition_gaps", "Items of their checklists that are missing."),

@@ -17,10 +17,12 @@ use crate::entropy::{hex, sha256};
 use crate::store::{Store, StoreError};
 
 mod exporting;
+mod forming;
 
 pub use crate::audit::verify::Verification;
 pub(crate) use exporting::write;
 pub use exporting::{Exported, Wanted, export};
+pub use forming::export_as;
 
 /// Why a verification could not be made; not the same as one that found something.
 #[derive(Debug, thiserror::Error)]

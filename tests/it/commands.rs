@@ -7,6 +7,7 @@ mod authority;
 mod backups;
 mod exports;
 mod figures;
+mod forms;
 mod reports;
 mod waiting;
 

@@ -33,6 +33,7 @@ mod repair;
 mod reports;
 mod restore;
 mod scanner;
+pub(crate) mod sinks;
 mod supersede;
 mod tables;
 mod transition;

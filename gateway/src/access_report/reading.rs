@@ -122,6 +122,7 @@ pub(crate) fn sort(event: &Event) -> Sort {
         | EventKind::CaseViewed
         | EventKind::ReconciliationViewed
         | EventKind::BoardViewed
+        | EventKind::StandingViewed
         | EventKind::TransitionsViewed
         | EventKind::JourneyViewed
         | EventKind::AlertViewed
@@ -181,6 +182,8 @@ pub(crate) fn sort(event: &Event) -> Sort {
         | EventKind::DutyDone
         | EventKind::ConnectionRefused
         | EventKind::TrustChanged
+        | EventKind::SinkChanged
+        | EventKind::SettingsChanged
         | EventKind::GatewayStarted
         | EventKind::GatewayStopped => Sort::Other,
     }

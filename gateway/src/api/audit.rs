@@ -17,6 +17,7 @@ use serde::Deserialize;
 
 use super::Caller;
 use super::problem::{Kind, Problem};
+use super::totality::names_nobody;
 use crate::access_report::{self, Question, Reason};
 use crate::app::App;
 use crate::audit::tiles::Tile;
@@ -174,7 +175,8 @@ pub(super) async fn tile(
         let event = Event::new(EventKind::AuditViewed, caller.actor).with("tile", tile);
         app.store.commit(Change::because(event)).await?;
     }
-    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
+    let response = ([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response();
+    Ok(if tile.has_entries() { response } else { names_nobody(response) })
 }
 
 /// The size of the tree a proof is for.

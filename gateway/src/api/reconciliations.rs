@@ -1,8 +1,8 @@
 //! Each day's signed statement, the partner's answer to it, and the differences that are left.
 //!
-//! A statement lists what passed, so looking at one is an entry in the log. The list of days and the
-//! list of differences are none: days, versions, codes and our own ids, nothing of a person or a
-//! case, and a partner sees its own alone. An auditor and an operator see everybody's differences,
+//! A statement lists what passed, so looking at one is an entry in the log. So is looking at the list of
+//! days and at the list of differences, unless it is empty: days, versions, codes and our own ids,
+//! nothing of a person or a case, and a partner sees its own alone. An auditor and an operator see everybody's differences,
 //! which they must explain by name; that is an entry.
 
 use std::sync::Arc;
@@ -16,12 +16,14 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::problem::{Kind, Problem};
+use super::totality::names_nobody;
 use super::{Caller, records};
 use crate::app::App;
 use crate::audit::{Event, EventKind};
 use crate::peer::Role;
 use crate::pipeline;
 use crate::reconciliation::{self, Answer, ReconciliationError};
+use crate::standing::{self, Standing};
 use crate::store::{Change, StoredDifference, StoredStatement};
 
 pub(super) async fn list(
@@ -42,7 +44,13 @@ pub(super) async fn list(
             })
         })
         .collect();
-    Ok(Json(serde_json::json!({ "reconciliations": lines })).into_response())
+    let response = Json(serde_json::json!({ "reconciliations": lines })).into_response();
+    if lines.is_empty() {
+        return Ok(names_nobody(response));
+    }
+    let looked = (Standing::Reconciliations, lines.len());
+    standing::viewed(&app, &caller.actor, looked, None).await?;
+    Ok(response)
 }
 
 /// Query parameters of one statement.
@@ -121,7 +129,12 @@ pub(super) async fn differences(
     let open = app.store.differences(own, None, DIFFERENCES_LISTED).await?;
     let today = app.clock.today();
     let lines: Vec<_> = open.iter().map(|difference| line(difference, today)).collect();
-    Ok(Json(serde_json::json!({ "differences": lines })).into_response())
+    let response = Json(serde_json::json!({ "differences": lines })).into_response();
+    if lines.is_empty() {
+        return Ok(names_nobody(response));
+    }
+    standing::viewed(&app, &caller.actor, (Standing::Differences, lines.len()), None).await?;
+    Ok(response)
 }
 
 fn line(difference: &StoredDifference, today: Date) -> serde_json::Value {

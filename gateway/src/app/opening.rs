@@ -27,6 +27,7 @@ use crate::peer::Peers;
 use crate::queue::CarrierKind;
 use crate::receipt::ReceiptSigner;
 use crate::retention::schedule::Schedule;
+use crate::sinks::{self, States};
 use crate::store::{Appended, DatabaseUrl, LogError, LogKeeper, Store, StoreError, StoreLocation};
 use crate::telemetry::Metrics;
 use crate::vault::Vault;
@@ -88,6 +89,7 @@ impl App {
             documents: Documents::open(&config.documents)?,
             schedule: schedule(&config)?,
             metrics: Metrics::new(),
+            sinks: States::of(&config.audit),
             rule_book: Arc::new(rule_book),
             routing,
             odd_access,
@@ -237,7 +239,7 @@ pub(crate) async fn open_copy(
 }
 
 fn keeper(config: &Config) -> Result<LogKeeper, AppError> {
-    Ok(log_keeper(log_signer(config)?))
+    Ok(log_keeper(log_signer(config)?).requiring(sinks::required(&config.audit)))
 }
 
 /// What signs the log of a configuration.

@@ -33,7 +33,8 @@ pub struct Why {
 
 impl Why {
     /// Why a backup is made, as the log says it.
-    pub const REASONS: [&'static str; 4] = ["scheduled", "before-upgrade", "exercise", "on-request"];
+    pub const REASONS: [&'static str; 4] =
+        ["scheduled", "before-upgrade", "exercise", "on-request"];
 }
 
 /// A backup that was made.

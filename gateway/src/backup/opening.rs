@@ -287,9 +287,7 @@ impl Through<'_> {
         tables: &BTreeMap<String, u64>,
         (names, parts): (&[String], &[(u64, String)]),
     ) -> Result<(), BackupError> {
-        let differs = |part: &str, what| {
-            Err(BackupError::Part { part: part.to_owned(), what })
-        };
+        let differs = |part: &str, what| Err(BackupError::Part { part: part.to_owned(), what });
         let header = &self.header;
         if manifest.header != sha256_hex(&self.json)
             || (manifest.id, manifest.schema) != (header.id, header.schema)

@@ -154,6 +154,8 @@ pub enum Write {
     Resume(DeliveryId, Timestamp),
     /// The fingerprint of the trust files now in force.
     TrustInForce(String),
+    /// The fingerprint of a setting or key now in force, by its name.
+    InForce(&'static str, String),
     /// Somebody is about to send about a person: in the commit that says that bytes will leave.
     /// Fails when the person's ledger is not the one authority was asked about, when a withdrawal
     /// waits, or when nothing may go after a restore.

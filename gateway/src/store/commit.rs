@@ -17,11 +17,16 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::change::Change;
-use super::engine::{Engine, Transaction};
+use super::engine::{Engine, Transaction, statements};
 use super::error::StoreError;
+use super::log::Head;
 use super::plan::{LogKeeper, Plan};
+use super::pulse::{PATIENCE, Pulse, Unwritable};
 use super::signal::Signal;
+use super::sinks::{self, RequiredSink};
+use super::value::values;
 use super::writes;
+use crate::audit::{Actor, Event, EventKind};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 
@@ -51,6 +56,8 @@ pub(super) struct Desk {
     waiting: mpsc::Sender<Message>,
     task: Mutex<Option<JoinHandle<()>>>,
     tally: Arc<Tally>,
+    pulse: Arc<Pulse>,
+    required: Arc<[RequiredSink]>,
 }
 
 impl Desk {
@@ -72,6 +79,30 @@ impl Desk {
         }
     }
 
+    /// Whether the log can be written now. Nothing is added to it by asking.
+    pub(super) async fn is_writable(&self) -> Result<(), Unwritable> {
+        if self.pulse.at_work() > PATIENCE {
+            return Err(Unwritable::waiting());
+        }
+        if self.pulse.is_fresh() {
+            return Ok(());
+        }
+        let (answer, outcome) = oneshot::channel();
+        let asked = async {
+            self.waiting.send(Message::Probe(answer)).await.or(Err(StoreError::Closed))?;
+            outcome.await.unwrap_or(Err(StoreError::Closed))
+        };
+        match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(outcome) => outcome.map_err(|error| Unwritable::from(&error)),
+            Err(_) => Err(Unwritable::waiting()),
+        }
+    }
+
+    /// The sinks that entries must reach.
+    pub(super) fn required(&self) -> &[RequiredSink] {
+        &self.required
+    }
+
     pub(super) fn traffic(&self) -> Traffic {
         Traffic {
             changes: self.tally.changes.load(Ordering::Relaxed),
@@ -88,6 +119,8 @@ pub(super) struct Committer {
     entropy: Arc<dyn Entropy>,
     signal: Signal,
     tally: Arc<Tally>,
+    pulse: Arc<Pulse>,
+    required: Arc<[RequiredSink]>,
 }
 
 impl Committer {
@@ -101,14 +134,25 @@ impl Committer {
     ) -> Desk {
         let (waiting, jobs) = mpsc::channel(WAITING_MAX);
         let tally = Arc::new(Tally::default());
-        let committer = Self { engine, keeper, clock, entropy, signal, tally: Arc::clone(&tally) };
+        let pulse = Arc::new(Pulse::default());
+        let required: Arc<[RequiredSink]> = keeper.required().into();
+        let committer = Self {
+            engine,
+            keeper,
+            clock,
+            entropy,
+            signal,
+            tally: Arc::clone(&tally),
+            pulse: Arc::clone(&pulse),
+            required: Arc::clone(&required),
+        };
         let task = tokio::spawn(committer.run(jobs));
-        Desk { waiting, task: Mutex::new(Some(task)), tally }
+        Desk { waiting, task: Mutex::new(Some(task)), tally, pulse, required }
     }
 
     async fn run(self, mut jobs: mpsc::Receiver<Message>) {
         while let Some(message) = jobs.recv().await {
-            let mut group = Vec::new();
+            let (mut group, mut probes) = (Vec::new(), Vec::new());
             let mut steps = 0;
             let mut next = Some(message);
             while let Some(message) = next {
@@ -117,12 +161,19 @@ impl Committer {
                         steps += job.change.steps.len();
                         group.push(*job);
                     }
+                    Message::Probe(answer) => probes.push(answer),
                     Message::Close => jobs.close(),
                 }
                 let full = group.len() >= GROUP_MAX || steps >= STEPS_MAX;
                 next = if full { None } else { jobs.try_recv().ok() };
             }
             self.serve(group).await;
+            if !probes.is_empty() {
+                let outcome = self.probe().await;
+                for answer in probes {
+                    drop(answer.send(outcome.clone()));
+                }
+            }
         }
     }
 
@@ -154,6 +205,13 @@ impl Committer {
 
     /// One transaction for these changes.
     async fn attempt(&self, changes: &[&Change]) -> Result<Vec<Committed>, StoreError> {
+        self.pulse.begins();
+        let outcome = self.transact(changes).await;
+        self.pulse.ended(outcome.is_ok());
+        outcome
+    }
+
+    async fn transact(&self, changes: &[&Change]) -> Result<Vec<Committed>, StoreError> {
         let mut tx = self.engine.begin().await?;
         match self.write(&mut tx, changes).await {
             Ok(plan) => {
@@ -175,18 +233,48 @@ impl Committer {
     }
 
     async fn write(&self, tx: &mut Transaction, changes: &[&Change]) -> Result<Plan, StoreError> {
-        write_into(tx, changes, &self.keeper, (self.clock.now(), self.entropy.as_ref())).await
+        let head = writes::lock_head(tx).await?;
+        let now = self.clock.now();
+        sinks::gate(tx, &head, (&self.required, now), changes).await?;
+        write_into(tx, head, changes, &self.keeper, (now, self.entropy.as_ref())).await
+    }
+
+    /// Whether the log can be written: a whole commit that is undone, since nothing has happened that
+    /// an entry could say, and a durable write beside the log, since a full disk shows only there.
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.pulse.begins();
+        let outcome = self.try_out().await;
+        self.pulse.ended(outcome.is_ok());
+        outcome
+    }
+
+    async fn try_out(&self) -> Result<(), StoreError> {
+        let change = Change::because(Event::new(EventKind::GatewayStarted, Actor::gateway()));
+        let mut tx = self.engine.begin().await?;
+        let written = self.write(&mut tx, &[&change]).await;
+        let undone = tx.rollback().await;
+        written.map(drop)?;
+        undone?;
+        let mut tx = self.engine.begin().await?;
+        tx.execute(&PROBED, values![self.clock.now()]).await?;
+        tx.commit().await
     }
 }
 
-/// Writes changes and their entries into a transaction that may do more.
+statements! {
+    PROBED = "commit::probe" on "audit_probe":
+        "insert into audit_probe (id, at_us) values (1, $1)
+        on conflict (id) do update set at_us = excluded.at_us";
+}
+
+/// Writes changes and their entries into a transaction that may do more, and has locked the head.
 pub(super) async fn write_into(
     tx: &mut Transaction,
+    head: Head,
     changes: &[&Change],
     keeper: &LogKeeper,
     (now, entropy): (Timestamp, &dyn Entropy),
 ) -> Result<Plan, StoreError> {
-    let head = writes::lock_head(tx).await?;
     let mut plan = Plan::new(head, now);
     for change in changes {
         plan.take(change, keeper, entropy)?;
@@ -213,6 +301,7 @@ impl Job {
 #[derive(Debug)]
 enum Message {
     Commit(Box<Job>),
+    Probe(oneshot::Sender<Result<(), StoreError>>),
     Close,
 }
 

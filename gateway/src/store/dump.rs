@@ -31,7 +31,7 @@ use super::log::{Head, StoredCheckpoint};
 use super::plan::LogKeeper;
 use super::row::Row;
 use super::value::{Value, values};
-use super::{Store, migration};
+use super::{Store, migration, writes};
 use crate::entropy::Entropy;
 
 /// What a column holds.
@@ -287,7 +287,9 @@ impl Loader {
             columns(&known) == columns(shape)
         });
         if !fits {
-            return Err(StoreError::Conflict { rule: "the backup has another table than its migration" });
+            return Err(StoreError::Conflict {
+                rule: "the backup has another table than its migration",
+            });
         }
         self.now = Some(shape.clone());
         Ok(())
@@ -319,7 +321,7 @@ impl Loader {
 
     /// The head of the log that was put in.
     pub(crate) async fn head(&mut self) -> Result<Head, StoreError> {
-        super::writes::lock_head(&mut self.tx).await
+        writes::lock_head(&mut self.tx).await
     }
 
     /// Brings the database up to date, makes a change in it, if there is one, and makes everything
@@ -336,7 +338,8 @@ impl Loader {
         migration::migrate_to(&mut self.tx, i64::MAX, now).await?;
         let mut committed = None;
         if let Some(change) = &change {
-            let plan = write_into(&mut self.tx, &[change], keeper, (now, entropy)).await?;
+            let head = writes::lock_head(&mut self.tx).await?;
+            let plan = write_into(&mut self.tx, head, &[change], keeper, (now, entropy)).await?;
             committed = plan.into_committed().into_iter().next();
         }
         self.tx.commit().await?;
@@ -384,7 +387,8 @@ async fn tables(tx: &mut Transaction) -> Result<Vec<Shape>, StoreError> {
     let mut ordered: Vec<Shape> = Vec::new();
     while !shapes.is_empty() {
         let done: BTreeSet<String> = ordered.iter().map(|shape| shape.name.clone()).collect();
-        let ready = |shape: &Shape| needs.get(&shape.name).is_none_or(|needs| needs.is_subset(&done));
+        let ready =
+            |shape: &Shape| needs.get(&shape.name).is_none_or(|needs| needs.is_subset(&done));
         let (now, later): (Vec<Shape>, Vec<Shape>) = shapes.into_iter().partition(ready);
         if now.is_empty() {
             return Err(StoreError::Conflict { rule: "tables refer to each other in a circle" });

@@ -144,22 +144,28 @@ const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../../migrations/postgres/0012_search_of_the_log.sql"),
     },
     Migration {
+        number: 13,
+        name: "audit_sinks",
+        sqlite: include_str!("../../migrations/sqlite/0013_audit_sinks.sql"),
+        postgres: include_str!("../../migrations/postgres/0013_audit_sinks.sql"),
+    },
+    Migration {
         number: 14,
         name: "odd_access",
         sqlite: include_str!("../../migrations/sqlite/0014_odd_access.sql"),
         postgres: include_str!("../../migrations/postgres/0014_odd_access.sql"),
     },
     Migration {
-        number: 16,
-        name: "retention",
-        sqlite: include_str!("../../migrations/sqlite/0016_retention.sql"),
-        postgres: include_str!("../../migrations/postgres/0016_retention.sql"),
-    },
-    Migration {
         number: 15,
         name: "backups",
         sqlite: include_str!("../../migrations/sqlite/0015_backups.sql"),
         postgres: include_str!("../../migrations/postgres/0015_backups.sql"),
+    },
+    Migration {
+        number: 16,
+        name: "retention",
+        sqlite: include_str!("../../migrations/sqlite/0016_retention.sql"),
+        postgres: include_str!("../../migrations/postgres/0016_retention.sql"),
     },
 ];
 
@@ -172,6 +178,7 @@ const PREPARE_SQLITE: &str = "/* migration::migrate_to */
 
 // The lock is let go at the end of the transaction; its number is arbitrary and ours.
 const PREPARE_POSTGRES: &str = "/* migration::migrate_to */
+    set local lock_timeout = 0;
     select pg_advisory_xact_lock(3342014);
     create table if not exists migrations (
         number bigint primary key,

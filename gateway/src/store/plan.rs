@@ -22,6 +22,7 @@ use super::holds::HoldWrite;
 use super::log::Head;
 use super::looks;
 use super::retention::{self, RetentionWrite};
+use super::sinks::RequiredSink;
 use super::value::{Value, name_of, values};
 use crate::audit::Entry;
 use crate::audit::found_by::FoundBy;
@@ -35,6 +36,7 @@ pub type LogError = Box<dyn Error + Send + Sync>;
 pub struct LogKeeper {
     append: Box<Append>,
     checkpoint: Box<Sign>,
+    required: Vec<RequiredSink>,
 }
 
 type Append = dyn Fn(u64, &[u8], &[u8]) -> Result<Appended, LogError> + Send + Sync;
@@ -56,7 +58,17 @@ impl LogKeeper {
         append: impl Fn(u64, &[u8], &[u8]) -> Result<Appended, LogError> + Send + Sync + 'static,
         checkpoint: impl Fn(u64, &[u8], Timestamp) -> Result<String, LogError> + Send + Sync + 'static,
     ) -> Self {
-        Self { append: Box::new(append), checkpoint: Box::new(checkpoint) }
+        Self { append: Box::new(append), checkpoint: Box::new(checkpoint), required: Vec::new() }
+    }
+
+    /// The sinks that entries must reach besides the database.
+    #[must_use]
+    pub fn requiring(self, required: Vec<RequiredSink>) -> Self {
+        Self { required, ..self }
+    }
+
+    pub(super) fn required(&self) -> Vec<RequiredSink> {
+        self.required.clone()
     }
 }
 
@@ -205,6 +217,7 @@ impl Plan {
             | Write::Clock(_)
             | Write::Override(..)
             | Write::TrustInForce(_)
+            | Write::InForce(..)
             | Write::DutyDone(..)
             | Write::Sending(_)
             | Write::Sent(_)

@@ -104,6 +104,9 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         Write::TrustInForce(fingerprint) => {
             tx.execute(&TRUST_IN_FORCE, values![fingerprint.as_str()]).await.map(drop)
         }
+        Write::InForce(name, fingerprint) => {
+            tx.execute(&IN_FORCE, values![*name, fingerprint.as_str()]).await.map(drop)
+        }
         Write::Sending(new) => sends::enter(tx, new, now).await,
         Write::Sent(id) => sends::leave(tx, *id).await,
         Write::RestoreFound(shown) => restores::found(tx, shown, now).await,
@@ -357,6 +360,9 @@ statements! {
     RESUME = "writes::update" on "deliveries":
         "update deliveries set state = 'queued', reason = null, available_at = $2
         where id = $1 and state in ('held', 'failed', 'unknown')";
+    IN_FORCE = "writes::update" on "in_force":
+        "insert into in_force (name, fingerprint) values ($1, $2)
+        on conflict (name) do update set fingerprint = excluded.fingerprint";
     TRUST_IN_FORCE = "writes::update" on "trust_in_force":
         "insert into trust_in_force (id, fingerprint) values (1, $1)
         on conflict (id) do update set fingerprint = excluded.fingerprint";

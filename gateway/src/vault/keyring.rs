@@ -25,7 +25,7 @@ use serde::Deserialize;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::VaultError;
-use crate::entropy::Entropy;
+use crate::entropy::{Entropy, hmac_sha256, sha256};
 use crate::secret_file;
 
 /// The name of a wrapping key: 1 to 32 small letters, digits and hyphens. Not secret.
@@ -164,6 +164,19 @@ impl KeyFile {
     /// The keys and their periods, for people; never the keys themselves.
     pub fn periods(&self) -> impl Iterator<Item = (&KeyId, &str)> {
         self.keys.iter().map(|(id, key)| (id, key.period.as_str()))
+    }
+
+    /// A fingerprint of which keys there are and which is current. It tells nothing of a key.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let mut all = self.current.as_str().as_bytes().to_vec();
+        for (id, key) in &self.keys {
+            for part in [id.as_str(), key.period.as_str()] {
+                all.push(0);
+                all.extend_from_slice(part.as_bytes());
+            }
+            all.extend_from_slice(&hmac_sha256(key.secret.as_ref(), b"fingerprint"));
+        }
+        sha256(&all)
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, String> {

@@ -89,7 +89,7 @@ pub(crate) async fn write(
     }
 }
 
-fn event(wanted: &Wanted, reason: &str) -> Event {
+pub(super) fn event(wanted: &Wanted, reason: &str) -> Event {
     let event = Event::new(EventKind::AuditViewed, Actor::local())
         .with("what", "export")
         .with("reason", reason);
@@ -163,7 +163,7 @@ async fn stretch(
 }
 
 /// The last checkpoint that was signed before an instant, in microseconds since 1970 UTC.
-async fn last_before(
+pub(super) async fn last_before(
     store: &Store,
     at_us: i64,
     size: u64,
@@ -217,7 +217,7 @@ async fn chosen(
 }
 
 /// What the log says of the messages of a case, and of the submissions they came in.
-async fn of_case(store: &Store, case: CaseId) -> Result<Vec<u64>, StoreError> {
+pub(super) async fn of_case(store: &Store, case: CaseId) -> Result<Vec<u64>, StoreError> {
     let mut seqs = BTreeSet::new();
     for message in store.messages_of_case(case, MESSAGES_MAX).await? {
         seqs.extend(about(store, message.record).await?);
@@ -235,7 +235,7 @@ async fn about(store: &Store, record: RecordId) -> Result<Vec<u64>, StoreError> 
 }
 
 /// Every entry is looked at: the log is not indexed by whom it names.
-async fn of_partner(
+pub(super) async fn of_partner(
     store: &Store,
     partner: &OrganisationCode,
 ) -> Result<Vec<u64>, VerificationError> {

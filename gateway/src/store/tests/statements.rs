@@ -5,9 +5,10 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
-    alerts, backups, bare, cases, clocks, consents, counts, deliveries, documents, dump, duties, holds,
-    identities, kept, legal_holds, legs, log, looks, migration, reconciliations, records,
-    relations, restores, retention, searches, sends, subjects, transitions, watch, writes,
+    alerts, backups, bare, cases, clocks, commit, consents, counts, deliveries, documents, dump,
+    duties, holds, identities, kept, legal_holds, legs, log, looks, migration, reconciliations,
+    records, relations, restores, retention, searches, sends, sinks, subjects, transitions, watch,
+    writes,
 };
 
 const REGISTRY: &[&[Statement]] = &[
@@ -16,6 +17,7 @@ const REGISTRY: &[&[Statement]] = &[
     bare::ALL,
     cases::ALL,
     clocks::ALL,
+    commit::ALL,
     consents::ALL,
     counts::ALL,
     deliveries::ALL,
@@ -37,6 +39,7 @@ const REGISTRY: &[&[Statement]] = &[
     retention::ALL,
     searches::ALL,
     sends::ALL,
+    sinks::ALL,
     subjects::ALL,
     transitions::ALL,
     watch::ALL,
