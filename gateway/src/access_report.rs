@@ -11,15 +11,16 @@
 //! power. Left out, and why: pseudonyms, roles, rules, entry numbers and classes of data (a class
 //! that was cut tells of a protected address); what was held, refused or withdrawn, every look at
 //! it and every vote (a hold is not to be told); messages about safety, identity and agreement;
-//! releases on an override or in an emergency (telling may put somebody at risk); what stands under
+//! releases on an override or in an emergency (telling may put somebody at risk); looks at lists (a
+//! list of what is held is not to be told, and who opened a record from a list is); what stands under
 //! another pseudonym (a merge may join records from before an adoption). Where any restriction was
 //! ever recorded, no version is made by machine: even the name of a hospital may tell where a
 //! child lives, and a person must write the answer. What is said does not depend on what is left out.
 //!
-//! Limits: the newest [`ENTRIES_MAX`] entries about a person. Not supported: looks at lists of many
-//! people (the board, what is held), because the log has the number of their lines and not whose
-//! they are; [`Report::lists`] names who had the child on theirs. Messages that went into
-//! quarantine name nobody; content that was read outside the gateway is not in its log.
+//! Limits: the newest [`ENTRIES_MAX`] entries about a person, and the newest [`LOOKS_MAX`] looks at
+//! lists that the person was on (the board, what is held). Not supported: looks at lists from before
+//! the gateway kept who was on them. Messages that went into quarantine name nobody; content that
+//! was read outside the gateway is not in its log.
 
 mod family;
 mod reading;
@@ -32,13 +33,14 @@ use schemas::OrganisationCode;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
+use crate::audit::looked::OnList;
 use crate::audit::{Actor, Entry, Event, EventKind, SubjectKey};
 use crate::clock::london_date;
 use crate::evidence::{PackFault, PackLog, proved, verify_log};
 use crate::store::{Change, StoreError};
 
 pub use family::{FamilyLine, Unsafe};
-pub use reading::{Account, Line, Summary};
+pub use reading::{Account, Line, ListLine, Summary};
 
 /// Why somebody asks who has seen a record. A closed list: the log is for ever, and free text would
 /// hold names.
@@ -105,10 +107,10 @@ pub struct Report {
     /// The lines.
     #[serde(flatten)]
     pub account: Account,
-    /// Who had the child on its lists, whose looks the log counts and does not tell apart.
-    pub lists: Vec<String>,
     /// Whether there are older entries than were read.
     pub older_left_out: bool,
+    /// Whether there are older looks at lists than were read.
+    pub older_lists_left_out: bool,
     /// The entries that the lines are of, newest first; for [`prove`] and [`for_family`].
     #[serde(skip)]
     pub entries: Vec<Entry>,
@@ -130,18 +132,36 @@ pub async fn look(app: &App, question: &Question, actor: &Actor) -> Result<Repor
     let mut entries = Vec::new();
     let mut before = u64::try_from(i64::MAX).unwrap_or_default();
     while entries.len() < ENTRIES_MAX {
-        let page = app.store.entries_concerning(question.subject, before, PAGE).await?;
+        let page = app.store.entries_naming(question.subject, before, PAGE).await?;
         let Some(last) = page.last() else { break };
         before = last.seq;
         entries.extend(page);
     }
     let older_left_out = entries.len() >= ENTRIES_MAX;
+    let older_lists_left_out = add_looks(app, question.subject, &mut entries).await?;
     let names = |code: &str| named(app, code);
     let account = reading::account(&entries, question, &names);
-    let lists = reading::parties(&entries).into_iter().map(|code| named(app, &code)).collect();
     let Question { reason, from, until, .. } = *question;
     let entry = asked.first_seq;
-    Ok(Report { reason, from, until, entry, account, lists, older_left_out, entries })
+    Ok(Report { reason, from, until, entry, account, older_left_out, older_lists_left_out, entries })
+}
+
+/// Adds the looks at lists that a person was on, in their places. Says whether there are more.
+async fn add_looks(
+    app: &App,
+    subject: SubjectKey,
+    entries: &mut Vec<Entry>,
+) -> Result<bool, StoreError> {
+    let (mut looks, mut before) = (0, u64::try_from(i64::MAX).unwrap_or_default());
+    while looks < LOOKS_MAX {
+        let page = app.store.looks_concerning(subject, before, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        before = last.seq;
+        looks = looks.saturating_add(page.len());
+        entries.extend(page);
+    }
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.seq));
+    Ok(looks >= LOOKS_MAX)
 }
 
 /// The version for a family, newest first; or why a person must write it.
@@ -183,6 +203,9 @@ pub struct AccessProof {
     pub until: Option<Date>,
     /// Every entry about the child in those days, and of the asking itself.
     pub log: PackLog,
+    /// For each entry that is a look at a list, the proof that the child stood on it.
+    #[serde(default)]
+    pub lists: Vec<OnList>,
 }
 
 /// The proof of a report.
@@ -192,8 +215,15 @@ pub async fn prove(
     question: &Question,
 ) -> Result<AccessProof, StoreError> {
     let within = report.entries.iter().filter(|entry| question.takes(reading::instant(entry)));
-    let mut seqs: Vec<u64> = within.map(|entry| entry.seq).collect();
+    let within: Vec<&Entry> = within.collect();
+    let mut seqs: Vec<u64> = within.iter().map(|entry| entry.seq).collect();
     seqs.push(report.entry);
+    let own = app.store.pseudonyms_of(question.subject).await?;
+    let mut lists = Vec::new();
+    for entry in within.iter().filter(|entry| reading::is_list(&entry.event)) {
+        let looked = app.store.looked_at(entry.seq).await?;
+        lists.extend(own.iter().find_map(|subject| looked.proof_of(entry.seq, *subject)));
+    }
     Ok(AccessProof {
         format: FORMAT.to_owned(),
         made_at: app.clock.now().to_string(),
@@ -201,6 +231,7 @@ pub async fn prove(
         from: report.from,
         until: report.until,
         log: proved(app, &seqs).await?,
+        lists,
     })
 }
 
@@ -214,9 +245,16 @@ pub struct Proved {
 }
 
 /// Checks a proof against the log's public key, without a gateway. It proves that each entry is in
-/// the signed log; that none is missing is for the whole log to show (`audit verify`).
+/// the signed log, and that the pseudonym that is named stood on each list that was looked at; that
+/// none is missing is for the whole log to show (`audit verify`).
 pub fn verify(proof: &AccessProof, vkey: &str) -> Proved {
     let (mut entries, mut faults) = verify_log(&proof.log, vkey);
+    for entry in entries.iter().filter(|entry| reading::is_list(&entry.event)) {
+        let mut lists = proof.lists.iter().filter(|list| list.entry == entry.seq);
+        if !lists.any(|list| list.holds(&entry.event)) {
+            faults.push(PackFault::List(entry.seq));
+        }
+    }
     if proof.format != FORMAT {
         faults = vec![PackFault::Form];
     }
@@ -243,6 +281,9 @@ const FORMAT: &str = "ehc-access-proof-1";
 
 /// The most entries about one person that are read: some megabytes, and years of a case.
 pub const ENTRIES_MAX: usize = 20_000;
+
+/// The most looks at lists that are read: the board may be looked at every few minutes.
+pub const LOOKS_MAX: usize = 5_000;
 
 /// How many are asked for at once.
 const PAGE: u32 = 1000;

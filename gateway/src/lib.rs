@@ -12,8 +12,8 @@
 //! - [`documents`]: documents of any size, uploaded apart from their message.
 //! - [`accountability`]: why a record may go, and what other rules would have made of the past.
 //! - [`access_report`]: who has seen a person's record, with proofs, and what a family may be told.
-//! - [`board`], [`journey`], [`holds`], [`repair`]: what people look at, and what they decide about
-//!   what is held, did not arrive or was not accepted.
+//! - [`board`], [`journey`], [`holds`], [`repair`], [`looks`]: what people look at, and what they
+//!   decide about what is held, did not arrive or was not accepted.
 //! - [`cases`], [`notices`]: which messages belong together, what was superseded or recalled.
 //! - [`duties`], [`reconciliation`]: what is done at its time; each day, signed and answerable.
 //! - [`transition`]: the way to adulthood, case by case, and what is missing on it.
@@ -46,6 +46,7 @@ pub mod evidence;
 pub mod holds;
 pub mod intake;
 pub mod journey;
+pub mod looks;
 pub mod mllp;
 pub mod notices;
 pub mod obligations;

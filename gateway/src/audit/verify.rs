@@ -24,6 +24,8 @@ use schemas::RecordId;
 use serde::Serialize;
 
 use super::checkpoint::Checkpoint;
+use super::found_by::FoundBy;
+use super::looked;
 use super::tree::{Frontier, leaf_hash};
 use super::{Entry, Event};
 use trail::{Settled, Trail};
@@ -39,6 +41,16 @@ pub struct Row {
     pub leaf: Vec<u8>,
     /// The nodes that were stored with it (see [`tree`](super::tree)).
     pub nodes: Vec<u8>,
+}
+
+/// What a store has beside an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beside {
+    /// What the entry is searched by.
+    pub found_by: FoundBy,
+    /// The hash, in hexadecimal, of who was on the list that it says was looked at
+    /// ([`looked`]); `None` when the store names nobody.
+    pub looked: Option<String>,
 }
 
 /// Something that is wrong.
@@ -106,6 +118,13 @@ pub enum FaultKind {
         /// Which.
         record: RecordId,
     },
+    /// What the store searches the entry by is not what the entry says: a search may miss it.
+    Misfiled {
+        /// The columns that differ.
+        columns: Vec<&'static str>,
+    },
+    /// Who the store says was on the list that was looked at is not whom the entry vouches for.
+    LookChanged,
     /// A line of a bundle cannot be read; nothing from there on was.
     Line {
         /// Its number, from 1.
@@ -181,6 +200,7 @@ pub struct Verifier {
     /// `None` where no records are compared, so that memory stays flat.
     sealed: Option<BTreeMap<RecordId, (u64, String)>>,
     faults: Vec<Fault>,
+    found_beside: Vec<Fault>,
 }
 
 /// Verifies rows in order against checkpoints and, where given, the sealed records in the store.
@@ -229,6 +249,7 @@ impl Verifier {
             missing: BTreeMap::new(),
             sealed: None,
             faults: Vec::new(),
+            found_beside: Vec::new(),
         };
         verifier.compare();
         verifier
@@ -241,6 +262,15 @@ impl Verifier {
 
     /// Judges the next row.
     pub fn row(&mut self, row: &Row) {
+        self.judge(row, None);
+    }
+
+    /// Judges the next row of a store, and what the store has beside it.
+    pub fn stored_row(&mut self, row: &Row, beside: &Beside) {
+        self.judge(row, Some(beside));
+    }
+
+    fn judge(&mut self, row: &Row, beside: Option<&Beside>) {
         self.rows = self.rows.saturating_add(1);
         if row.seq < self.next {
             self.came_before(row);
@@ -253,7 +283,7 @@ impl Verifier {
         }
         self.next = row.seq.saturating_add(1);
         let before = self.faults.len();
-        self.entry(row);
+        self.entry(row, beside);
         let known = self.faults.len() > before;
         self.nodes(row, known);
         self.compare();
@@ -267,6 +297,12 @@ impl Verifier {
             self.fault(self.next, FaultKind::CutShort { checkpoint_size: size });
         }
         self.locate();
+        for fault in std::mem::take(&mut self.found_beside) {
+            // Of an entry that was itself changed, what it is found by says no more.
+            if !self.faults.iter().any(|other| other.first_bad == fault.first_bad) {
+                self.push(fault);
+            }
+        }
         let records_checked = sealed.map_or(0, |sealed| self.records(sealed));
         let root = self.tree.and_then(|tree| tree.root());
         Verification {
@@ -296,12 +332,15 @@ impl Verifier {
         }
     }
 
-    fn entry(&mut self, row: &Row) {
+    fn entry(&mut self, row: &Row, beside: Option<&Beside>) {
         let Ok(entry) = Entry::parse(&row.leaf) else {
             return self.fault(row.seq, FaultKind::Unreadable);
         };
         if entry.seq != row.seq {
             return self.fault(row.seq, FaultKind::Misplaced { says: entry.seq });
+        }
+        if let Some(beside) = beside {
+            self.beside(&entry, beside);
         }
         let Some(sealed) = &mut self.sealed else { return };
         // The latest entry that names a record's sealed bytes vouches for them.
@@ -309,6 +348,19 @@ impl Verifier {
         if let (Some(record), Some(hash)) = (record, hashes.remove(SEALED)) {
             sealed.insert(record, (row.seq, hash));
         }
+    }
+
+    /// Compares what the store has beside an entry with it. What is wrong there says nothing of the
+    /// entry, so it must not explain what else is found.
+    fn beside(&mut self, entry: &Entry, beside: &Beside) {
+        let columns = FoundBy::of(entry).differences(&beside.found_by);
+        let misfiled = (!columns.is_empty()).then_some(FaultKind::Misfiled { columns });
+        let agrees = looked::agrees(&entry.event, beside.looked.as_deref());
+        let looks = (!agrees).then_some(FaultKind::LookChanged);
+        let found = misfiled.into_iter().chain(looks);
+        self.found_beside
+            .extend(found.map(|what| Fault { first_bad: Some(entry.seq), what }));
+        self.found_beside.truncate(FAULTS_MAX);
     }
 
     fn nodes(&mut self, row: &Row, known: bool) {
@@ -451,6 +503,14 @@ impl fmt::Display for FaultKind {
             Self::RecordUnvouched { record } => {
                 write!(f, "no entry vouches for the sealed record {record}")
             }
+            Self::Misfiled { columns } => write!(
+                f,
+                "what it is searched by is not what it says, so that a search may miss it: {}",
+                columns.join(", ")
+            ),
+            Self::LookChanged => f.write_str(
+                "who was on the list that was looked at is not whom this entry vouches for",
+            ),
             Self::Line { line } => {
                 write!(
                     f,
