@@ -35,6 +35,7 @@ use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::vault::Vault;
 use crate::vault::keyring::KeyFile;
+use crate::vault::look_up::PeriodKeys;
 use crate::vault::pseudonym::Pseudonyms;
 
 pub(crate) use opening::log_keeper;
@@ -53,6 +54,8 @@ pub struct App {
     pub store: Store,
     /// Sealing and opening.
     pub vault: Vault,
+    /// The keys of the log's periods.
+    pub period_keys: Arc<PeriodKeys>,
     /// Who may call.
     pub peers: Arc<Peers>,
     /// The statutory periods.

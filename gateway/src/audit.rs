@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::queue::{DeliveryId, SubmissionId};
 
+pub mod alias;
 pub mod bundle;
 pub mod checkpoint;
 pub mod found_by;
@@ -28,7 +29,8 @@ pub mod verify;
 
 /// A child's or young person's pseudonym: an HMAC under a key of this deployment.
 ///
-/// The same person always has the same pseudonym here and another one elsewhere.
+/// The same person always has the same pseudonym here and another one elsewhere. In the leaves of
+/// the log an [`alias`] stands for it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SubjectKey(pub [u8; 32]);
@@ -190,6 +192,10 @@ pub enum EventKind {
     /// Somebody read or verified the log.
     #[serde(rename = "audit.viewed")]
     AuditViewed,
+    /// The look-up of a period of the log was destroyed: nobody can tell any more whom its entries
+    /// are about.
+    #[serde(rename = "lookup.destroyed")]
+    LookUpDestroyed,
     /// The gateway did by itself what falls due at a certain time.
     #[serde(rename = "duty.done")]
     DutyDone,

@@ -21,6 +21,7 @@ mod folders;
 mod mesh;
 mod partners;
 mod reconciliation;
+mod retention;
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -41,6 +42,7 @@ pub use mesh::MeshSection;
 pub(crate) use partners::mllp_address;
 pub use partners::{Partner, Partners, Pin};
 pub use reconciliation::ReconciliationSection;
+pub use retention::RetentionSection;
 
 /// Everything in `ehc-gateway.toml`, with paths resolved and defaults filled in.
 #[derive(Debug, Clone)]
@@ -63,6 +65,8 @@ pub struct Config {
     pub documents: DocumentsSection,
     /// When a day is reconciled with each partner.
     pub reconciliation: ReconciliationSection,
+    /// How long things are kept, and whether they are then removed.
+    pub retention: RetentionSection,
     /// Where the audit log goes besides the database.
     pub audit: AuditSection,
     /// How decisions about sharing come into force.
@@ -322,6 +326,7 @@ impl Config {
         let mut config = Self {
             checkpoint_file: raw.store.checkpoint_file.clone().unwrap_or(newest),
             audit: raw.audit,
+            retention: raw.retention,
             consent: raw.consent,
             store: raw.store.checked(&raw.gateway.data_dir, &document)?,
             documents: raw.documents.checked(&raw.gateway.data_dir, &document)?,
@@ -461,6 +466,8 @@ struct Raw {
     documents: documents::RawDocuments,
     #[serde(default)]
     reconciliation: ReconciliationSection,
+    #[serde(default)]
+    retention: RetentionSection,
     #[serde(default)]
     audit: AuditSection,
     #[serde(default)]

@@ -11,6 +11,7 @@
 //! - [`queue`], [`delivery`]: deliveries, legs, leases, the worker, and how parcels leave.
 //! - [`documents`]: documents of any size, uploaded apart from their message.
 //! - [`accountability`]: why a record may go, and what other rules would have made of the past.
+//! - [`look_up`]: whom the entries of the log are about, period by period, until it is destroyed.
 //! - [`access_report`]: who has seen a person's record, with proofs, and what a family may be told.
 //! - [`board`], [`journey`], [`holds`], [`repair`], [`looks`]: what people look at, and what they
 //!   decide about what is held, did not arrive or was not accepted.
@@ -46,6 +47,7 @@ pub mod evidence;
 pub mod holds;
 pub mod intake;
 pub mod journey;
+pub mod look_up;
 pub mod looks;
 pub mod mllp;
 pub mod notices;

@@ -14,7 +14,8 @@
 //! callers are slowed. A list never returns more than it was asked for.
 //!
 //! Not supported, and why: deleting and rewriting. Retention will be a change like any other. The
-//! one exception: a new hold takes the earlier votes off its delivery; the log keeps them.
+//! exceptions: a new hold takes the earlier votes off its delivery, and the log keeps them; the
+//! look-up of a period of the log is destroyed, by a change like any other.
 
 mod cases;
 mod clocks;
@@ -33,6 +34,7 @@ mod legs;
 mod log;
 mod looks;
 mod migration;
+mod periods;
 mod plan;
 mod reconciliations;
 mod records;
@@ -79,6 +81,7 @@ pub use holds::{
 pub use identities::{CaseKey, CasePerson, IdentityKind, IdentityWrite, NewIdentity};
 pub use legs::{BoardFilter, BoardLine, BoardPlace};
 pub use log::{AuditRow, Head, StoredCheckpoint};
+pub use periods::{LogPeriod, LookUpGone, LookUpSize};
 pub use plan::{Appended, LogError, LogKeeper};
 pub use reconciliations::{
     Explained, NewDifference, NewStatement, Parcelled, ParcelledTo, Refused, Span, StatementId,
@@ -102,6 +105,7 @@ pub struct Store {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     desk: Arc<Desk>,
+    keeper: Arc<LogKeeper>,
     subjects: Arc<SubjectLocks>,
     signal: Signal,
 }
@@ -141,15 +145,16 @@ impl Store {
     ) -> Result<Self, StoreError> {
         migration::migrate(&engine, clock.now()).await?;
         let signal = Signal::open(&engine);
+        let keeper = Arc::new(keeper);
         let desk = Committer::start(
             engine.clone(),
-            keeper,
+            Arc::clone(&keeper),
             Arc::clone(&clock),
             Arc::clone(&entropy),
             signal.clone(),
         );
         let subjects = Arc::new(SubjectLocks::new(engine.clone()));
-        Ok(Self { engine, clock, entropy, desk: Arc::new(desk), subjects, signal })
+        Ok(Self { engine, clock, entropy, desk: Arc::new(desk), keeper, subjects, signal })
     }
 
     /// Commits a change with its audit entries, durably, or not at all.
@@ -172,6 +177,13 @@ impl Store {
     /// Copies an embedded database into a new file: a backup while the gateway runs.
     pub async fn copy_to(&self, file: &std::path::Path) -> Result<(), StoreError> {
         connection::copy(&self.engine, file).await
+    }
+
+    /// Makes what was freed unreadable, as far as the engine lets: an embedded database moves its
+    /// journal into its file and empties it, where freed bytes are written over. `false` when
+    /// somebody still reads the journal, and on a server, whose own housekeeping does it in its time.
+    pub async fn forget_freed(&self) -> Result<bool, StoreError> {
+        connection::forget_freed(&self.engine).await
     }
 
     /// How many changes were committed, in how many transactions, since the store was opened.

@@ -84,6 +84,7 @@ use pseudonym::Pseudonyms;
 
 mod envelope;
 pub mod keyring;
+pub mod look_up;
 pub mod pseudonym;
 pub mod segments;
 

@@ -15,8 +15,10 @@ use crate::audit::looked::Looked;
 use crate::audit::verify::{Beside, Fault, FaultKind, Row, Verifier};
 use crate::entropy::{hex, sha256};
 use crate::store::{Store, StoreError};
+use look_ups::LookUps;
 
 mod exporting;
+mod look_ups;
 
 pub use crate::audit::verify::Verification;
 pub use exporting::{Exported, Wanted, export};
@@ -61,6 +63,7 @@ pub async fn of_store(
     let mut verifier = Verifier::new(checkpoints);
     let mut from = 0;
     let mut looks = Looks::new(store);
+    let mut look_ups = LookUps::of(store).await?;
     while from < head {
         let rows = store.audit_rows_found_by(from, ROWS_AT_ONCE).await?;
         let Some((last, _)) = rows.last() else { break };
@@ -68,7 +71,8 @@ pub async fn of_store(
         for (row, found_by) in rows {
             if row.seq < head {
                 let looked = looks.of(row.seq).await?;
-                verifier.stored_row(&row.into(), &Beside { found_by, looked });
+                let (found_by, look_up) = look_ups.beside(&row, found_by);
+                verifier.stored_row(&row.into(), &Beside { found_by, looked, look_up });
             }
         }
         seen(from.min(head));
@@ -78,6 +82,7 @@ pub async fn of_store(
     if !signed {
         verification.faults.push(Fault { first_bad: None, what: FaultKind::Unsigned });
     }
+    verification.faults.extend(look_ups.faults());
     forgive_the_newest(store, head, &mut verification).await?;
     Ok(verification)
 }

@@ -195,6 +195,7 @@ pub(super) fn sort(event: &Event) -> Sort {
         | EventKind::ReconciliationAnswered
         | EventKind::DifferenceExplained
         | EventKind::TransitionsWorkedOut
+        | EventKind::LookUpDestroyed
         | EventKind::DutyDone
         | EventKind::ConnectionRefused
         | EventKind::TrustChanged

@@ -23,6 +23,7 @@ use std::fmt;
 use schemas::RecordId;
 use serde::Serialize;
 
+use super::alias::Period;
 use super::checkpoint::Checkpoint;
 use super::found_by::FoundBy;
 use super::looked;
@@ -30,6 +31,9 @@ use super::tree::{Frontier, leaf_hash};
 use super::{Entry, Event};
 use trail::{Settled, Trail};
 
+pub use look_up::{LookUp, LookUpFault};
+
+mod look_up;
 mod trail;
 
 /// An entry as it is stored.
@@ -51,6 +55,8 @@ pub struct Beside {
     /// The hash, in hexadecimal, of who was on the list that it says was looked at
     /// ([`looked`]); `None` when the store names nobody.
     pub looked: Option<String>,
+    /// Whether the look-up of its period is there to be compared.
+    pub look_up: LookUp,
 }
 
 /// Something that is wrong.
@@ -125,6 +131,13 @@ pub enum FaultKind {
     },
     /// Who the store says was on the list that was looked at is not whom the entry vouches for.
     LookChanged,
+    /// The look-up of a period is not as the log says.
+    LookUp {
+        /// Which.
+        period: Period,
+        /// What is wrong with it.
+        look_up: LookUpFault,
+    },
     /// A line of a bundle cannot be read; nothing from there on was.
     Line {
         /// Its number, from 1.
@@ -353,9 +366,18 @@ impl Verifier {
     /// Compares what the store has beside an entry with it. What is wrong there says nothing of the
     /// entry, so it must not explain what else is found.
     fn beside(&mut self, entry: &Entry, beside: &Beside) {
-        let columns = FoundBy::of(entry).differences(&beside.found_by);
+        let mut told = FoundBy::of(entry);
+        let mut agrees = looked::agrees(&entry.event, beside.looked.as_deref());
+        match beside.look_up {
+            LookUp::Kept => {}
+            LookUp::Locked => told.subject = beside.found_by.subject,
+            LookUp::Destroyed => {
+                told.subject = None;
+                agrees = beside.looked.is_none();
+            }
+        }
+        let columns = told.differences(&beside.found_by);
         let misfiled = (!columns.is_empty()).then_some(FaultKind::Misfiled { columns });
-        let agrees = looked::agrees(&entry.event, beside.looked.as_deref());
         let looks = (!agrees).then_some(FaultKind::LookChanged);
         let found = misfiled.into_iter().chain(looks);
         self.found_beside
@@ -511,6 +533,7 @@ impl fmt::Display for FaultKind {
             Self::LookChanged => f.write_str(
                 "who was on the list that was looked at is not whom this entry vouches for",
             ),
+            Self::LookUp { period, look_up } => write!(f, "the look-up of {period}: {look_up}"),
             Self::Line { line } => {
                 write!(
                     f,

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::clocks::ClockWrite;
 use super::holds::HoldWrite;
 use super::identities::IdentityWrite;
+use super::periods::LookUpGone;
 use super::reconciliations::{Explained, NewDifference, NewStatement, StatementId};
 use super::restores::Shown;
 use super::sends::NewSend;
@@ -203,6 +204,9 @@ pub enum Write {
     Identity(IdentityWrite),
     /// Who was on the list that the event says was looked at.
     Looked(Looked),
+    /// The look-up of a period of the log is destroyed: its key, whom its entries are about, and who
+    /// was on lists. Fails when it is not as it was read, or its period is not over.
+    LookUpDestroyed(LookUpGone),
 }
 
 /// The upload of a document as it begins.

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use super::change::Change;
 use super::engine::{Engine, Transaction};
 use super::error::StoreError;
+use super::periods;
 use super::plan::{LogKeeper, Plan};
 use super::signal::Signal;
 use super::writes;
@@ -82,7 +83,7 @@ impl Desk {
 /// The task that commits.
 pub(super) struct Committer {
     engine: Engine,
-    keeper: LogKeeper,
+    keeper: Arc<LogKeeper>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     signal: Signal,
@@ -93,7 +94,7 @@ impl Committer {
     /// Starts the task; it ends when the desk is closed or dropped.
     pub(super) fn start(
         engine: Engine,
-        keeper: LogKeeper,
+        keeper: Arc<LogKeeper>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         signal: Signal,
@@ -175,7 +176,9 @@ impl Committer {
 
     async fn write(&self, tx: &mut Transaction, changes: &[&Change]) -> Result<Plan, StoreError> {
         let head = writes::lock_head(tx).await?;
-        let mut plan = Plan::new(head, self.clock.now());
+        let at = self.clock.now();
+        let period = periods::current(tx, &self.keeper, (head.size, at)).await?;
+        let mut plan = Plan::new(head, at, period);
         for change in changes {
             plan.take(change, &self.keeper, self.entropy.as_ref())?;
         }

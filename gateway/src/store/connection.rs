@@ -89,12 +89,23 @@ pub(super) async fn copy(engine: &Engine, to: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Moves the journal of an embedded database into its file and empties it; `false` when a reader kept
+/// some of it, or where there is none.
+pub(super) async fn forget_freed(engine: &Engine) -> Result<bool, StoreError> {
+    let Engine::Sqlite { write, .. } = engine else { return Ok(false) };
+    let sql = "/* connection::forget_freed */ pragma wal_checkpoint(truncate)";
+    let row = sqlx::query(sql).fetch_one(write).await?;
+    Ok(row.try_get::<i64, _>(0)? == 0)
+}
+
 async fn open_sqlite(path: &Path, missing: Missing) -> Result<Engine, StoreError> {
     make_private(path, missing)?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .foreign_keys(true)
         .pragma("trusted_schema", "off")
+        // What is deleted or made empty is written over with zeros.
+        .pragma("secure_delete", "on")
         .busy_timeout(BUSY)
         .synchronous(SqliteSynchronous::Full);
     let lasting = || {
@@ -174,11 +185,12 @@ async fn assert_durable(pool: &PgPool) -> Result<(), StoreError> {
 }
 
 /// Each setting, the question, and the answer it must give.
-const SETTINGS: [(&str, &str, &str); 4] = [
+const SETTINGS: [(&str, &str, &str); 5] = [
     ("journal_mode", "/* connection::assert_settings */ pragma journal_mode", "wal"),
     ("synchronous", "/* connection::assert_settings */ pragma synchronous", "2"),
     ("foreign_keys", "/* connection::assert_settings */ pragma foreign_keys", "1"),
     ("trusted_schema", "/* connection::assert_settings */ pragma trusted_schema", "0"),
+    ("secure_delete", "/* connection::assert_settings */ pragma secure_delete", "1"),
 ];
 
 /// How long another process may hold the file, for example an import beside a server.

@@ -227,8 +227,13 @@ fn found_by(row: &Row) -> Result<FoundBy, StoreError> {
     })
 }
 
+/// An entry as the gateway works with it: about whom, is what stands beside the leaf; the leaf has an
+/// alias.
 pub(super) fn entry(row: &Row) -> Result<Entry, StoreError> {
-    serde_json::from_slice(&row.bytes("leaf")?).or(Err(row.contradiction("leaf")))
+    let leaf = serde_json::from_slice(&row.bytes("leaf")?);
+    let mut entry: Entry = leaf.or(Err(row.contradiction("leaf")))?;
+    entry.event.subject = row.maybe_subject("subject")?;
+    Ok(entry)
 }
 
 fn checkpoint(row: &Row) -> Result<StoredCheckpoint, StoreError> {
@@ -253,17 +258,17 @@ statements! {
         where seq in ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
         order by seq";
     JOURNEY = "log::journey" on "audit_entries":
-        "select seq, leaf from audit_entries
+        "select seq, leaf, subject from audit_entries
         where record_id = $1
             or delivery_id in (select d.id from deliveries d where d.record_id = $1)
         order by seq";
     FIRST_ENTRY = "log::first_entry_about" on "audit_entries":
         "select seq from audit_entries where record_id = $1 order by seq limit 1";
     ENTRIES_ABOUT = "log::entries_about" on "audit_entries":
-        "select seq, leaf from audit_entries where subject = $1 and seq >= $2
+        "select seq, leaf, subject from audit_entries where subject = $1 and seq >= $2
         order by seq limit $3";
     LOOKS_CONCERNING = "log::looks_concerning" on "audit_entries":
-        "select a.seq, a.leaf from looks l join audit_entries a on a.seq = l.seq
+        "select a.seq, a.leaf, a.subject from looks l join audit_entries a on a.seq = l.seq
         where l.subject = $1 and l.seq < $2 order by l.seq desc limit $3";
     PLACES_NAMING = "log::places_naming" on "audit_entries":
         "select seq from audit_entries where organisation = $1
@@ -271,7 +276,7 @@ statements! {
         select seq from audit_entries where counterparty = $1
         order by seq";
     ENTRIES_NAMING = "log::entries_naming" on "audit_entries":
-        "select seq, leaf from audit_entries where seq in (
+        "select seq, leaf, subject from audit_entries where seq in (
             select a.seq from audit_entries a where a.subject = $1
             union
             select a.seq from records r join audit_entries a on a.record_id = r.id
@@ -280,6 +285,8 @@ statements! {
             select a.seq from records r join deliveries d on d.record_id = r.id
                 join audit_entries a on a.delivery_id = d.id
             where r.subject = $1)
+        and not exists (select 1 from log_periods p
+            where p.destroyed_at is not null and seq >= p.from_seq and seq < p.until_seq)
         and seq < $2 order by seq desc limit $3";
     CHECKPOINTS = "log::checkpoints" on "checkpoints":
         "select size as seq, at_us, note from checkpoints where size >= $1 order by size limit $2";

@@ -7,6 +7,7 @@ mod guards;
 mod holds;
 mod identities;
 mod leases;
+mod look_ups;
 mod letters;
 #[expect(unreachable_pub, reason = "the file is also included by the tests crate")]
 mod postgres;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::{Appended, DatabaseUrl, LogKeeper, Store, StoreError, StoreLocation};
+use crate::audit::SubjectKey;
 use crate::clock::FrozenClock;
 use crate::entropy::SystemEntropy;
 use crate::practice::postgres as server;
@@ -82,5 +84,13 @@ fn chain() -> LogKeeper {
             Ok(Appended { nodes: hash(leaf), frontier: hash(&[frontier, leaf].concat()) })
         },
         |size, frontier, _| Ok(format!("{size} {:02x?}", frontier.get(..4).unwrap_or_default())),
+    )
+    .with_look_up(
+        |period| {
+            let mut random = [0; 32];
+            crate::entropy::Entropy::fill(&SystemEntropy::default(), &mut random)?;
+            Ok([period.to_string().as_bytes(), &random].concat())
+        },
+        |_, key, subject| Ok(SubjectKey(crate::entropy::hmac_sha256(key, &subject.0))),
     )
 }

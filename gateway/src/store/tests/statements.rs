@@ -6,7 +6,7 @@ use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
     bare, cases, clocks, consents, counts, deliveries, documents, duties, holds, identities, legs,
-    log, looks, migration, reconciliations, records, relations, restores, searches, sends, subjects, transitions,
+    log, looks, migration, periods, reconciliations, records, relations, restores, searches, sends, subjects, transitions,
     writes,
 };
 
@@ -25,6 +25,7 @@ const REGISTRY: &[&[Statement]] = &[
     log::ALL,
     looks::ALL,
     migration::ALL,
+    periods::ALL,
     reconciliations::ALL,
     records::ALL,
     relations::ALL,
