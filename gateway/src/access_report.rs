@@ -29,7 +29,6 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use schemas::OrganisationCode;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
@@ -40,6 +39,7 @@ use crate::evidence::{PackFault, PackLog, proved, verify_log};
 use crate::store::{Change, StoreError};
 
 pub use family::{FamilyLine, Unsafe};
+pub(crate) use reading::in_words;
 pub use reading::{Account, Line, ListLine, Summary};
 
 /// Why somebody asks who has seen a record. A closed list: the log is for ever, and free text would
@@ -139,7 +139,7 @@ pub async fn look(app: &App, question: &Question, actor: &Actor) -> Result<Repor
     }
     let older_left_out = entries.len() >= ENTRIES_MAX;
     let older_lists_left_out = add_looks(app, question.subject, &mut entries).await?;
-    let names = |code: &str| named(app, code);
+    let names = |code: &str| app.name_of_code(code);
     let account = reading::account(&entries, question, &names);
     let Question { reason, from, until, .. } = *question;
     let entry = asked.first_seq;
@@ -175,17 +175,8 @@ pub async fn for_family(
     if restricted || report.older_left_out {
         return Ok(Err(if restricted { Unsafe::Restricted } else { Unsafe::TooLong }));
     }
-    let names = |code: &str| named(app, code);
+    let names = |code: &str| app.name_of_code(code);
     Ok(family::lines(&report.entries, question, &names))
-}
-
-/// The name of an organisation as the partners file has it.
-fn named(app: &App, code: &str) -> String {
-    match OrganisationCode::parse(code) {
-        Ok(code) => app.name_of(&code),
-        // The gateway itself, or an operator at its machine.
-        Err(_) => "The gateway".to_owned(),
-    }
 }
 
 /// Entries with their proofs: can it be proved? Its JSON form is the file.

@@ -161,6 +161,15 @@ impl App {
         partner.map_or_else(|| organisation.to_string(), |partner| partner.name.clone())
     }
 
+    /// The name of whoever an entry of the log says acted: an organisation's, or the gateway's own,
+    /// which is also an operator's at its machine.
+    pub fn name_of_code(&self, code: &str) -> String {
+        match OrganisationCode::parse(code) {
+            Ok(code) => self.name_of(&code),
+            Err(_) => "The gateway".to_owned(),
+        }
+    }
+
     /// A mapping by name; the sender's own when none is named.
     pub fn mapping(&self, sender: &OrganisationCode, name: Option<&str>) -> Option<Mapping> {
         let own = self.partner(sender).and_then(|partner| partner.mapping.clone());

@@ -11,7 +11,8 @@
 //! - [`queue`], [`delivery`]: deliveries, legs, leases, the worker, and how parcels leave.
 //! - [`documents`]: documents of any size, uploaded apart from their message.
 //! - [`accountability`]: why a record may go, and what other rules would have made of the past.
-//! - [`access_report`]: who has seen a person's record, with proofs, and what a family may be told.
+//! - [`access_report`], [`log_search`]: who has seen a person's record, with proofs, and what a
+//!   family may be told; who did what, when and why.
 //! - [`board`], [`journey`], [`holds`], [`repair`], [`looks`]: what people look at, and what they
 //!   decide about what is held, did not arrive or was not accepted.
 //! - [`cases`], [`notices`]: which messages belong together, what was superseded or recalled.
@@ -46,6 +47,7 @@ pub mod evidence;
 pub mod holds;
 pub mod intake;
 pub mod journey;
+pub mod log_search;
 pub mod looks;
 pub mod mllp;
 pub mod notices;

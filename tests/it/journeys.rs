@@ -31,6 +31,7 @@ mod reconciliation;
 mod repair;
 mod restore;
 mod scanner;
+mod searches;
 mod supersede;
 mod tables;
 mod transition;

@@ -9,6 +9,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use super::audit_export::{self, ExportArgs};
+use super::audit_search::{AuditSearchArgs, audit_search};
 use super::who_has_seen::{WhoHasSeenArgs, who_has_seen};
 use super::{Configured, Outcome, eprintln_line, print_line, progress};
 use crate::audit::bundle::{self, BundleError, Judged};
@@ -37,6 +38,8 @@ pub(super) enum AuditCommand {
     },
     /// Who has seen a person's record, or was sent it, and why; whose, on standard input.
     WhoHasSeen(Box<WhoHasSeenArgs>),
+    /// Search the log by child, person, organisation, kind, purpose, authority, outcome and time.
+    Search(Box<AuditSearchArgs>),
     /// Print the keys that checkpoints and receipts are verified with.
     Keys {
         #[command(flatten)]
@@ -72,6 +75,7 @@ pub(super) async fn audit(command: &AuditCommand, json: bool) -> anyhow::Result<
         AuditCommand::Export(args) => audit_export::export(args, json).await,
         AuditCommand::Publish { configured, to } => publish(configured, to, json).await,
         AuditCommand::WhoHasSeen(args) => who_has_seen(args, json).await,
+        AuditCommand::Search(args) => audit_search(args, json).await,
         AuditCommand::Keys { configured } => {
             let app = super::serve::open_existing(configured).await?;
             let keys = serde_json::json!({
