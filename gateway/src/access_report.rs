@@ -19,7 +19,8 @@
 //!
 //! Limits: the newest [`ENTRIES_MAX`] entries about a person, and the newest [`LOOKS_MAX`] looks at
 //! lists that the person was on (the board, what is held). Not supported: looks at lists from before
-//! the gateway kept who was on them. Messages that went into quarantine name nobody; content that
+//! the gateway kept who was on them; periods whose [look-up](crate::look_up) was destroyed, which
+//! the answer names. Messages that went into quarantine name nobody; content that
 //! was read outside the gateway is not in its log.
 
 mod family;
@@ -29,7 +30,6 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use schemas::OrganisationCode;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
@@ -37,9 +37,11 @@ use crate::audit::looked::OnList;
 use crate::audit::{Actor, Entry, Event, EventKind, SubjectKey};
 use crate::clock::london_date;
 use crate::evidence::{PackFault, PackLog, proved, verify_log};
+use crate::look_up::{self, Standing};
 use crate::store::{Change, StoreError};
 
 pub use family::{FamilyLine, Unsafe};
+pub(crate) use reading::in_words;
 pub use reading::{Account, Line, ListLine, Summary};
 
 /// Why somebody asks who has seen a record. A closed list: the log is for ever, and free text would
@@ -111,6 +113,10 @@ pub struct Report {
     pub older_left_out: bool,
     /// Whether there are older looks at lists than were read.
     pub older_lists_left_out: bool,
+    /// Years of which nobody can tell any more whom the entries are about, because the look-up was
+    /// lawfully destroyed: what there was of the child in them is not in the lines.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub look_ups_destroyed: Vec<Standing>,
     /// The entries that the lines are of, newest first; for [`prove`] and [`for_family`].
     #[serde(skip)]
     pub entries: Vec<Entry>,
@@ -139,11 +145,20 @@ pub async fn look(app: &App, question: &Question, actor: &Actor) -> Result<Repor
     }
     let older_left_out = entries.len() >= ENTRIES_MAX;
     let older_lists_left_out = add_looks(app, question.subject, &mut entries).await?;
-    let names = |code: &str| named(app, code);
+    let names = |code: &str| app.name_of_code(code);
     let account = reading::account(&entries, question, &names);
     let Question { reason, from, until, .. } = *question;
-    let entry = asked.first_seq;
-    Ok(Report { reason, from, until, entry, account, older_left_out, older_lists_left_out, entries })
+    Ok(Report {
+        reason,
+        from,
+        until,
+        entry: asked.first_seq,
+        account,
+        older_left_out,
+        older_lists_left_out,
+        look_ups_destroyed: look_up::destroyed_within(app, from, until).await?,
+        entries,
+    })
 }
 
 /// Adds the looks at lists that a person was on, in their places. Says whether there are more.
@@ -175,17 +190,8 @@ pub async fn for_family(
     if restricted || report.older_left_out {
         return Ok(Err(if restricted { Unsafe::Restricted } else { Unsafe::TooLong }));
     }
-    let names = |code: &str| named(app, code);
+    let names = |code: &str| app.name_of_code(code);
     Ok(family::lines(&report.entries, question, &names))
-}
-
-/// The name of an organisation as the partners file has it.
-fn named(app: &App, code: &str) -> String {
-    match OrganisationCode::parse(code) {
-        Ok(code) => app.name_of(&code),
-        // The gateway itself, or an operator at its machine.
-        Err(_) => "The gateway".to_owned(),
-    }
 }
 
 /// Entries with their proofs: can it be proved? Its JSON form is the file.

@@ -8,6 +8,7 @@
 pub mod problem;
 
 mod audit;
+mod audit_search;
 mod board;
 mod cases;
 mod clocks;
@@ -114,6 +115,7 @@ pub enum RouteId {
     ShowCheckpoint,
     Entries,
     WhoHasSeen,
+    SearchLog,
     Tile,
     Inclusion,
     Consistency,
@@ -191,6 +193,7 @@ pub const ROUTES: &[Route] = &[
     Route { id: RouteId::ShowCheckpoint, method: "POST", path: "/v1/audit/checkpoints", summary: "Show the gateway a checkpoint the caller keeps; one it does not know means it was restored, and nothing is released.", roles: EVERYONE, person: false },
     Route { id: RouteId::Entries, method: "GET", path: "/v1/audit/entries", summary: "Entries of the audit log as JSON lines, for verification.", roles: EVERYONE, person: false },
     Route { id: RouteId::WhoHasSeen, method: "POST", path: "/v1/audit/who-has-seen", summary: "Who has seen a person's record or was sent it, and why; with the entries and their proofs when asked.", roles: AUDITORS, person: true },
+    Route { id: RouteId::SearchLog, method: "POST", path: "/v1/audit/search", summary: "Entries of the log by child, person, organisation, kind, purpose, authority, outcome and time, newest first.", roles: AUDITORS, person: true },
     Route { id: RouteId::Tile, method: "GET", path: "/v1/audit/tile/{*tile}", summary: "A tile of hashes or entries of the log, as C2SP tlog-tiles has them.", roles: EVERYONE, person: false },
     Route { id: RouteId::Inclusion, method: "GET", path: "/v1/audit/entries/{seq}/proof", summary: "The proof that an entry is in the log.", roles: EVERYONE, person: false },
     Route { id: RouteId::Consistency, method: "GET", path: "/v1/audit/consistency", summary: "The proof that one checkpoint extends another.", roles: EVERYONE, person: false },
@@ -290,6 +293,7 @@ fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
         RouteId::ShowCheckpoint => routing::post(audit::show),
         RouteId::Entries => routing::get(audit::entries),
         RouteId::WhoHasSeen => routing::post(audit::who_has_seen),
+        RouteId::SearchLog => routing::post(audit_search::search),
         RouteId::Tile => routing::get(audit::tile),
         RouteId::Inclusion => routing::get(audit::inclusion),
         RouteId::Consistency => routing::get(audit::consistency),

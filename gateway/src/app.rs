@@ -38,7 +38,7 @@ use crate::vault::keyring::KeyFile;
 use crate::vault::look_up::PeriodKeys;
 use crate::vault::pseudonym::Pseudonyms;
 
-pub(crate) use opening::log_keeper;
+pub(crate) use opening::{log_keeper, naming_log_keeper};
 pub use opening::{check_files, open_store_alone};
 
 /// Everything a request or a command needs.
@@ -162,6 +162,15 @@ impl App {
     pub fn name_of(&self, organisation: &OrganisationCode) -> String {
         let partner = self.partner(organisation);
         partner.map_or_else(|| organisation.to_string(), |partner| partner.name.clone())
+    }
+
+    /// The name of whoever an entry of the log says acted: an organisation's, or the gateway's own,
+    /// which is also an operator's at its machine.
+    pub fn name_of_code(&self, code: &str) -> String {
+        match OrganisationCode::parse(code) {
+            Ok(code) => self.name_of(&code),
+            Err(_) => "The gateway".to_owned(),
+        }
     }
 
     /// A mapping by name; the sender's own when none is named.

@@ -4,6 +4,7 @@
 //! are documented in `docs/operations.md`. This and `main` are the only homes of `anyhow`.
 
 mod audit_export;
+mod audit_search;
 mod audit_verify;
 mod authority;
 mod bench;
@@ -15,6 +16,7 @@ mod documents;
 mod extract;
 mod holds;
 mod import;
+mod look_ups;
 mod mapping;
 mod pki;
 mod reconcile;

@@ -12,7 +12,8 @@
 //! - [`documents`]: documents of any size, uploaded apart from their message.
 //! - [`accountability`]: why a record may go, and what other rules would have made of the past.
 //! - [`look_up`]: whom the entries of the log are about, period by period, until it is destroyed.
-//! - [`access_report`]: who has seen a person's record, with proofs, and what a family may be told.
+//! - [`access_report`], [`log_search`]: who has seen a person's record, with proofs, and what a
+//!   family may be told; who did what, when and why.
 //! - [`board`], [`journey`], [`holds`], [`repair`], [`looks`]: what people look at, and what they
 //!   decide about what is held, did not arrive or was not accepted.
 //! - [`cases`], [`notices`]: which messages belong together, what was superseded or recalled.
@@ -47,6 +48,7 @@ pub mod evidence;
 pub mod holds;
 pub mod intake;
 pub mod journey;
+pub mod log_search;
 pub mod look_up;
 pub mod looks;
 pub mod mllp;

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::{Counts, Question};
 use crate::audit::{Entry, Event, EventKind, looked};
 use crate::clock::london_time;
+use crate::log_search;
 use crate::queue::DeliveryId;
 use crate::telemetry::name_of;
 
@@ -401,13 +402,13 @@ pub(super) fn whose(event: &Event, sort: Sort) -> String {
 
 /// Why, where no decision says it: a code that was given, or that none is asked for.
 fn said(event: &Event) -> String {
-    let code = ["reason", "ground", "rule", "how", "question", "answer"]
-        .into_iter()
-        .find_map(|name| Some((name, event.detail.get(name)?)));
-    code.map_or_else(
-        || "no reason is asked for".to_owned(),
-        |(name, code)| format!("{name}: {code}"),
-    )
+    said_code(event).unwrap_or_else(|| "no reason is asked for".to_owned())
+}
+
+fn said_code(event: &Event) -> Option<String> {
+    let names = ["reason", "ground", "rule", "how", "question", "answer"];
+    let code = names.into_iter().find_map(|name| Some((name, event.detail.get(name)?)));
+    code.map(|(name, code)| format!("{name}: {code}"))
 }
 
 /// The catalogue's words for a type of message.
@@ -423,13 +424,26 @@ fn classes(kind: Option<MessageType>, cut: &BTreeMap<String, String>) -> Vec<Str
 }
 
 fn words(event: &Event, kind: Option<MessageType>) -> String {
+    let message = if names_a_message(event) { message(event, kind) } else { String::new() };
+    format!("{}{message}", phrase(event))
+}
+
+fn message(event: &Event, kind: Option<MessageType>) -> String {
     let message = kind.map_or_else(
         || "a message".to_owned(),
         |kind| format!("\"{}\" ({})", title(kind), kind.as_str()),
     );
     let document = event.detail.get("number").map(|number| format!("document {number} of "));
-    let message = format!("{}{message}", document.unwrap_or_default());
-    format!("{}{}", phrase(event), if names_a_message(event) { message } else { String::new() })
+    format!("{}{message}", document.unwrap_or_default())
+}
+
+/// What happened, the message that it happened to, and why, as far as each was said: for whoever
+/// reads one entry by itself. A kind without words is told by its name and a colon.
+pub(crate) fn in_words(event: &Event) -> (String, String, String) {
+    let decided = event.decision.as_ref().map(|note| note.reason.clone());
+    let why = decided.or_else(|| said_code(event)).unwrap_or_default();
+    let message = if names_a_message(event) { message(event, event.message_type) } else { String::new() };
+    (phrase(event), message, why)
 }
 
 fn names_a_message(event: &Event) -> bool {
@@ -438,9 +452,12 @@ fn names_a_message(event: &Event) -> bool {
 
 /// What happened, before the message that it happened to.
 fn phrase(event: &Event) -> String {
-    let asked = event.detail.get("what").map(String::as_str) == Some(super::WHAT);
-    if event.kind == EventKind::AuditViewed && asked {
+    let what = event.detail.get("what").map(String::as_str);
+    if event.kind == EventKind::AuditViewed && what == Some(super::WHAT) {
         return "asked who has seen the record".to_owned();
+    }
+    if event.kind == EventKind::AuditViewed && what == Some(log_search::WHAT) {
+        return "searched the log for the child".to_owned();
     }
     if event.kind == EventKind::ConsentViewed && !names_a_message(event) {
         return "read what is recorded of agreement to share".to_owned();

@@ -69,11 +69,12 @@ pub fn document() -> Value {
 }
 
 /// What needs no idempotency key: it changes nothing, or tells a repetition by other means.
-const WITHOUT_KEY: [RouteId; 8] = [
+const WITHOUT_KEY: [RouteId; 9] = [
     RouteId::Rehearse,
     RouteId::FindConsents,
     RouteId::FindCase,
     RouteId::WhoHasSeen,
+    RouteId::SearchLog,
     RouteId::PreviewConsent,
     RouteId::ShowCheckpoint,
     RouteId::ProcessMessage,
@@ -211,6 +212,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::RecordConsent
         | RouteId::FindConsents
         | RouteId::WhoHasSeen
+        | RouteId::SearchLog
         | RouteId::PreviewConsent
         | RouteId::ConsentEvidence
         | RouteId::ConsentDocument
@@ -260,6 +262,28 @@ fn who_has_seen() -> Value {
     })
 }
 
+/// What is searched for in the log, and why.
+fn log_search() -> Value {
+    let date = json!({ "type": "string", "format": "date" });
+    let text = json!({ "type": "string" });
+    let limit = json!({
+        "type": "integer", "minimum": 1, "maximum": crate::log_search::LIMIT_MAX,
+    });
+    json!({
+        "type": "object", "required": ["reason"],
+        "properties": {
+            "reason": { "enum": crate::access_report::Reason::CODES },
+            "nhs_number": text, "person_id": text, "id_of": text,
+            "user": text, "user_of": text, "person": text,
+            "organisation": text, "counterparty": text,
+            "kinds": { "type": "array", "items": text },
+            "purpose": text, "authority": text, "outcome": text,
+            "from": date, "until": date,
+            "before": { "type": "integer", "minimum": 0 }, "limit": limit,
+        },
+    })
+}
+
 #[expect(clippy::wildcard_enum_match_arm, reason = "all others are fetched, or need no body")]
 fn request_body(id: RouteId) -> Option<Value> {
     if let Some((_, members)) = CODED.iter().find(|(coded, _)| *coded == id) {
@@ -294,6 +318,7 @@ fn request_body(id: RouteId) -> Option<Value> {
             "properties": { "nhs_number": { "type": "string" } },
         } } }),
         RouteId::WhoHasSeen => json!({ "application/json": { "schema": who_has_seen() } }),
+        RouteId::SearchLog => json!({ "application/json": { "schema": log_search() } }),
         RouteId::BeginDocument => json!({ "application/json": { "schema": {
             "type": "object", "required": ["size"],
             "properties": {

@@ -212,8 +212,12 @@ pub async fn open_store_alone(location: StoreLocation, app: &App) -> Result<Stor
 
 fn keeper(config: &Config, keys: &Arc<PeriodKeys>) -> Result<LogKeeper, AppError> {
     let origin = format!("ehc-gateway/{}", config.gateway.organisation);
-    let signer = LogSigner::load(&config.keys.log_signing, &origin)?;
-    Ok(with_look_up(log_keeper(signer), keys))
+    Ok(naming_log_keeper(LogSigner::load(&config.keys.log_signing, &origin)?, keys))
+}
+
+/// The same of a log that names people, by an alias.
+pub(crate) fn naming_log_keeper(signer: LogSigner, keys: &Arc<PeriodKeys>) -> LogKeeper {
+    with_look_up(log_keeper(signer), keys)
 }
 
 fn period_keys(

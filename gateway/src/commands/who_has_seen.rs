@@ -18,6 +18,7 @@ use crate::access_report::{
 };
 use crate::app::App;
 use crate::audit::{Actor, SubjectKey};
+use crate::look_up::Standing;
 
 /// Arguments of `audit who-has-seen`.
 #[derive(Debug, Args)]
@@ -86,16 +87,22 @@ async fn answer(
             "The log says nothing of this person. That you asked is entry {} of it.",
             report.entry
         ));
+        report.look_ups_destroyed.iter().for_each(|one| eprintln_line(&not_known(one)));
         return Ok(Outcome::NotFound);
     }
     if args.for_family {
         return match access_report::for_family(app, &report, &question).await? {
             Ok(lines) if json => {
-                print_line(&serde_json::json!({ "for_family": lines }).to_string());
+                let years = &report.look_ups_destroyed;
+                let body = serde_json::json!({ "for_family": lines, "look_ups_destroyed": years });
+                print_line(&body.to_string());
                 Ok(Outcome::Done)
             }
             Ok(lines) => {
                 print_line(&family_text(&lines));
+                for one in &report.look_ups_destroyed {
+                    print_line(&format!("\nOf the year {} nothing can be said any more.", one.period));
+                }
                 Ok(Outcome::Done)
             }
             Err(why) => {
@@ -167,6 +174,7 @@ fn text(report: &Report) -> String {
     if report.older_left_out {
         parts.push("There are older entries that were not read.".to_owned());
     }
+    parts.extend(report.look_ups_destroyed.iter().map(not_known));
     parts.push(format!("That you asked is entry {}.", report.entry));
     parts.join("\n\n")
 }
@@ -193,6 +201,18 @@ pub(super) fn by_whom(role: Option<&str>, person: Option<&str>, method: &str) ->
     };
     let person: Vec<&str> = [role, person, Some(method)].into_iter().flatten().collect();
     person.join(" ")
+}
+
+/// That nothing of a year can be told.
+fn not_known(standing: &Standing) -> String {
+    let destroyed = standing.destroyed.as_ref();
+    let on = destroyed.map(|one| format!(" on {}", one.on)).unwrap_or_default();
+    let entry = destroyed.and_then(|one| one.entry);
+    let entry = entry.map(|entry| format!(" (entry {entry})")).unwrap_or_default();
+    format!(
+        "Not known: who saw anything in {}. The look-up of that year was destroyed{on}{entry}, as its retention says; its entries are in the log and proved, and nobody can tell any more whom they are about.",
+        standing.period,
+    )
 }
 
 fn row(line: &Line) -> Vec<String> {
