@@ -38,8 +38,8 @@ use crate::vault::keyring::KeyFile;
 use crate::vault::look_up::PeriodKeys;
 use crate::vault::pseudonym::Pseudonyms;
 
-pub(crate) use opening::{log_keeper, naming_log_keeper};
 pub use opening::{check_files, open_store_alone};
+pub(crate) use opening::{log_keeper, naming_log_keeper};
 
 /// Everything a request or a command needs.
 #[derive(Debug)]

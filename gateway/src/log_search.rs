@@ -21,7 +21,8 @@ use serde::Serialize;
 use crate::access_report::Reason;
 use crate::app::App;
 use crate::audit::{Actor, Entry, Event, EventKind};
-use crate::clock::london_time;
+use crate::clock::{london_date, london_time};
+use crate::look_up::{self, Standing};
 use crate::queue::DeliveryId;
 use crate::store::{Change, LogFilter, StoreError};
 use crate::telemetry::name_of;
@@ -51,6 +52,9 @@ pub struct Found {
     /// Before which place to go on; nothing when this is all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_before: Option<u64>,
+    /// Of a search by child: years of which nobody can tell any more whom the entries are about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub look_ups_destroyed: Vec<Standing>,
 }
 
 /// An entry for people.
@@ -119,7 +123,15 @@ pub async fn search(app: &App, search: &Search, actor: &Actor) -> Result<Found, 
     let full = usize::try_from(limit).is_ok_and(|limit| entries.len() >= limit);
     let next_before = entries.last().filter(|last| full && last.seq > 0).map(|last| last.seq);
     let entries = entries.into_iter().map(|entry| told(app, entry)).collect();
-    Ok(Found { entry: asked.first_seq, entries, next_before })
+    let look_ups_destroyed = match search.filter.subject {
+        Some(_) => {
+            let day = |at: Option<Timestamp>| at.map(london_date);
+            let (from, until) = (day(search.filter.from), day(search.filter.until));
+            look_up::destroyed_within(app, from, until).await?
+        }
+        None => Vec::new(),
+    };
+    Ok(Found { entry: asked.first_seq, entries, next_before, look_ups_destroyed })
 }
 
 /// The names of what a filter asks by.

@@ -136,10 +136,9 @@ pub async fn standings(app: &App) -> Result<Vec<Standing>, StoreError> {
             first_entry: period.from,
             last_entry: period.until.map(|until| until.saturating_sub(1)),
             may_be_destroyed_from: ever.then(|| kept_until(period.period, years)),
-            destroyed: period.destroyed_at.map(|at| Destruction {
-                on: london_date(at),
-                entry: said.map(|entry| entry.seq),
-            }),
+            destroyed: period
+                .destroyed_at
+                .map(|at| Destruction { on: london_date(at), entry: said.map(|entry| entry.seq) }),
         }
     };
     Ok(app.store.log_periods().await?.into_iter().map(standing).collect())

@@ -220,10 +220,7 @@ pub(crate) fn naming_log_keeper(signer: LogSigner, keys: &Arc<PeriodKeys>) -> Lo
     with_look_up(log_keeper(signer), keys)
 }
 
-fn period_keys(
-    config: &Config,
-    entropy: &Arc<dyn Entropy>,
-) -> Result<Arc<PeriodKeys>, AppError> {
+fn period_keys(config: &Config, entropy: &Arc<dyn Entropy>) -> Result<Arc<PeriodKeys>, AppError> {
     let wrapper = Arc::new(KeyFile::load(&config.keys.wrapping)?);
     Ok(Arc::new(PeriodKeys::new(wrapper, Arc::clone(entropy))))
 }

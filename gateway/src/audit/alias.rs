@@ -27,9 +27,7 @@ use crate::clock::{london_date, london_day_ends};
 use crate::entropy::Sha256;
 
 /// A stretch of the log whose people have aliases of their own: a calendar year in London.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Period(i16);
 

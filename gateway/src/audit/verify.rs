@@ -380,8 +380,7 @@ impl Verifier {
         let misfiled = (!columns.is_empty()).then_some(FaultKind::Misfiled { columns });
         let looks = (!agrees).then_some(FaultKind::LookChanged);
         let found = misfiled.into_iter().chain(looks);
-        self.found_beside
-            .extend(found.map(|what| Fault { first_bad: Some(entry.seq), what }));
+        self.found_beside.extend(found.map(|what| Fault { first_bad: Some(entry.seq), what }));
         self.found_beside.truncate(FAULTS_MAX);
     }
 

@@ -112,6 +112,9 @@ async fn answer(app: &App, asked: &Asked, json: bool) -> anyhow::Result<Outcome>
     };
     let found = log_search::search(app, &search, &Actor::local()).await?;
     print_line(&if json { serde_json::to_string_pretty(&found)? } else { text(&found) });
+    for one in &found.look_ups_destroyed {
+        eprintln_line(&super::who_has_seen::not_known(one));
+    }
     if let Some(next) = found.next_before {
         eprintln_line(&format!("There is more: add --before {next}."));
     }

@@ -9,8 +9,8 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use super::audit_export::{self, ExportArgs};
-use super::look_ups::{self, DestroyArgs};
 use super::audit_search::{AuditSearchArgs, audit_search};
+use super::look_ups::{self, DestroyArgs};
 use super::who_has_seen::{WhoHasSeenArgs, who_has_seen};
 use super::{Configured, Outcome, eprintln_line, print_line, progress};
 use crate::audit::bundle::{self, BundleError, Judged};

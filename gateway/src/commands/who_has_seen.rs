@@ -101,7 +101,10 @@ async fn answer(
             Ok(lines) => {
                 print_line(&family_text(&lines));
                 for one in &report.look_ups_destroyed {
-                    print_line(&format!("\nOf the year {} nothing can be said any more.", one.period));
+                    print_line(&format!(
+                        "\nOf the year {} nothing can be said any more.",
+                        one.period
+                    ));
                 }
                 Ok(Outcome::Done)
             }
@@ -204,7 +207,7 @@ pub(super) fn by_whom(role: Option<&str>, person: Option<&str>, method: &str) ->
 }
 
 /// That nothing of a year can be told.
-fn not_known(standing: &Standing) -> String {
+pub(super) fn not_known(standing: &Standing) -> String {
     let destroyed = standing.destroyed.as_ref();
     let on = destroyed.map(|one| format!(" on {}", one.on)).unwrap_or_default();
     let entry = destroyed.and_then(|one| one.entry);

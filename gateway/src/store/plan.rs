@@ -42,8 +42,7 @@ pub struct LogKeeper {
 type Append = dyn Fn(u64, &[u8], &[u8]) -> Result<Appended, LogError> + Send + Sync;
 type Sign = dyn Fn(u64, &[u8], Timestamp) -> Result<String, LogError> + Send + Sync;
 type MakeKey = dyn Fn(Period) -> Result<Vec<u8>, LogError> + Send + Sync;
-type MakeAlias =
-    dyn Fn(Period, &[u8], SubjectKey) -> Result<SubjectKey, LogError> + Send + Sync;
+type MakeAlias = dyn Fn(Period, &[u8], SubjectKey) -> Result<SubjectKey, LogError> + Send + Sync;
 
 /// What appending a leaf to the log gives.
 #[derive(Debug, Clone, PartialEq, Eq)]

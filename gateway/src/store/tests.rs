@@ -7,8 +7,8 @@ mod guards;
 mod holds;
 mod identities;
 mod leases;
-mod look_ups;
 mod letters;
+mod look_ups;
 #[expect(unreachable_pub, reason = "the file is also included by the tests crate")]
 mod postgres;
 mod questions;

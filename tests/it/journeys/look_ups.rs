@@ -194,21 +194,33 @@ fn a_look_up_that_was_touched_is_found_and_named() {
         let later = "(select max(from_seq) from log_periods)";
         let edits = [
             // The alias itself beside the entry, as it stood in entries from before.
-            (named, format!(
-                "update audit_entries
+            (
+                named,
+                format!(
+                    "update audit_entries
                 set subject = unhex(json_extract(cast(leaf as text), '$.event.subject'))
                 where seq = {named}"
-            )),
+                ),
+            ),
             (named, format!("update audit_entries set subject = zeroblob(32) where seq = {named}")),
             // A look-up that was destroyed and no entry says so.
-            ("0", "update audit_entries set subject = null where seq < (select max(from_seq)
+            (
+                "0",
+                "update audit_entries set subject = null where seq < (select max(from_seq)
                 from log_periods);
                 delete from looks where seq < (select max(from_seq) from log_periods);
                 update log_periods set key_sealed = null, destroyed_at = 1
-                where until_seq is not null".to_owned()),
+                where until_seq is not null"
+                    .to_owned(),
+            ),
             // A period moved: the entries between have another alias.
-            (later, format!("update log_periods set from_seq = from_seq + 1000000
-                where from_seq = {later}")),
+            (
+                later,
+                format!(
+                    "update log_periods set from_seq = from_seq + 1000000
+                where from_seq = {later}"
+                ),
+            ),
         ];
         for (place, edit) in edits {
             let file = gateway.folder().join("edited.db");

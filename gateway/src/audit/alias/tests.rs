@@ -18,10 +18,7 @@ fn an_alias_is_of_its_opening_and_its_pseudonym() {
     let (subject, opening) = (SubjectKey([1; 32]), [2; 32]);
     let alias = of(&opening, subject);
     // Computed apart: hashlib.sha256(b"ehc-alias-1\n" + b"\x02" * 32 + b"\x01" * 32).hexdigest()
-    assert_eq!(
-        alias.to_hex(),
-        "f4b0adc4238a56a4a153f431aa81c2363626d67d89bdd4c51dbb350d67a7a767"
-    );
+    assert_eq!(alias.to_hex(), "f4b0adc4238a56a4a153f431aa81c2363626d67d89bdd4c51dbb350d67a7a767");
     assert_ne!(of(&[3; 32], subject), alias);
     assert_ne!(of(&opening, SubjectKey([4; 32])), alias);
 }

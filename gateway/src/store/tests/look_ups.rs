@@ -91,10 +91,12 @@ async fn two_gateways_that_meet_at_the_end_of_a_year_begin_one_period() {
         for _ in 0..3 {
             place.clock().advance(YEAR);
             let both: Vec<_> = [&one, &other, &one, &other]
-                .map(|store| tokio::spawn({
-                    let store = store.clone();
-                    async move { commit(&store, about(1)).await }
-                }))
+                .map(|store| {
+                    tokio::spawn({
+                        let store = store.clone();
+                        async move { commit(&store, about(1)).await }
+                    })
+                })
                 .into();
             let mut aliases = BTreeSet::new();
             for task in both {
@@ -224,8 +226,7 @@ const BEFORE_POSTGRES: &str = "
 #[tokio::test]
 async fn a_log_without_a_look_up_names_nobody() {
     let folder = tempfile::TempDir::new().unwrap();
-    let location =
-        crate::store::StoreLocation::Sqlite { path: folder.path().join("gateway.db") };
+    let location = crate::store::StoreLocation::Sqlite { path: folder.path().join("gateway.db") };
     let keeper = crate::store::LogKeeper::new(
         |_, _, _| Ok(crate::store::Appended { nodes: Vec::new(), frontier: Vec::new() }),
         |_, _, _| Ok(String::new()),

@@ -40,7 +40,8 @@ pub(super) async fn measure(
     let signer = LogSigner::generate(&key, "ehc-gateway/practice", entropy.as_ref())?;
     let clock = Arc::new(FrozenClock::new(Timestamp::from_second(BEGINS)?));
     let location = StoreLocation::Sqlite { path: folder.join("log.db") };
-    let wrapping = KeyFile::generate(&folder.join("wrapping-keys.toml"), entropy.as_ref(), "first")?;
+    let wrapping =
+        KeyFile::generate(&folder.join("wrapping-keys.toml"), entropy.as_ref(), "first")?;
     let keys = Arc::new(PeriodKeys::new(Arc::new(wrapping), Arc::clone(&entropy) as _));
     let keeper = naming_log_keeper(signer.clone(), &keys);
     let store = Store::open(location, keeper, Arc::clone(&clock) as _, entropy).await?;
