@@ -25,6 +25,7 @@
 
 mod family;
 mod reading;
+mod same_person;
 
 use std::collections::BTreeMap;
 
@@ -43,6 +44,7 @@ use crate::store::{Change, StoreError};
 pub use family::{FamilyLine, Unsafe};
 pub(crate) use reading::in_words;
 pub use reading::{Account, Line, ListLine, Summary};
+pub use same_person::Opening;
 
 /// Why somebody asks who has seen a record. A closed list: the log is for ever, and free text would
 /// hold names.
@@ -212,6 +214,10 @@ pub struct AccessProof {
     /// For each entry that is a look at a list, the proof that the child stood on it.
     #[serde(default)]
     pub lists: Vec<OnList>,
+    /// What shows that the aliases in the entries are all one person's. Proofs from before there were
+    /// aliases have none, and are not asked for it.
+    #[serde(default)]
+    pub aliases: Vec<Opening>,
 }
 
 /// The proof of a report.
@@ -230,6 +236,9 @@ pub async fn prove(
         let looked = app.store.looked_at(entry.seq).await?;
         lists.extend(own.iter().find_map(|subject| looked.proof_of(entry.seq, *subject)));
     }
+    let asking = report.entries.iter().filter(|entry| entry.seq == report.entry);
+    let shown: Vec<&Entry> = within.iter().copied().chain(asking).collect();
+    let aliases = same_person::openings(app, &shown, &own).await?;
     Ok(AccessProof {
         format: FORMAT.to_owned(),
         made_at: app.clock.now().to_string(),
@@ -238,6 +247,7 @@ pub async fn prove(
         until: report.until,
         log: proved(app, &seqs).await?,
         lists,
+        aliases,
     })
 }
 
@@ -251,8 +261,8 @@ pub struct Proved {
 }
 
 /// Checks a proof against the log's public key, without a gateway. It proves that each entry is in
-/// the signed log, and that the pseudonym that is named stood on each list that was looked at; that
-/// none is missing is for the whole log to show (`audit verify`).
+/// the signed log, that they name one person, and that the pseudonym that is named stood on each
+/// list that was looked at; that none is missing is for the whole log to show (`audit verify`).
 pub fn verify(proof: &AccessProof, vkey: &str) -> Proved {
     let (mut entries, mut faults) = verify_log(&proof.log, vkey);
     for entry in entries.iter().filter(|entry| reading::is_list(&entry.event)) {
@@ -260,6 +270,9 @@ pub fn verify(proof: &AccessProof, vkey: &str) -> Proved {
         if !lists.any(|list| list.holds(&entry.event)) {
             faults.push(PackFault::List(entry.seq));
         }
+    }
+    if !proof.aliases.is_empty() {
+        faults.extend(same_person::stranger(&entries, &proof.aliases).map(PackFault::Stranger));
     }
     if proof.format != FORMAT {
         faults = vec![PackFault::Form];

@@ -140,6 +140,11 @@ fn a_look_up_dies_and_every_proof_stays() {
         assert!(seen > 0 && lists == 1, "{report:#}");
         assert!(lines(&report, year + 1).0 > 0, "{report:#}");
         let kept = keep(&gateway).await;
+        assert_eq!(kept.proof.aliases.len(), 2, "an opening for each year");
+        let key = &gateway.cast.app().log_vkey;
+        let mut without = kept.proof.clone();
+        without.aliases.pop();
+        assert_eq!(access_report::verify(&without, key).faults.len(), 1);
         proofs_hold(&gateway, &kept).await;
 
         let app = gateway.cast.app();
