@@ -9,6 +9,7 @@ pub mod problem;
 
 mod alerts;
 mod audit;
+mod audit_search;
 mod board;
 mod cases;
 mod clocks;
@@ -132,6 +133,7 @@ pub enum RouteId {
     WhoHasSeen,
     Reports,
     MakeReport,
+    SearchLog,
     Tile,
     Inclusion,
     Consistency,
@@ -222,6 +224,7 @@ pub const ROUTES: &[Route] = &[
     Route { id: RouteId::WhoHasSeen, method: "POST", path: "/v1/audit/who-has-seen", summary: "Who has seen a person's record or was sent it, and why; with the entries and their proofs when asked.", roles: AUDITORS, person: true },
     Route { id: RouteId::Reports, method: "GET", path: "/v1/reports", summary: "The reports of information governance and the question that each answers.", roles: AUDITORS, person: false },
     Route { id: RouteId::MakeReport, method: "POST", path: "/v1/reports/{report}", summary: "Make a report for a reason: as JSON with its cover, or as CSV or a workbook when a form is named.", roles: AUDITORS, person: true },
+    Route { id: RouteId::SearchLog, method: "POST", path: "/v1/audit/search", summary: "Entries of the log by child, person, organisation, kind, purpose, authority, outcome and time, newest first.", roles: AUDITORS, person: true },
     Route { id: RouteId::Tile, method: "GET", path: "/v1/audit/tile/{*tile}", summary: "A tile of hashes or entries of the log, as C2SP tlog-tiles has them.", roles: EVERYONE, person: false },
     Route { id: RouteId::Inclusion, method: "GET", path: "/v1/audit/entries/{seq}/proof", summary: "The proof that an entry is in the log.", roles: EVERYONE, person: false },
     Route { id: RouteId::Consistency, method: "GET", path: "/v1/audit/consistency", summary: "The proof that one checkpoint extends another.", roles: EVERYONE, person: false },
@@ -334,6 +337,7 @@ fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
         RouteId::WhoHasSeen => routing::post(audit::who_has_seen),
         RouteId::Reports => routing::get(reports::list),
         RouteId::MakeReport => routing::post(reports::make),
+        RouteId::SearchLog => routing::post(audit_search::search),
         RouteId::Tile => routing::get(audit::tile),
         RouteId::Inclusion => routing::get(audit::inclusion),
         RouteId::Consistency => routing::get(audit::consistency),

@@ -38,10 +38,13 @@ use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::vault::Vault;
 use crate::vault::keyring::KeyFile;
+use crate::vault::look_up::PeriodKeys;
 use crate::vault::pseudonym::Pseudonyms;
 
 pub use opening::{check_files, open_store_alone};
-pub(crate) use opening::{frontier_from, location, log_keeper, log_signer, open_copy};
+pub(crate) use opening::{
+    frontier_from, location, log_keeper, log_signer, naming_log_keeper, open_copy,
+};
 
 /// Everything a request or a command needs.
 #[derive(Debug)]
@@ -56,6 +59,8 @@ pub struct App {
     pub store: Store,
     /// Sealing and opening.
     pub vault: Vault,
+    /// The keys of the log's periods.
+    pub period_keys: Arc<PeriodKeys>,
     /// Who may call.
     pub peers: Arc<Peers>,
     /// The statutory periods.
@@ -177,6 +182,15 @@ impl App {
     pub fn name_of(&self, organisation: &OrganisationCode) -> String {
         let partner = self.partner(organisation);
         partner.map_or_else(|| organisation.to_string(), |partner| partner.name.clone())
+    }
+
+    /// The name of whoever an entry of the log says acted: an organisation's, or the gateway's own,
+    /// which is also an operator's at its machine.
+    pub fn name_of_code(&self, code: &str) -> String {
+        match OrganisationCode::parse(code) {
+            Ok(code) => self.name_of(&code),
+            Err(_) => "The gateway".to_owned(),
+        }
     }
 
     /// A mapping by name; the sender's own when none is named.

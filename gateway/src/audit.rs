@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::queue::{DeliveryId, SubmissionId};
 
+pub mod alias;
 pub mod bundle;
 pub mod checkpoint;
 pub mod forms;
@@ -29,7 +30,8 @@ pub mod verify;
 
 /// A child's or young person's pseudonym: an HMAC under a key of this deployment.
 ///
-/// The same person always has the same pseudonym here and another one elsewhere.
+/// The same person always has the same pseudonym here and another one elsewhere. In the leaves of
+/// the log an [`alias`] stands for it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SubjectKey(pub [u8; 32]);
@@ -237,6 +239,10 @@ pub enum EventKind {
     /// Somebody looked at what is due for removal, at legal holds or at a certificate.
     #[serde(rename = "retention.viewed")]
     RetentionViewed,
+    /// The look-up of a period of the log was destroyed: nobody can tell any more whom its entries
+    /// are about.
+    #[serde(rename = "lookup.destroyed")]
+    LookUpDestroyed,
     /// The gateway did by itself what falls due at a certain time.
     #[serde(rename = "duty.done")]
     DutyDone,

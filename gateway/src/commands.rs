@@ -5,6 +5,7 @@
 
 mod alerts;
 mod audit_export;
+mod audit_search;
 mod audit_verify;
 mod authority;
 mod backup;
@@ -18,6 +19,7 @@ mod documents;
 mod extract;
 mod holds;
 mod import;
+mod look_ups;
 mod mapping;
 mod pki;
 mod reconcile;

@@ -31,7 +31,7 @@ use crate::authority::ConsentEntry;
 use crate::entropy::sha256_hex;
 use crate::reports::{
     Cell, Kind, LogHead, ReportError, Sheet, disclosed_in, entry_time, file_name, lines_of,
-    summaries_of, to_csv, to_workbook,
+    looks_at_lists, summaries_of, to_csv, to_workbook,
 };
 use crate::store::Change;
 use crate::telemetry::name_of;
@@ -143,12 +143,13 @@ pub async fn make(
     let within = |entry: &&Entry| question.takes(instant(entry));
     let entries: Vec<&Entry> = report.entries.iter().filter(within).collect();
     let warnings = warnings(&entries, question.subject, &report, restricted);
-    let names = |code: &str| access_report::named(app, code);
+    let names = |code: &str| app.name_of_code(code);
     let redaction = redaction::list(&entries, &ledger, question.subject, restricted);
     let disclosures = disclosures(&entries, &names);
     let sheets = vec![
         lines_of("Who has seen", &report.account.seen),
         lines_of("Not given", &report.account.not_given),
+        looks_at_lists(&report.account.lists),
         summaries_of(&report.account.organisations),
         disclosures,
         records(&entries),
@@ -275,12 +276,18 @@ fn warnings(
     if report.older_left_out {
         warnings.push("There are older entries about this person that were not read; ask for an export of the log.".to_owned());
     }
-    if !report.lists.is_empty() {
-        warnings.push(format!(
-            "On lists (the board, holds) the child may stand for: {}.",
-            report.lists.join("; ")
-        ));
+    if report.older_lists_left_out {
+        warnings.push(
+            "There are older looks at lists that were not read; ask for an export of the log."
+                .to_owned(),
+        );
     }
+    warnings.extend(report.look_ups_destroyed.iter().map(|standing| {
+        format!(
+            "The look-up of {} was lawfully destroyed: what there was about this person in that year is not in this pack.",
+            standing.period
+        )
+    }));
     warnings
 }
 

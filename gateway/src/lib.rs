@@ -11,12 +11,14 @@
 //! - [`queue`], [`delivery`]: deliveries, legs, leases, the worker, and how parcels leave.
 //! - [`documents`]: documents of any size, uploaded apart from their message.
 //! - [`accountability`]: why a record may go, and what other rules would have made of the past.
-//! - [`access_report`]: who has seen a person's record, with proofs, and what a family may be told.
+//! - [`look_up`]: whom the entries of the log are about, period by period, until it is destroyed.
+//! - [`access_report`], [`log_search`]: who has seen a person's record, with proofs, and what a
+//!   family may be told; who did what, when and why.
 //! - [`reports`], [`disclosure_pack`]: the eleven reports of information governance, as tables; what
 //!   was shared about one person, for whoever answers their request.
 //! - [`odd_access`]: what is rare among what people look at, and who looks into it.
-//! - [`board`], [`journey`], [`holds`], [`repair`]: what people look at, and what they decide about
-//!   what is held, did not arrive or was not accepted.
+//! - [`board`], [`journey`], [`holds`], [`repair`], [`looks`]: what people look at, and what they
+//!   decide about what is held, did not arrive or was not accepted.
 //! - [`cases`], [`notices`]: which messages belong together, what was superseded or recalled.
 //! - [`duties`], [`reconciliation`]: what is done at its time; each day, signed and answerable.
 //! - [`transition`]: the way to adulthood, case by case, and what is missing on it.
@@ -55,6 +57,9 @@ pub mod evidence;
 pub mod holds;
 pub mod intake;
 pub mod journey;
+pub mod log_search;
+pub mod look_up;
+pub mod looks;
 pub mod mllp;
 pub mod notices;
 pub mod obligations;

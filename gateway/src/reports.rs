@@ -45,7 +45,7 @@ use crate::telemetry::name_of;
 use crate::verification::VerificationError;
 
 pub use adapters::sheets::{Cell, Column, Kind, Sheet, SheetError, to_csv, to_workbook};
-pub(crate) use child::{lines as lines_of, organisations as summaries_of};
+pub(crate) use child::{lines as lines_of, lists as looks_at_lists, organisations as summaries_of};
 pub use cover::{Cover, LogHead};
 pub(crate) use disclosures::is_one as disclosed_in;
 pub use list::ReportKind;

@@ -17,7 +17,7 @@
 //! is a change like any other: it makes sealed bytes nothing and leaves the row. The exceptions: a new
 //! hold takes the earlier votes off its delivery, and the log keeps them; what the watch keeps beside
 //! the log is forgotten when no rule looks back as far; a list of staff takes the place of the one
-//! before.
+//! before; the look-up of a period of the log is destroyed, by a change like any other.
 
 mod alerts;
 mod backups;
@@ -42,6 +42,7 @@ mod log;
 mod looks;
 mod migration;
 mod notice;
+mod periods;
 mod plan;
 mod pulse;
 mod reconciliations;
@@ -104,6 +105,7 @@ pub use legal_holds::{
 pub use legs::{BoardFilter, BoardLine, BoardPlace};
 pub use log::{AuditRow, Head, StoredCheckpoint};
 pub use notice::Notice;
+pub use periods::{LogPeriod, LookUpGone, LookUpSize};
 pub use plan::{Appended, LogError, LogKeeper};
 pub use pulse::Unwritable;
 pub use reconciliations::{
@@ -135,6 +137,7 @@ pub struct Store {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     desk: Arc<Desk>,
+    keeper: Arc<LogKeeper>,
     subjects: Arc<SubjectLocks>,
     signal: Signal,
 }
@@ -174,15 +177,16 @@ impl Store {
     ) -> Result<Self, StoreError> {
         migration::migrate(&engine, clock.now()).await?;
         let signal = Signal::open(&engine);
+        let keeper = Arc::new(keeper);
         let desk = Committer::start(
             engine.clone(),
-            keeper,
+            Arc::clone(&keeper),
             Arc::clone(&clock),
             Arc::clone(&entropy),
             signal.clone(),
         );
         let subjects = Arc::new(SubjectLocks::new(engine.clone()));
-        Ok(Self { engine, clock, entropy, desk: Arc::new(desk), subjects, signal })
+        Ok(Self { engine, clock, entropy, desk: Arc::new(desk), keeper, subjects, signal })
     }
 
     /// Commits a change with its audit entries, durably, or not at all.

@@ -85,6 +85,7 @@ use pseudonym::Pseudonyms;
 pub mod backups;
 mod envelope;
 pub mod keyring;
+pub mod look_up;
 pub mod pseudonym;
 pub mod segments;
 

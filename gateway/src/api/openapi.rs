@@ -69,12 +69,13 @@ pub fn document() -> Value {
 }
 
 /// What needs no idempotency key: it changes nothing, or tells a repetition by other means.
-const WITHOUT_KEY: [RouteId; 9] = [
+const WITHOUT_KEY: [RouteId; 10] = [
     RouteId::Rehearse,
     RouteId::FindConsents,
     RouteId::FindCase,
     RouteId::WhoHasSeen,
     RouteId::MakeReport,
+    RouteId::SearchLog,
     RouteId::PreviewConsent,
     RouteId::ShowCheckpoint,
     RouteId::ProcessMessage,
@@ -216,6 +217,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         | RouteId::WhoHasSeen
         | RouteId::Reports
         | RouteId::MakeReport
+        | RouteId::SearchLog
         | RouteId::PreviewConsent
         | RouteId::ConsentEvidence
         | RouteId::ConsentDocument
@@ -320,6 +322,28 @@ fn report() -> Value {
     })
 }
 
+/// What is searched for in the log, and why.
+fn log_search() -> Value {
+    let date = json!({ "type": "string", "format": "date" });
+    let text = json!({ "type": "string" });
+    let limit = json!({
+        "type": "integer", "minimum": 1, "maximum": crate::log_search::LIMIT_MAX,
+    });
+    json!({
+        "type": "object", "required": ["reason"],
+        "properties": {
+            "reason": { "enum": crate::access_report::Reason::CODES },
+            "nhs_number": text, "person_id": text, "id_of": text,
+            "user": text, "user_of": text, "person": text,
+            "organisation": text, "counterparty": text,
+            "kinds": { "type": "array", "items": text },
+            "purpose": text, "authority": text, "outcome": text,
+            "from": date, "until": date,
+            "before": { "type": "integer", "minimum": 0 }, "limit": limit,
+        },
+    })
+}
+
 #[expect(clippy::wildcard_enum_match_arm, reason = "all others are fetched, or need no body")]
 fn request_body(id: RouteId) -> Option<Value> {
     if let Some((_, members)) = CODED.iter().find(|(coded, _)| *coded == id) {
@@ -356,6 +380,7 @@ fn request_body(id: RouteId) -> Option<Value> {
         RouteId::WhoHasSeen => json!({ "application/json": { "schema": who_has_seen() } }),
         RouteId::MakeReport => json!({ "application/json": { "schema": report() } }),
         RouteId::PlaceLegalHold => json!({ "application/json": { "schema": legal_hold() } }),
+        RouteId::SearchLog => json!({ "application/json": { "schema": log_search() } }),
         RouteId::BeginDocument => json!({ "application/json": { "schema": {
             "type": "object", "required": ["size"],
             "properties": {

@@ -20,11 +20,12 @@ use super::totality::names_nobody;
 use super::{Caller, records};
 use crate::app::App;
 use crate::audit::{Event, EventKind};
+use crate::looks;
 use crate::peer::Role;
 use crate::pipeline;
 use crate::reconciliation::{self, Answer, ReconciliationError};
 use crate::standing::{self, Standing};
-use crate::store::{Change, StoredDifference, StoredStatement};
+use crate::store::{StoredDifference, StoredStatement};
 
 pub(super) async fn list(
     State(app): State<Arc<App>>,
@@ -79,8 +80,9 @@ pub(super) async fn show(
     let statement = reconciliation::read(&app, &stored)?;
     let event = Event::new(EventKind::ReconciliationViewed, caller.actor.clone())
         .with("day", stored.id.day)
-        .with("version", stored.id.version);
-    app.store.commit(Change::because(event)).await?;
+        .with("version", stored.id.version)
+        .with("rows", statement.lines.len());
+    looks::at_records(&app, event, statement.lines.iter().filter_map(|line| line.record)).await?;
     let body = serde_json::json!({ "statement": statement, "signed": stored.signed });
     let mut response = Json(body).into_response();
     if let Ok(value) = HeaderValue::from_str(&tag) {

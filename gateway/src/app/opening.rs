@@ -32,6 +32,7 @@ use crate::store::{Appended, DatabaseUrl, LogError, LogKeeper, Store, StoreError
 use crate::telemetry::Metrics;
 use crate::vault::Vault;
 use crate::vault::keyring::KeyFile;
+use crate::vault::look_up::PeriodKeys;
 use crate::vault::pseudonym::Pseudonyms;
 
 impl App {
@@ -41,9 +42,10 @@ impl App {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, AppError> {
-        let (keeper, location) = (keeper(&config)?, location(&config)?);
+        let (keys, location) = (period_keys(&config, &entropy)?, location(&config)?);
+        let keeper = keeper(&config, &keys)?;
         let store = Store::open(location, keeper, Arc::clone(&clock), Arc::clone(&entropy)).await?;
-        Self::over(store, config, clock, entropy)
+        Self::over((store, keys), config, clock, entropy)
     }
 
     /// The same over a database that must be there: for commands that only look.
@@ -52,14 +54,15 @@ impl App {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, AppError> {
-        let (keeper, location) = (keeper(&config)?, location(&config)?);
+        let (keys, location) = (period_keys(&config, &entropy)?, location(&config)?);
+        let keeper = keeper(&config, &keys)?;
         let (time, random) = (Arc::clone(&clock), Arc::clone(&entropy));
         let store = Store::open_existing(location, keeper, time, random).await?;
-        Self::over(store, config, clock, entropy)
+        Self::over((store, keys), config, clock, entropy)
     }
 
     fn over(
-        store: Store,
+        (store, period_keys): (Store, Arc<PeriodKeys>),
         config: Config,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
@@ -80,6 +83,7 @@ impl App {
             entropy,
             store,
             vault,
+            period_keys,
             peers: Arc::new(Peers::new(partners)),
             rules: Arc::new(clocks(&config)?),
             receipts: ReceiptSigner::new(signer.key()),
@@ -225,21 +229,25 @@ fn mailboxes(config: &Config, partners: &Partners) -> Result<(), AppError> {
 
 /// Opens another database with the parts of an app: a copy to verify, a restored backup.
 pub async fn open_store_alone(location: StoreLocation, app: &App) -> Result<Store, StoreError> {
-    open_copy(location, (Arc::clone(&app.clock), Arc::clone(&app.entropy))).await
+    let seams = (Arc::clone(&app.clock), Arc::clone(&app.entropy));
+    open_copy(location, &app.period_keys, seams).await
 }
 
 /// The same without an app.
 pub(crate) async fn open_copy(
     location: StoreLocation,
+    keys: &Arc<PeriodKeys>,
     (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
 ) -> Result<Store, StoreError> {
     let nobody = |_: u64, _: &[u8], _: Timestamp| Err("a copy is for reading".into());
     let keeper = LogKeeper::new(|_, _, _| Err("a copy is for reading".into()), nobody);
+    let keeper = with_look_up(keeper, keys);
     Store::open_existing(location, keeper, clock, entropy).await
 }
 
-fn keeper(config: &Config) -> Result<LogKeeper, AppError> {
-    Ok(log_keeper(log_signer(config)?).requiring(sinks::required(&config.audit)))
+fn keeper(config: &Config, keys: &Arc<PeriodKeys>) -> Result<LogKeeper, AppError> {
+    let keeper = naming_log_keeper(log_signer(config)?, keys);
+    Ok(keeper.requiring(sinks::required(&config.audit)))
 }
 
 /// What signs the log of a configuration.
@@ -248,7 +256,26 @@ pub(crate) fn log_signer(config: &Config) -> Result<LogSigner, AppError> {
     Ok(LogSigner::load(&config.keys.log_signing, &origin)?)
 }
 
-/// How the store has its log extended and signed, without knowing how.
+/// The same of a log that names people, by an alias.
+pub(crate) fn naming_log_keeper(signer: LogSigner, keys: &Arc<PeriodKeys>) -> LogKeeper {
+    with_look_up(log_keeper(signer), keys)
+}
+
+fn period_keys(config: &Config, entropy: &Arc<dyn Entropy>) -> Result<Arc<PeriodKeys>, AppError> {
+    let wrapper = Arc::new(KeyFile::load(&config.keys.wrapping)?);
+    Ok(Arc::new(PeriodKeys::new(wrapper, Arc::clone(entropy))))
+}
+
+/// How the store has people named in its log, without knowing how.
+fn with_look_up(keeper: LogKeeper, keys: &Arc<PeriodKeys>) -> LogKeeper {
+    let (making, naming) = (Arc::clone(keys), Arc::clone(keys));
+    keeper.with_look_up(
+        move |period| Ok(making.make(period)?),
+        move |period, key, subject| Ok(naming.alias(period, key, subject)?),
+    )
+}
+
+/// How the store has its log extended and signed, without knowing how. Such a log can name nobody.
 pub(crate) fn log_keeper(signer: LogSigner) -> LogKeeper {
     LogKeeper::new(
         |_size, frontier, leaf| {

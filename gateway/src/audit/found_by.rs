@@ -56,4 +56,22 @@ impl FoundBy {
             subject: event.subject,
         }
     }
+
+    /// The names of the facts in which two differ, as the columns of the database have them.
+    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let facts = [
+            ("kind", self.kind == other.kind),
+            ("at_us", self.at_us == other.at_us),
+            ("organisation", self.organisation == other.organisation),
+            ("person", self.person == other.person),
+            ("counterparty", self.counterparty == other.counterparty),
+            ("authority", self.authority == other.authority),
+            ("outcome", self.outcome == other.outcome),
+            ("reason", self.reason == other.reason),
+            ("record_id", self.record == other.record),
+            ("delivery_id", self.delivery == other.delivery),
+            ("subject", self.subject == other.subject),
+        ];
+        facts.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
+    }
 }

@@ -10,6 +10,11 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde::{Deserialize, Serialize};
+
+use super::bundle::Base64Hash;
 use super::{Event, SubjectKey};
 use crate::entropy::{Entropy, EntropyError, Sha256, hex};
 
@@ -65,10 +70,62 @@ impl Looked {
         commitments
     }
 
+    /// The hash over all of them, in hexadecimal.
+    pub fn hash(&self) -> String {
+        hash_of(&self.commitments())
+    }
+
     /// Says in an event how many were on the list, and the hash of who.
     #[must_use]
     pub fn told_in(&self, event: Event) -> Event {
-        event.with(PEOPLE, self.0.len()).with(HASH, hash_of(&self.commitments()))
+        event.with(PEOPLE, self.0.len()).with(HASH, self.hash())
+    }
+
+    /// What proves that somebody was on the list of an entry; `None` when they were not.
+    pub fn proof_of(&self, entry: u64, subject: SubjectKey) -> Option<OnList> {
+        let one = self.0.iter().find(|one| one.subject == subject)?;
+        Some(OnList {
+            entry,
+            subject,
+            salt: BASE64_STANDARD.encode(one.salt),
+            commitments: self.commitments().into_iter().map(Base64Hash).collect(),
+        })
+    }
+}
+
+/// The proof that a person was on the list of an entry. Of the others on it, it says how many.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnList {
+    /// The entry of the look.
+    pub entry: u64,
+    /// Who, as a pseudonym.
+    pub subject: SubjectKey,
+    /// The salt of their commitment, in base64.
+    pub salt: String,
+    /// The commitments to all who were on the list, in ascending order, in base64.
+    pub commitments: Vec<Base64Hash>,
+}
+
+impl OnList {
+    /// Whether the event, which must be proved to be that entry's, vouches for it.
+    pub fn holds(&self, event: &Event) -> bool {
+        let salt = BASE64_STANDARD.decode(&self.salt).ok().and_then(|salt| salt.try_into().ok());
+        let Some(salt) = salt else { return false };
+        let own = Salted { subject: self.subject, salt }.commitment();
+        let all: Vec<[u8; 32]> = self.commitments.iter().map(|hash| hash.0).collect();
+        all.contains(&own)
+            && event.detail.get(PEOPLE) == Some(&all.len().to_string())
+            && event.detail.get(HASH) == Some(&hash_of(&all))
+    }
+}
+
+/// Whether what the gateway recorded of a look, by its hash, is what the event vouches for. Without
+/// anybody on the list nothing is recorded.
+pub fn agrees(event: &Event, recorded: Option<&str>) -> bool {
+    match (event.detail.get(HASH), recorded) {
+        (Some(hash), Some(recorded)) => hash == recorded,
+        (Some(hash), None) => *hash == hash_of(&[]),
+        (None, recorded) => recorded.is_none(),
     }
 }
 

@@ -22,6 +22,7 @@ use crate::restore::BY_COMMAND;
 use crate::store::dump::{Cell, Loader, ONLY_INTO_AN_EMPTY_PLACE, Shape};
 use crate::store::{Change, Shown, Store, StoreError, StoreLocation, Write};
 use crate::vault::keyring::{KeyFile, KeyWrapper};
+use crate::vault::look_up::PeriodKeys;
 use crate::verification::{self, Verification};
 use crate::whole_file;
 
@@ -29,6 +30,8 @@ use crate::whole_file;
 #[derive(Debug)]
 pub struct Keys {
     backup: KeyFile,
+    /// Opens the keys of the log's periods, to verify whom entries are about.
+    wrapping: Arc<KeyFile>,
     signer: LogSigner,
 }
 
@@ -67,7 +70,8 @@ impl Keys {
     /// Reads the backup keys and the log's signing key of a configuration.
     pub fn load(config: &Config) -> Result<Self, BackupError> {
         let backup = KeyFile::load(&config.backup.keys).map_err(BackupError::Key)?;
-        Ok(Self { backup, signer: log_signer(config)? })
+        let wrapping = Arc::new(KeyFile::load(&config.keys.wrapping).map_err(AppError::from)?);
+        Ok(Self { backup, wrapping, signer: log_signer(config)? })
     }
 
     pub(super) fn backup(&self) -> &dyn KeyWrapper {
@@ -102,7 +106,9 @@ pub async fn prove(
     let (loader, read) = through.load(loader, reader).await?;
     let keeper = log_keeper(keys.signer.clone());
     loader.finish(None, &keeper, (clock.now(), &*entropy)).await?;
-    let store = open_copy(location, (clock, entropy)).await?;
+    let wrapping: Arc<dyn KeyWrapper> = Arc::<KeyFile>::clone(&keys.wrapping);
+    let periods = Arc::new(PeriodKeys::new(wrapping, Arc::clone(&entropy)));
+    let store = open_copy(location, &periods, (clock, entropy)).await?;
     let looked = look(&store, keys, &read).await;
     store.close().await;
     let (verification, absent) = looked?;

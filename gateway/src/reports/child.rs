@@ -2,7 +2,7 @@
 
 use super::rows::tally;
 use super::{Ask, Cell, Kind, Made, ReportError, Sheet};
-use crate::access_report::{self, ENTRIES_MAX, Line, Summary};
+use crate::access_report::{self, ENTRIES_MAX, LOOKS_MAX, Line, ListLine, Summary};
 use crate::app::App;
 
 pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, ReportError> {
@@ -13,12 +13,18 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
         lines("Seen", &account.seen),
         lines("Not given", &account.not_given),
         organisations(&account.organisations),
+        lists(&account.lists),
         tally("Other entries", "event", account.other_entries.clone()),
     ]);
-    if !report.lists.is_empty() {
+    if report.older_lists_left_out {
         made = made.note(format!(
-            "On lists (the board, holds) the child may stand for: {}.",
-            report.lists.join("; ")
+            "Only the newest {LOOKS_MAX} looks at lists were read; there are older ones."
+        ));
+    }
+    for standing in &report.look_ups_destroyed {
+        made = made.note(format!(
+            "The look-up of {} was lawfully destroyed: whom the entries of that year are about cannot be told any more, and lines of it are missing here.",
+            standing.period
         ));
     }
     if report.older_left_out {
@@ -54,6 +60,41 @@ fn row(line: &Line) -> Vec<Cell> {
         line.outcome.map(str::to_owned).into(),
         line.record.map(|record| record.to_string()).into(),
     ]
+}
+
+/// Looks at lists on which the child stood, as a table.
+pub(crate) fn lists(lists: &[ListLine]) -> Sheet {
+    let columns = [
+        ("entry", Kind::Number),
+        ("last (London)", Kind::Text),
+        ("organisation", Kind::Text),
+        ("organisation name", Kind::Text),
+        ("list", Kind::Text),
+        ("lines", Kind::Number),
+        ("looks", Kind::Number),
+        ("first (London)", Kind::Text),
+        ("person", Kind::Text),
+        ("role", Kind::Text),
+        ("came in by", Kind::Text),
+    ];
+    let mut sheet = Sheet::new("Looks at lists", &columns);
+    let row = |one: &ListLine| {
+        vec![
+            one.entry.into(),
+            one.last.clone().into(),
+            one.organisation.clone().into(),
+            one.organisation_name.clone().into(),
+            one.what.clone().into(),
+            one.lines.into(),
+            one.looks.into(),
+            one.first.clone().into(),
+            one.person.clone().into(),
+            one.role.clone().into(),
+            one.method.clone().into(),
+        ]
+    };
+    sheet.rows = lists.iter().map(row).collect();
+    sheet
 }
 
 /// What an organisation was given and looked at, as a table.

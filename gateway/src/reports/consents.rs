@@ -12,7 +12,6 @@ use super::disclosures::{CONSENT, LEAVES};
 use super::gathering::{Gathered, begin, gather, of_kinds};
 use super::rows::{Names, child, detail, instant, month, time, when};
 use super::{Ask, Cell, Kind, Made, ReportError, Sheet};
-use crate::access_report::named;
 use crate::app::App;
 use crate::audit::{Entry, EventKind, SubjectKey, bundle};
 use crate::authority::ConsentEntry;
@@ -31,7 +30,7 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
     if let Some(own) = &ask.organisation {
         within.retain(|entry| bundle::names(entry, own));
     }
-    let names: Names<'_> = &|code| named(app, code);
+    let names: Names<'_> = &|code| app.name_of_code(code);
     let decided = decisions(&within, names);
     let monthly = by_month(&within);
     let mut notes: Vec<String> = ever.note("agreement to share").into_iter().collect();

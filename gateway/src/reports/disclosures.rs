@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use super::gathering::{gather, of_kinds};
 use super::rows::{Names, child, count, instant, month, when};
 use super::{Ask, Kind, Made, ReportError, Sheet};
-use crate::access_report::named;
 use crate::app::App;
 use crate::audit::{DecisionNote, Entry, EventKind, SubjectKey};
 use crate::queue::DeliveryId;
@@ -15,7 +14,7 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
     let filter = LogFilter { counterparty: ask.organisation.clone(), ..of_kinds(ask, &LEAVES) };
     let gathered = gather(app, &filter, asked).await?;
     let (without, with) = first_of_each(&gathered.entries);
-    let names: Names<'_> = &|code| named(app, code);
+    let names: Names<'_> = &|code| app.name_of_code(code);
     let mut sheets = vec![by_month(&without, names, ask.outside)];
     if !ask.outside {
         sheets.push(each(&without, names));

@@ -8,7 +8,6 @@ use schemas::OrganisationCode;
 use super::gathering::{Gathered, gather, of_kinds};
 use super::rows::{ENTRY, Names, entry_row, rule_of, tally, time};
 use super::{Ask, Cell, Kind, Made, ReportError, Sheet};
-use crate::access_report::named;
 use crate::app::App;
 use crate::audit::{Entry, EventKind, bundle};
 use crate::queue::Delivery;
@@ -31,7 +30,7 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
     if let Some(own) = &ask.organisation {
         entries.retain(|entry| bundle::names(entry, own));
     }
-    let names: Names<'_> = &|code| named(app, code);
+    let names: Names<'_> = &|code| app.name_of_code(code);
     let now = app.clock.now();
     let filter = HoldFilter { sender: ask.organisation.clone(), ..HoldFilter::default() };
     let waiting = app.store.held(&filter, None, LISTED_MAX).await?;

@@ -13,7 +13,6 @@ use serde_json::Value;
 
 use super::rows::{Names, tally, when};
 use super::{Ask, ENTRIES_MAX, Kind, Made, ReportError, Sheet};
-use crate::access_report::named;
 use crate::app::App;
 use crate::audit::Entry;
 use crate::audit::bundle::{self, Judged};
@@ -38,7 +37,7 @@ pub(super) async fn made(app: &App, ask: &Ask) -> Result<Made, ReportError> {
     let file = file.bytes;
     let judged = bundle::judge(&mut Cursor::new(&file), &app.log_vkey, &[]);
     let judged = judged.map_err(|error| VerificationError::Io(io::Error::other(error)))?;
-    let names: Names<'_> = &|code| named(app, code);
+    let names: Names<'_> = &|code| app.name_of_code(code);
     let entries = leaves(&file);
     let sheets = vec![found(&judged, &file), counts(&entries), redacted(&entries, names)];
     let words = if judged.verification.is_whole() { WHOLE } else { NOT_WHOLE };

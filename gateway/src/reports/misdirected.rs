@@ -8,7 +8,6 @@ use schemas::RecordId;
 use super::gathering::{gather, of_kinds};
 use super::rows::{Names, detail, instant, time};
 use super::{Ask, Cell, Kind, Made, ReportError, Sheet};
-use crate::access_report::named;
 use crate::app::App;
 use crate::audit::{Entry, EventKind, bundle};
 use crate::notices::{self, Contained, Containment};
@@ -46,7 +45,7 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
             found.push(Incident { left, ..of_entry(entry, "refused by the recipient") });
         }
     }
-    let names: Names<'_> = &|code| named(app, code);
+    let names: Names<'_> = &|code| app.name_of_code(code);
     let sheets = vec![incidents(&found, names)];
     Ok(Made { sheets, limits: Vec::new(), notes }.note(CONTAINED))
 }

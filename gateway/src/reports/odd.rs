@@ -9,7 +9,6 @@ use super::exceptions::days;
 use super::gathering::{begin, end};
 use super::rows::{tally, time};
 use super::{Ask, Cell, Kind, Made, ReportError, Sheet};
-use crate::access_report::named;
 use crate::app::App;
 use crate::store::{AlertDecision, AlertFilter, AlertPlace, StoredAlert};
 
@@ -26,7 +25,7 @@ pub(super) async fn made(app: &App, ask: &Ask) -> Result<Made, ReportError> {
         let found = rules.rules.iter().find(|known| known.name == rule);
         found.map_or_else(String::new, |rule| rule.words.clone())
     };
-    let names = |code: &str| named(app, code);
+    let names = |code: &str| app.name_of_code(code);
     let sheet = raised(&alerts, app.clock.now(), (&words, &names));
     let counts = by_rule(&alerts);
     let (decided, _) = signed_off("Decisions", app, ask, &filter).await?;

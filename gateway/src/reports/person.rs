@@ -7,7 +7,6 @@ use jiff::civil::Date;
 use super::gathering::{begin, end, gather};
 use super::rows::{ENTRY, Names, entry_row, instant};
 use super::{Ask, Cell, Kind, Made, ReportError, Sheet};
-use crate::access_report::named;
 use crate::app::App;
 use crate::audit::Entry;
 use crate::clock::london_time;
@@ -22,7 +21,7 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
     let own = gather(app, &filter, asked).await?;
     let filter = LogFilter { organisation: Some(organisation.to_string()), ..whole };
     let theirs = gather(app, &filter, asked).await?;
-    let names: Names<'_> = &|code| named(app, code);
+    let names: Names<'_> = &|code| app.name_of_code(code);
     let hours = &app.odd_access().hours;
     let is_odd = |entry: &Entry| !hours.are_open(instant(entry), app.rules.bank_holidays());
     let mut made = Made::from(vec![

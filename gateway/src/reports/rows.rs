@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Cell, Kind, Sheet};
-use crate::access_report::in_words;
+use crate::access_report::words;
 use crate::audit::{Entry, SubjectKey};
 use crate::clock::london_time;
 
@@ -40,7 +40,7 @@ pub(super) fn entry_row(entry: &Entry, names: Names<'_>) -> Vec<Cell> {
     vec![
         entry.seq.into(),
         when(entry),
-        in_words(event).into(),
+        words(event, event.message_type).into(),
         crate::telemetry::name_of(event.kind).into(),
         actor.organisation.clone().into(),
         names(&actor.organisation).into(),

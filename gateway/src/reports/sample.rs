@@ -7,7 +7,6 @@
 use super::gathering::{begin, end, gather, of_kinds};
 use super::rows::{ENTRY, Names, entry_row};
 use super::{Ask, Cell, Kind, LogHead, Made, ReportError, Sheet, odd};
-use crate::access_report::named;
 use crate::app::App;
 use crate::audit::{Entry, EventKind};
 use crate::entropy::{hex, sha256};
@@ -47,7 +46,7 @@ pub(super) async fn made(
         gathered.entries.iter().filter(|entry| entry.event.actor.person.is_some()).collect();
     let wanted = ask.draw.accesses.unwrap_or(ACCESSES_DEFAULT);
     let drawn = drawn(&head.root, &by_people, wanted);
-    let names: Names<'_> = &|code| named(app, code);
+    let names: Names<'_> = &|code| app.name_of_code(code);
     let filter = AlertFilter {
         sampled: Some(true),
         from: begin(ask),

@@ -10,6 +10,7 @@ use super::backups::NewBackup;
 use super::clocks::ClockWrite;
 use super::holds::HoldWrite;
 use super::identities::IdentityWrite;
+use super::periods::LookUpGone;
 use super::reconciliations::{Explained, NewDifference, NewStatement, StatementId};
 use super::restores::Shown;
 use super::retention::RetentionWrite;
@@ -217,6 +218,9 @@ pub enum Write {
     Watch(WatchWrite),
     /// About how long things are kept.
     Retention(RetentionWrite),
+    /// The look-up of a period of the log is destroyed: its key, whom its entries are about, and who
+    /// was on lists. Fails when it is not as it was read, or its period is not over.
+    LookUpDestroyed(LookUpGone),
 }
 
 /// The upload of a document as it begins.

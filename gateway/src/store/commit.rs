@@ -20,6 +20,7 @@ use super::change::Change;
 use super::engine::{Engine, Transaction, statements};
 use super::error::StoreError;
 use super::log::Head;
+use super::periods;
 use super::plan::{LogKeeper, Plan};
 use super::pulse::{PATIENCE, Pulse, Unwritable};
 use super::signal::Signal;
@@ -114,7 +115,7 @@ impl Desk {
 /// The task that commits.
 pub(super) struct Committer {
     engine: Engine,
-    keeper: LogKeeper,
+    keeper: Arc<LogKeeper>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     signal: Signal,
@@ -127,7 +128,7 @@ impl Committer {
     /// Starts the task; it ends when the desk is closed or dropped.
     pub(super) fn start(
         engine: Engine,
-        keeper: LogKeeper,
+        keeper: Arc<LogKeeper>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         signal: Signal,
@@ -275,7 +276,8 @@ pub(super) async fn write_into(
     keeper: &LogKeeper,
     (now, entropy): (Timestamp, &dyn Entropy),
 ) -> Result<Plan, StoreError> {
-    let mut plan = Plan::new(head, now);
+    let period = periods::current(tx, keeper, (head.size, now)).await?;
+    let mut plan = Plan::new(head, now, period);
     for change in changes {
         plan.take(change, keeper, entropy)?;
     }

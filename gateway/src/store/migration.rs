@@ -167,6 +167,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0016_retention.sql"),
         postgres: include_str!("../../migrations/postgres/0016_retention.sql"),
     },
+    Migration {
+        number: 17,
+        name: "periods_of_the_log",
+        sqlite: include_str!("../../migrations/sqlite/0017_periods_of_the_log.sql"),
+        postgres: include_str!("../../migrations/postgres/0017_periods_of_the_log.sql"),
+    },
 ];
 
 const PREPARE_SQLITE: &str = "/* migration::migrate_to */

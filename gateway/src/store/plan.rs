@@ -2,7 +2,7 @@
 //! kind share statements.
 //!
 //! Pure but for the random id of each entry. It must never know how the tree is hashed or who
-//! signs: that is the [`LogKeeper`], two functions the store is given.
+//! signs, nor how an alias is made: that is the [`LogKeeper`], functions the store is given.
 //!
 //! Before you change this: rows are inserted kind by kind (submissions, records, deliveries, legs,
 //! quarantine, entries) and only then are the other writes applied, in the order of their changes.
@@ -21,26 +21,31 @@ use super::error::StoreError;
 use super::holds::HoldWrite;
 use super::log::Head;
 use super::looks;
+use super::periods::LogPeriod;
 use super::retention::{self, RetentionWrite};
 use super::sinks::RequiredSink;
 use super::value::{Value, name_of, values};
-use crate::audit::Entry;
+use crate::audit::alias::{self, Period};
 use crate::audit::found_by::FoundBy;
+use crate::audit::{Entry, SubjectKey};
 use crate::entropy::Entropy;
 use crate::queue::DeliveryState;
 
 /// Why the log could not be extended or signed.
 pub type LogError = Box<dyn Error + Send + Sync>;
 
-/// The two things the store must have done to its log without knowing how.
+/// What the store must have done to its log without knowing how.
 pub struct LogKeeper {
     append: Box<Append>,
     checkpoint: Box<Sign>,
     required: Vec<RequiredSink>,
+    look_up: Option<(Box<MakeKey>, Box<MakeAlias>)>,
 }
 
 type Append = dyn Fn(u64, &[u8], &[u8]) -> Result<Appended, LogError> + Send + Sync;
 type Sign = dyn Fn(u64, &[u8], Timestamp) -> Result<String, LogError> + Send + Sync;
+type MakeKey = dyn Fn(Period) -> Result<Vec<u8>, LogError> + Send + Sync;
+type MakeAlias = dyn Fn(Period, &[u8], SubjectKey) -> Result<SubjectKey, LogError> + Send + Sync;
 
 /// What appending a leaf to the log gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,11 +59,19 @@ pub struct Appended {
 impl LogKeeper {
     /// `append(size, frontier, leaf)` extends the log by one leaf; `checkpoint(size, frontier,
     /// at)` signs its state. Neither may wait for anything: they run inside the transaction.
+    ///
+    /// Such a log can be of nobody: an event that names a person is refused until it has a
+    /// look-up.
     pub fn new(
         append: impl Fn(u64, &[u8], &[u8]) -> Result<Appended, LogError> + Send + Sync + 'static,
         checkpoint: impl Fn(u64, &[u8], Timestamp) -> Result<String, LogError> + Send + Sync + 'static,
     ) -> Self {
-        Self { append: Box::new(append), checkpoint: Box::new(checkpoint), required: Vec::new() }
+        Self {
+            append: Box::new(append),
+            checkpoint: Box::new(checkpoint),
+            required: Vec::new(),
+            look_up: None,
+        }
     }
 
     /// The sinks that entries must reach besides the database.
@@ -69,6 +82,45 @@ impl LogKeeper {
 
     pub(super) fn required(&self) -> Vec<RequiredSink> {
         self.required.clone()
+    }
+
+    /// `make(period)` makes the sealed key of a period; `alias(period, key, subject)` what stands for
+    /// a person in its leaves. Neither may wait for anything.
+    #[must_use]
+    pub fn with_look_up(
+        self,
+        make: impl Fn(Period) -> Result<Vec<u8>, LogError> + Send + Sync + 'static,
+        alias: impl Fn(Period, &[u8], SubjectKey) -> Result<SubjectKey, LogError>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        Self { look_up: Some((Box::new(make), Box::new(alias))), ..self }
+    }
+
+    /// The sealed key of a period, where the log has a look-up.
+    pub(super) fn make_key(&self, period: Period) -> Result<Option<Vec<u8>>, StoreError> {
+        let made = self.look_up.as_ref().map(|(make, _)| make(period)).transpose();
+        made.map_err(|error| StoreError::Log(Arc::from(error)))
+    }
+
+    /// What stands for a person in the leaves of a period.
+    pub(super) fn alias(
+        &self,
+        period: Option<&LogPeriod>,
+        subject: SubjectKey,
+    ) -> Result<SubjectKey, StoreError> {
+        let fault = |error: LogError| StoreError::Log(Arc::from(error));
+        let Some(period) = period else {
+            return Err(fault("a log without a look-up can name nobody".into()));
+        };
+        if period.period == Period::BEFORE {
+            return Ok(subject);
+        }
+        match (&self.look_up, &period.key) {
+            (Some((_, alias)), Some(key)) => alias(period.period, key, subject).map_err(fault),
+            (_, _) => Err(fault("the key of this period is not here".into())),
+        }
     }
 }
 
@@ -81,6 +133,7 @@ impl fmt::Debug for LogKeeper {
 /// The rows and the new head of one transaction.
 pub(super) struct Plan {
     at: Timestamp,
+    period: Option<LogPeriod>,
     pub(super) head: Head,
     pub(super) note: String,
     pub(super) rows: Rows,
@@ -102,10 +155,10 @@ pub(super) struct Rows {
 }
 
 impl Plan {
-    /// A plan that continues the log from its head.
-    pub(super) fn new(head: Head, at: Timestamp) -> Self {
+    /// A plan that continues the log from its head, within a period.
+    pub(super) fn new(head: Head, at: Timestamp, period: Option<LogPeriod>) -> Self {
         let (note, rows) = (String::new(), Rows::default());
-        Self { at, head, note, rows, spans: Vec::new(), work: false }
+        Self { at, period, head, note, rows, spans: Vec::new(), work: false }
     }
 
     /// Adds a change: its events to the log, its rows to their tables.
@@ -159,8 +212,11 @@ impl Plan {
             .collect()
     }
 
+    /// The leaf names an alias; beside it stands the pseudonym, by which it is found.
     fn append(&mut self, entry: &Entry, keeper: &LogKeeper) -> Result<(), StoreError> {
-        let leaf = serde_json::to_vec(entry).map_err(|error| StoreError::Log(Arc::new(error)))?;
+        let name = |subject| keeper.alias(self.period.as_ref(), subject);
+        let told = Entry { event: alias::renamed(&entry.event, name)?, ..*entry };
+        let leaf = serde_json::to_vec(&told).map_err(|error| StoreError::Log(Arc::new(error)))?;
         let appended = (keeper.append)(self.head.size, &self.head.frontier, &leaf)
             .map_err(|error| StoreError::Log(Arc::from(error)))?;
         let found_by = FoundBy::of(entry);
@@ -221,6 +277,7 @@ impl Plan {
             | Write::DutyDone(..)
             | Write::Sending(_)
             | Write::Sent(_)
+            | Write::LookUpDestroyed(_)
             | Write::RestoreFound(_)
             | Write::BackupMade(_)
             | Write::RestoreConfirmed { .. }

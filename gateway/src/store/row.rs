@@ -46,6 +46,11 @@ impl Row {
         u64::try_from(self.int(column)?).or(Err(self.contradiction(column)))
     }
 
+    /// An integer, if any.
+    pub(super) fn maybe_int(&self, column: &'static str) -> Result<Option<i64>, StoreError> {
+        self.cell(column)
+    }
+
     /// Text.
     pub(super) fn text(&self, column: &'static str) -> Result<String, StoreError> {
         self.cell(column)
@@ -58,6 +63,11 @@ impl Row {
 
     /// Bytes.
     pub(super) fn bytes(&self, column: &'static str) -> Result<Vec<u8>, StoreError> {
+        self.cell(column)
+    }
+
+    /// Bytes, if any.
+    pub(super) fn maybe_bytes(&self, column: &'static str) -> Result<Option<Vec<u8>>, StoreError> {
         self.cell(column)
     }
 

@@ -171,7 +171,7 @@ impl Store {
 macro_rules! matching {
     ($leading:literal) => {
         concat!(
-            "select seq, leaf from audit_entries where ",
+            "select seq, leaf, subject from audit_entries where ",
             $leading,
             " and seq < $11 and seq >= $10 and at_us >= $8 and at_us < $9
             and (cast($1 as text) is null or kind = $1)
@@ -198,7 +198,9 @@ statements! {
                 join audit_entries a on a.delivery_id = d.id
             where r.subject = $13
             union
-            select l.seq from looks l where l.subject = $13)");
+            select l.seq from looks l where l.subject = $13)
+        and not exists (select 1 from log_periods p
+            where p.destroyed_at is not null and seq >= p.from_seq and seq < p.until_seq)");
     BY_PERSON = "searches::entries_matching" on "audit_entries": matching!("person = $3");
     BY_REASON = "searches::entries_matching" on "audit_entries": matching!("reason = $7");
     BY_OUTCOME = "searches::entries_matching" on "audit_entries": matching!("outcome = $6");

@@ -16,7 +16,9 @@ use super::reconciliations;
 use super::retention;
 use super::transitions;
 use super::value::{Value, name_of, values};
-use super::{alerts, backups, clocks, documents, holds, identities, restores, sends, watch};
+use super::{
+    alerts, backups, clocks, documents, holds, identities, periods, restores, sends, watch,
+};
 use crate::queue::{DeliveryId, DeliveryState};
 
 /// Reads the head of the log and keeps it locked until the transaction ends.
@@ -119,6 +121,7 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
             let values = values![*name, period.as_str(), now];
             one(tx, &DUTY_DONE, values, "a duty is done once, by the gateway that took it on").await
         }
+        Write::LookUpDestroyed(gone) => periods::destroy(tx, gone, now).await,
         Write::Transition(write) => transitions::update(tx, write).await,
         Write::DocumentBegun(_)
         | Write::DocumentMoved { .. }

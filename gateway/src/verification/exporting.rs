@@ -11,8 +11,7 @@ use super::{VerificationError, rows};
 use crate::app::App;
 use crate::audit::bundle::{self, Anchors, Base64Hash, Filter, Header, Holds, Proved};
 use crate::audit::tree::{self, Frontier, NodeAt};
-use crate::audit::verify::Row;
-use crate::audit::{Actor, Entry, Event, EventKind};
+use crate::audit::{Actor, Event, EventKind};
 use crate::cases::MESSAGES_MAX;
 use crate::clock::london_day_ends;
 use crate::queue::CaseId;
@@ -82,7 +81,7 @@ pub(crate) async fn write(
             chosen(app, (Holds::Case, filter), (newest, seqs), to, seen).await.map(Some)
         }
         Wanted::Partner(partner) => {
-            let seqs = of_partner(&app.store, partner).await?;
+            let seqs = app.store.places_naming(partner).await?;
             let filter = Filter { partner: Some(partner.clone()), ..Filter::default() };
             chosen(app, (Holds::Partner, filter), (newest, seqs), to, seen).await.map(Some)
         }
@@ -232,25 +231,6 @@ async fn about(store: &Store, record: RecordId) -> Result<Vec<u64>, StoreError> 
         seqs.extend(submission.map(|submission| submission.audit_seq));
     }
     Ok(seqs)
-}
-
-/// Every entry is looked at: the log is not indexed by whom it names.
-pub(super) async fn of_partner(
-    store: &Store,
-    partner: &OrganisationCode,
-) -> Result<Vec<u64>, VerificationError> {
-    let (mut seqs, mut from) = (Vec::new(), 0);
-    loop {
-        let rows: Vec<Row> = rows(store, from).await?;
-        let Some(last) = rows.last() else { return Ok(seqs) };
-        from = last.seq.saturating_add(1);
-        for row in &rows {
-            let entry = Entry::parse(&row.leaf).or(Err(VerificationError::Entry(row.seq)))?;
-            if bundle::names(&entry, partner) {
-                seqs.push(row.seq);
-            }
-        }
-    }
 }
 
 /// Entries whose proofs are gathered together; each needs at most forty nodes.

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use jiff::Timestamp;
 
-use super::exporting::{Exported, Wanted, event, last_before, of_case, of_partner};
+use super::exporting::{Exported, Wanted, event, last_before, of_case};
 use super::{VerificationError, rows};
 use crate::app::App;
 use crate::audit::Entry;
@@ -43,7 +43,7 @@ pub async fn export_as(
     let chosen = match wanted {
         Wanted::Whole | Wanted::Period(..) => None,
         Wanted::Case(case) => Some(of_case(&app.store, *case).await?),
-        Wanted::Partner(partner) => Some(of_partner(&app.store, partner).await?),
+        Wanted::Partner(partner) => Some(app.store.places_naming(partner).await?),
     };
     if let Some(mut seqs) = chosen {
         seqs.retain(|seq| *seq < size);

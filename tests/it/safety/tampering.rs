@@ -111,6 +111,57 @@ fn an_end_of_the_log_without_our_signature_is_found() {
     });
 }
 
+#[test]
+fn an_entry_that_is_hidden_from_a_search_is_found_and_named() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let (gateway, _, _) = a_log().await;
+        gateway.board(gateway.la()).await;
+        let copy = gateway.folder().join("searched.db");
+        gateway.cast.app().store.copy_to(&copy).await.expect("a copy");
+        let original = std::fs::read(&copy).expect("a file");
+        let collected = "(select min(seq) from audit_entries where kind = 'delivery.collected')";
+        let looked = "(select min(seq) from looks)";
+        let mut edits: Vec<(&str, String)> = [
+            "kind = 'board.viewed'",
+            "at_us = 0",
+            "organisation = 'gateway'",
+            "person = 'ffffffffffffffff'",
+            "counterparty = null",
+            "authority = 'consent'",
+            "outcome = 'hold'",
+            "reason = 'complaint'",
+            "record_id = null",
+            "delivery_id = null",
+            "subject = null",
+        ]
+        .into_iter()
+        .map(|edit| (collected, format!("update audit_entries set {edit} where seq = {collected}")))
+        .collect();
+        let of_looks = [
+            format!("delete from looks where seq = {looked}"),
+            format!("delete from looks where seq = {looked} and subject = (select max(subject) from looks)"),
+            format!("update looks set salt = zeroblob(16) where seq = {looked}"),
+        ];
+        edits.extend(of_looks.map(|edit| (looked, edit)));
+        for (place, edit) in edits {
+            let file = gateway.folder().join("edited.db");
+            std::fs::write(&file, &original).expect("a file");
+            let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file);
+            let forger = sqlx::SqlitePool::connect_with(options).await.expect("it opens");
+            let ask = sqlx::AssertSqlSafe(format!("select {place}"));
+            let seq: i64 = sqlx::query_scalar(ask).fetch_one(&forger).await.expect("an entry");
+            let done = sqlx::query(sqlx::AssertSqlSafe(edit.clone())).execute(&forger).await;
+            assert!(done.expect("it is edited").rows_affected() > 0, "{edit}");
+            forger.close().await;
+            let found = gateway.cast.verify_copy(&file, &[]).await.expect("it is read");
+            assert_eq!(found.faults.len(), 1, "{edit}: {:?}", found.faults);
+            assert_eq!(found.first_bad(), u64::try_from(seq).ok(), "{edit}: {:?}", found.faults);
+        }
+        gateway.end().await;
+    });
+}
+
 /// Where each entry's leaf stands in the file, found by its place in the log. A page that was
 /// split may keep an old copy of a row, so an entry may stand in more than one place.
 fn places_of_entries(file: &[u8], entries: u64) -> Vec<(u64, Vec<usize>)> {

@@ -115,9 +115,10 @@ fn identified(kind: EventKind) -> (Code, Option<Code>, &'static str) {
         | EventKind::AlertRaised
         | EventKind::AlertGrown
         | EventKind::AlertDecided => (ALERT, None, EXECUTE),
-        EventKind::DocumentAbandoned | EventKind::RecordRemoved | EventKind::ContentRemoved => {
-            (RECORD, None, DELETE)
-        }
+        EventKind::DocumentAbandoned
+        | EventKind::RecordRemoved
+        | EventKind::ContentRemoved
+        | EventKind::LookUpDestroyed => (RECORD, None, DELETE),
         EventKind::RecordTakenBack
         | EventKind::SharingDecided
         | EventKind::DeliveryDelivered

@@ -293,7 +293,7 @@ const BROKEN: &str = "update audit_entries set leaf = nodes where seq = 2";
 
 /// Undoes the migration, as a database from before it has it.
 const BACK_TO_TEN: &str = "
-    drop table looks;
+    drop table log_periods; drop table looks;
     drop index audit_entries_kind; drop index audit_entries_organisation;
     drop index audit_entries_person; drop index audit_entries_counterparty;
     drop index audit_entries_authority; drop index audit_entries_outcome;

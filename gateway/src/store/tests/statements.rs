@@ -6,9 +6,9 @@ use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
     alerts, backups, bare, cases, clocks, commit, consents, counts, deliveries, documents, dump,
-    duties, holds, identities, kept, legal_holds, legs, log, looks, migration, reconciliations,
-    records, relations, restores, retention, searches, sends, sinks, subjects, transitions, watch,
-    writes,
+    duties, holds, identities, kept, legal_holds, legs, log, looks, migration, periods,
+    reconciliations, records, relations, restores, retention, searches, sends, sinks, subjects,
+    transitions, watch, writes,
 };
 
 const REGISTRY: &[&[Statement]] = &[
@@ -32,6 +32,7 @@ const REGISTRY: &[&[Statement]] = &[
     log::ALL,
     looks::ALL,
     migration::ALL,
+    periods::ALL,
     reconciliations::ALL,
     records::ALL,
     relations::ALL,
