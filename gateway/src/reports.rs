@@ -19,6 +19,7 @@ mod consents;
 mod cover;
 mod disclosures;
 mod exceptions;
+mod exports;
 mod gathering;
 mod integrity;
 mod list;
@@ -30,16 +31,13 @@ mod rows;
 mod sample;
 mod six_weeks;
 
-use std::collections::BTreeMap;
-
 use jiff::civil::Date;
 use schemas::OrganisationCode;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::access_report::{self, Question, Reason};
 use crate::app::App;
 use crate::audit::{Actor, Event, EventKind, SubjectKey};
-use crate::entropy::sha256_hex;
 use crate::store::{Change, StoreError};
 use crate::telemetry::name_of;
 use crate::verification::VerificationError;
@@ -48,6 +46,8 @@ pub use adapters::sheets::{Cell, Column, Kind, Sheet, SheetError, to_csv, to_wor
 pub(crate) use child::{lines as lines_of, lists as looks_at_lists, organisations as summaries_of};
 pub use cover::{Cover, LogHead};
 pub(crate) use disclosures::is_one as disclosed_in;
+pub(crate) use exports::file_name;
+pub use exports::{Exported, Form, exported_as, files, note_export};
 pub use list::ReportKind;
 pub(crate) use rows::when as entry_time;
 pub use sample::Draw;
@@ -264,28 +264,6 @@ async fn tables(
     }
 }
 
-/// A report as files, by name: one for a workbook; for CSV the first table under an empty name, then
-/// the cover and the other tables.
-pub fn files(report: &Report, form: Form) -> Result<Vec<(String, Vec<u8>)>, SheetError> {
-    let cover = report.cover.sheet();
-    match form {
-        Form::Xlsx => {
-            let mut sheets = vec![cover];
-            sheets.extend(report.sheets.iter().cloned());
-            Ok(vec![(String::new(), to_workbook(&sheets)?)])
-        }
-        Form::Csv => {
-            let mut files = Vec::new();
-            for (place, sheet) in report.sheets.iter().enumerate() {
-                let name = if place == 0 { String::new() } else { file_name(&sheet.title) };
-                files.push((name, to_csv(sheet)?));
-            }
-            files.push((file_name(&cover.title), to_csv(&cover)?));
-            Ok(files)
-        }
-    }
-}
-
 /// What there is to ask for.
 pub fn listed() -> Vec<Listed> {
     let one = |kind: ReportKind| Listed {
@@ -310,52 +288,11 @@ pub struct Listed {
     pub question: &'static str,
 }
 
-/// The form of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Form {
-    /// One file for each table and one for the cover.
-    Csv,
-    /// One workbook.
-    Xlsx,
-}
-
-/// A title as part of a file name.
-pub(crate) fn file_name(title: &str) -> String {
-    title.to_lowercase().replace(' ', "-")
-}
-
-/// Writes into the log that a report is handed over as files, with the hash of each. `Ok` only once
-/// that is durable; the entry that says so.
-pub async fn note_export(
-    app: &App,
-    (ask, report): (&Ask, &Report),
-    form: Form,
-    files: &[(String, Vec<u8>)],
-    actor: &Actor,
-) -> Result<u64, StoreError> {
-    let mut event = Event::new(EventKind::AuditViewed, actor.clone())
-        .with("what", "report-export")
-        .with("report", ask.report.code())
-        .with("reason", name_of(ask.reason))
-        .with("asked", report.cover.entry)
-        .with("form", name_of(form));
-    event.subject = ask.subject;
-    event.hashes = hashes(files);
-    Ok(app.store.commit(Change::because(event)).await?.first_seq)
-}
-
-/// The SHA-256 of each file, by name; `file` where it has none.
-pub(crate) fn hashes(files: &[(String, Vec<u8>)]) -> BTreeMap<String, String> {
-    let name = |name: &str| if name.is_empty() { "file".to_owned() } else { name.to_owned() };
-    files.iter().map(|(file, bytes)| (name(file), sha256_hex(bytes))).collect()
-}
-
 /// The most entries of the log that are read for one question to it; a table holds as many rows.
 pub const ENTRIES_MAX: usize = adapters::sheets::ROWS_MAX;
 
 /// How anybody checks a report.
-const VERIFICATION: &str = "Keep the checkpoint above in a file and run `ehc-gateway audit verify --checkpoint FILE`: it proves that the log this was made from still stands. The SHA-256 of a file that was handed over is in the log, in an entry that names the entry of the asking.";
+const VERIFICATION: &str = "Keep the checkpoint above in a file and run `ehc-gateway audit verify --checkpoint FILE`: it proves that the log this was made from still stands. The SHA-256 of a file that was handed over is in the log, in an entry that names the entry of the asking; `ehc-gateway report check FILE` finds it.";
 
 #[cfg(test)]
 mod tests;

@@ -23,8 +23,11 @@ use crate::whole_file;
 pub(super) struct ReportArgs {
     #[command(flatten)]
     configured: Configured,
-    /// Which, by its code or number; `list` names them all.
+    /// Which, by its code or number; `list` names them all, and `check` says of a file whether and
+    /// when it was handed over as a report.
     name: String,
+    /// The file to check.
+    file: Option<PathBuf>,
     /// Why you ask; it goes into the log with your asking.
     #[arg(long, value_parser = PossibleValuesParser::new(Reason::CODES))]
     reason: Option<String>,
@@ -63,6 +66,9 @@ pub(super) async fn report(args: &ReportArgs, json: bool) -> anyhow::Result<Outc
         list(json);
         return Ok(Outcome::Done);
     }
+    if args.name == "check" {
+        return check(args, json).await;
+    }
     let Some(report) = ReportKind::parse(&args.name) else {
         eprintln_line("error: there is no such report; `report list` names them all");
         return Ok(Outcome::InputRefused);
@@ -91,6 +97,43 @@ pub(super) async fn report(args: &ReportArgs, json: bool) -> anyhow::Result<Outc
     };
     app.store.close().await;
     done
+}
+
+/// Whether a file is one that was handed over, by its hash.
+async fn check(args: &ReportArgs, json: bool) -> anyhow::Result<Outcome> {
+    let Some(file) = &args.file else {
+        eprintln_line("error: name the file to check");
+        return Ok(Outcome::InputRefused);
+    };
+    let bytes = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+    let sha256 = crate::entropy::sha256_hex(&bytes);
+    let app = super::serve::open_existing(&args.configured).await?;
+    let found = reports::exported_as(&app, &sha256, &Actor::local()).await;
+    app.store.close().await;
+    let Some(found) = found? else {
+        eprintln_line("The log has no such file: it was changed since, or never handed over.");
+        return Ok(Outcome::NotFound);
+    };
+    let at = jiff::Timestamp::from_microsecond(found.entry.at_us)?;
+    let detail = &found.entry.event.detail;
+    let of = |name: &str| detail.get(name).cloned().unwrap_or_default();
+    if json {
+        let body = serde_json::json!({
+            "entry": found.entry.seq, "name": found.name, "at": at,
+            "by": found.entry.event.actor, "detail": detail,
+        });
+        print_line(&body.to_string());
+    } else {
+        print_line(&format!(
+            "As it was handed over by {} at {at}: {} {}, for {}, entry {}.",
+            found.entry.event.actor.organisation,
+            of("what"),
+            of("report"),
+            of("reason"),
+            found.entry.seq,
+        ));
+    }
+    Ok(Outcome::Done)
 }
 
 fn list(json: bool) {

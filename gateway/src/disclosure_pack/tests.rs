@@ -60,10 +60,11 @@ fn each_record_is_gone_through_by_the_classes_it_may_hold() {
             "practitioners",
             "serious-harm-education",
             "serious-harm-health",
+            "serious-harm-social-care",
             "third-parties"
-        ],
-        "a request has no social care"
+        ]
     );
+    assert_eq!(found["serious-harm-social-care"], ["documents"], "a request has no other");
     assert!(!found["practitioners"].contains(&"identity".to_owned()));
     let other = Entry { event: Event::new(EventKind::JourneyViewed, Actor::local()), ..request };
     assert!(checks(&other, &[], false).is_empty(), "only what is kept is gone through");

@@ -70,7 +70,7 @@ fn row(month: &str, one: &PerformanceRow, outside: bool) -> Vec<Cell> {
         [asked, on_time, excused, late, nil, outstanding, overdue, redirected, rejected, objection];
     cells.extend(counts.map(|many| count(u64::from(many), outside)));
     // The whole would tell the one part that is not told.
-    let told_by_rest = outside && asked >= SMALL && counts.iter().any(is_small);
+    let told_by_rest = outside && asked >= SMALL && counts.into_iter().any(is_small);
     if let Some(whole) = cells.get_mut(ASKED).filter(|_| told_by_rest) {
         *whole = "not told".into();
     }
@@ -79,13 +79,13 @@ fn row(month: &str, one: &PerformanceRow, outside: bool) -> Vec<Cell> {
     cells
 }
 
-fn is_small(many: &u32) -> bool {
-    (1..SMALL).contains(many)
+fn is_small(many: u32) -> bool {
+    (1..SMALL).contains(&many)
 }
 
 /// So many of a hundred, rounded down; none where it would tell a small count.
 fn rate(part: u32, whole: u32, outside: bool) -> Cell {
-    let small = [part, whole.saturating_sub(part)].iter().any(is_small);
+    let small = [part, whole.saturating_sub(part)].into_iter().any(is_small);
     if outside && small {
         return Cell::Nothing;
     }

@@ -1,9 +1,13 @@
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use schemas::{MessageType, RecordId};
 use uuid::Uuid;
 
+use super::exports::hashes;
 use super::*;
 use crate::audit::{DecisionNote, Entry};
+use crate::entropy::sha256_hex;
 use crate::queue::DeliveryId;
 
 /// An entry by an organisation, an hour after the one before it; the first is of 5 January 2026,

@@ -95,6 +95,11 @@ fn a_report_is_a_table_and_its_files_are_in_the_log_by_hash() {
             assert_eq!(mode & 0o777, 0o600, "{name}");
             tells_nobody(&bytes, name);
         }
+        let check = ["report", "check", path(&file)];
+        Ran::on(gateway, &check).ends(0).says("report-export exceptions, for routine-check");
+        let altered = gateway.folder().join("altered.csv");
+        std::fs::write(&altered, "another").expect("written");
+        Ran::on(gateway, &["report", "check", path(&altered)]).ends(3).talks("changed since");
         let cover = std::fs::read_to_string(gateway.folder().join("held.cover.csv"));
         let cover = cover.expect("text");
         assert!(cover.contains("\"reason\",\"routine-check\""), "{cover}");

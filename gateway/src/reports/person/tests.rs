@@ -20,7 +20,7 @@ fn each_action_is_a_row_and_each_day_is_counted() {
     assert_eq!(rows[2].last().map(String::as_str), Some("no"));
     assert_eq!(
         words(&by_day(&entries, &late)),
-        [["2026-01-06", "1", "1", "1"], ["2026-01-05", "3", "1", "2"]]
+        [["2026-01-06", "1", "0", "1"], ["2026-01-05", "3", "1", "2"]]
     );
 }
 
