@@ -40,6 +40,5 @@ pub use watching::watch;
 /// The name under which what was drawn in a sample stands in the queue.
 pub const SAMPLE: &str = "sample";
 
-
 #[cfg(test)]
 mod tests;

@@ -63,8 +63,8 @@ use signal::Signal;
 use subjects::SubjectLocks;
 
 pub use alerts::{
-    AlertDecision, AlertEntry, AlertFilter, AlertPlace, AlertWrite, DRAWN_ONCE, ESCALATED, NewAlert,
-    NewSample, StoredAlert,
+    AlertDecision, AlertEntry, AlertFilter, AlertPlace, AlertWrite, DRAWN_ONCE, ESCALATED,
+    NewAlert, NewSample, StoredAlert,
 };
 pub use cases::{CaseClock, CaseClockLine, ClockFilter, NewCaseClock};
 pub use change::{

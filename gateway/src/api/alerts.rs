@@ -139,7 +139,9 @@ pub(super) async fn decide(
         let outcomes = odd_access::OUTCOMES.join(", ");
         Problem::new(
             Kind::InvalidParameter,
-            format!("Send an outcome ({outcomes}) and a reason code of its list: GET /v1/openapi.json has them."),
+            format!(
+                "Send an outcome ({outcomes}) and a reason code of its list: GET /v1/openapi.json has them."
+            ),
         )
     };
     let decided: Decided = read(&body, wrong)?;
@@ -225,8 +227,8 @@ pub(super) async fn staff(
     let listed: Staff = read(&body, wrong)?;
     let own = caller.peer.organisation();
     let listed = odd_access::list_staff(&app, own, &caller.actor, &listed.staff);
-    let (people, change) =
-        listed.map_err(|error| Problem::new(Kind::InvalidParameter, format!("{error}. {STAFF}")))?;
+    let (people, change) = listed
+        .map_err(|error| Problem::new(Kind::InvalidParameter, format!("{error}. {STAFF}")))?;
     let body = serde_json::json!({ "people": people });
     once.commit(&app, &body, change).await
 }
@@ -253,7 +255,10 @@ fn own(caller: &Caller) -> Option<&OrganisationCode> {
 }
 
 fn no_alert() -> Problem {
-    Problem::new(Kind::NotFound, "No alert with this reference is your organisation's to look into.")
+    Problem::new(
+        Kind::NotFound,
+        "No alert with this reference is your organisation's to look into.",
+    )
 }
 
 const PARAMETERS: &str = "Parameters are rule, state (open, closed or all), kind (alert or sample), limit (1 to 200) and cursor, the `next` of the page before.";

@@ -215,8 +215,7 @@ fn lines_table(lines: &[AlertLine]) -> String {
             line.reviewers.clone(),
         ]
     });
-    let header =
-        ["alert", "rule", "severity", "of", "age", "entries", "state", "looked into by"];
+    let header = ["alert", "rule", "severity", "of", "age", "entries", "state", "looked into by"];
     table(&header, rows)
 }
 

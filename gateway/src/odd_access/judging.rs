@@ -285,9 +285,8 @@ fn unusual_recipient(
     seen: &Observation,
 ) -> Option<String> {
     let sharing = seen.sharing.as_ref()?;
-    let lately = |last: Option<Timestamp>| {
-        last.is_some_and(|last| seen.at.duration_since(last) < unseen)
-    };
+    let lately =
+        |last: Option<Timestamp>| last.is_some_and(|last| seen.at.duration_since(last) < unseen);
     let settled = seen.at.duration_since(way.known_since) >= settle;
     let usual = way.routed || lately(way.last_sent) || lately(way.last_back);
     let Sharing { to, kind } = sharing;

@@ -418,7 +418,8 @@ pub const REASONS: [&str; 15] = [
     "reviewer-is-not-independent",
 ];
 
-const ACTED: &str = "You are who acted, or the message was sent for you; somebody else must decide.";
+const ACTED: &str =
+    "You are who acted, or the message was sent for you; somebody else must decide.";
 const UNTOLD: &str = "Nobody is named who acted, so that it might have been you: somebody of another organisation must decide.";
 const SAMPLE_WORDS: &str =
     "An access drawn at random: a line manager confirms that there was a need for it.";

@@ -333,8 +333,9 @@ impl Row {
         let once = match (&test, self.once_within_hours.take()) {
             (Test::Override { .. }, None) => 0,
             (Test::Override { .. }, Some(_)) => {
-                return Err("each override is an alert of its own; remove `once_within_hours`"
-                    .to_owned());
+                return Err(
+                    "each override is an alert of its own; remove `once_within_hours`".to_owned()
+                );
             }
             (_, Some(hours @ 1..=ONCE_HOURS_MAX)) => hours,
             (_, _) => {

@@ -57,11 +57,7 @@ pub struct Drawn {
 }
 
 /// The change that puts a sample into the queue, and what was drawn.
-pub async fn sample(
-    app: &App,
-    actor: &Actor,
-    draw: &Draw,
-) -> Result<(Drawn, Change), AlertError> {
+pub async fn sample(app: &App, actor: &Actor, draw: &Draw) -> Result<(Drawn, Change), AlertError> {
     if draw.from > draw.until || draw.until >= app.clock.today() {
         return Err(AlertError::Code("Name days that are over, the first not after the last."));
     }
@@ -115,8 +111,8 @@ pub async fn sample(
             person: seen.by.person,
         };
         let event = raised_event(&alert, 1);
-        let raised = Change::because(event)
-            .write(Write::Alert(AlertWrite::Raised(alert, vec![entry])));
+        let raised =
+            Change::because(event).write(Write::Alert(AlertWrite::Raised(alert, vec![entry])));
         change = change.join(raised);
     }
     Ok((drawn, change))
@@ -182,10 +178,8 @@ async fn choose(
             let entry = serde_json::from_slice::<Entry>(&row.leaf).ok();
             let Some(seen) = entry.and_then(|entry| observe(&entry)) else { continue };
             let by_person = seen.access.is_some() && seen.by.counted_as().is_some();
-            let wanted = draw
-                .organisation
-                .as_ref()
-                .is_none_or(|own| own.as_str() == seen.by.organisation);
+            let wanted =
+                draw.organisation.as_ref().is_none_or(|own| own.as_str() == seen.by.organisation);
             if !by_person || !wanted || seen.at < begin || seen.at >= end {
                 continue;
             }

@@ -180,7 +180,10 @@ fn a_protected_address_their_own_name_and_their_own_postcode() {
     known.restrictions.insert("protected-address".to_owned());
     assert_eq!(found(&known, &look(tuesday(), 1)), ["protected-address"]);
     let machine = look_by(actor("mutual-tls", None), tuesday(), 1);
-    assert!(found(&known, &machine).is_empty(), "what a system fetches is cut by the rules of release");
+    assert!(
+        found(&known, &machine).is_empty(),
+        "what a system fetches is cut by the rules of release"
+    );
     known.restrictions = BTreeSet::from(["third-party".to_owned()]);
     assert!(found(&known, &look(tuesday(), 1)).is_empty());
 

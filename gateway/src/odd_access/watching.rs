@@ -160,9 +160,8 @@ impl Page {
             person: seen.by.person.clone(),
         };
         let since = seen.at.checked_sub(once_within(rule)).unwrap_or(Timestamp::MIN);
-        let same = |new: &NewAlert| {
-            new.rule == rule.name && new.likeness == likeness && new.at >= since
-        };
+        let same =
+            |new: &NewAlert| new.rule == rule.name && new.likeness == likeness && new.at >= since;
         if let Some((_, entries, _)) = self.alerts.iter_mut().find(|(new, ..)| same(new)) {
             entries.push(entry);
             return Ok(());

@@ -218,11 +218,7 @@ impl Store {
     }
 
     /// The entries an alert is about, in the order of the log.
-    pub async fn alert_entries(
-        &self,
-        id: Uuid,
-        limit: u32,
-    ) -> Result<Vec<AlertEntry>, StoreError> {
+    pub async fn alert_entries(&self, id: Uuid, limit: u32) -> Result<Vec<AlertEntry>, StoreError> {
         let rows = self.engine.rows(&ALERT_ENTRIES, values![id, limit]).await?;
         let entry = |row: &Row| {
             Ok(AlertEntry {
@@ -311,8 +307,7 @@ pub(super) async fn update(tx: &mut Transaction, write: &AlertWrite) -> Result<(
                 let values = values![*id, decision.at, decision.entries];
                 return one(tx, &ESCALATE, values, rule).await;
             }
-            let values =
-                values![*id, decision.outcome.as_str(), decision.at, decision.entries];
+            let values = values![*id, decision.outcome.as_str(), decision.at, decision.entries];
             one(tx, &CLOSE, values, "an alert is closed once, as it was looked into").await
         }
         AlertWrite::ReviewClosed(id, decision) => {
@@ -363,8 +358,7 @@ async fn raised(
 
 async fn put(tx: &mut Transaction, id: Uuid, entries: &[AlertEntry]) -> Result<(), StoreError> {
     for entry in entries {
-        let values =
-            values![id, entry.seq, entry.organisation.as_str(), entry.person.as_deref()];
+        let values = values![id, entry.seq, entry.organisation.as_str(), entry.person.as_deref()];
         one(tx, &ENTRY, values, "an entry is in an alert once").await?;
     }
     Ok(())

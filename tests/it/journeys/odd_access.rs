@@ -40,7 +40,11 @@ fn move_to_hour(gateway: &TestGateway, hour: i8) {
         let now = london_time(gateway.clock.now());
         let working = holidays.is_working_day(now.date()).expect("a covered day");
         let weekday = now.weekday() != Weekday::Friday;
-        if working && weekday && now.time().hour() == hour && now.time() < Time::constant(hour, 5, 0, 0) {
+        if working
+            && weekday
+            && now.time().hour() == hour
+            && now.time() < Time::constant(hour, 5, 0, 0)
+        {
             return;
         }
         gateway.clock.advance(SignedDuration::from_mins(5));
@@ -173,15 +177,18 @@ fn each_rule_raises_exactly_one_alert() {
         watch(&gateway).await;
         watch(&gateway).await;
         let alerts = queue(&gateway).await;
-        assert_eq!(rules_of(&alerts), [
-            "many-looks",
-            "many-people",
-            "out-of-hours",
-            "override",
-            "own-postcode",
-            "own-surname",
-            "protected-address",
-        ]);
+        assert_eq!(
+            rules_of(&alerts),
+            [
+                "many-looks",
+                "many-people",
+                "out-of-hours",
+                "override",
+                "own-postcode",
+                "own-surname",
+                "protected-address",
+            ]
+        );
         let metrics = gateway.metrics().await;
         for alert in &alerts {
             let rule = text(&alert["rule"]);
@@ -229,7 +236,9 @@ fn a_recipient_that_nobody_expects_raises_one_alert_when_the_gateway_has_learnt(
 async fn entries_about_alerts(gateway: &TestGateway) -> Vec<String> {
     let rows = gateway.cast.app().store.audit_rows(0, 5_000).await.expect("the log");
     let texts = rows.into_iter().map(|row| String::from_utf8(row.leaf).expect("text"));
-    texts.filter(|text| text.contains("\"alert.raised\"") || text.contains("\"alert.grown\"")).collect()
+    texts
+        .filter(|text| text.contains("\"alert.raised\"") || text.contains("\"alert.grown\""))
+        .collect()
 }
 
 #[test]
@@ -347,7 +356,10 @@ fn at_the_machines_own_prompt_nobody_is_told_apart() {
         gateway::journey::of_record(app, id, None, &local).await.expect("a journey");
         watch(&gateway).await;
         let alert = queue(&gateway).await.remove(0);
-        assert_eq!((&alert["rule"], &alert["organisation"]), (&json!("out-of-hours"), &json!("gateway")));
+        assert_eq!(
+            (&alert["rule"], &alert["organisation"]),
+            (&json!("out-of-hours"), &json!("gateway"))
+        );
         let right = ("justified", "task-of-the-role");
         assert_eq!(decide(gateway.la(), "manager-3", &alert, right).await.0, 404, "not theirs");
         let (status, said) = decide(gateway.auditor(), "auditor-9", &alert, right).await;
@@ -425,9 +437,7 @@ fn a_list_of_staff_leaves_nothing_but_marks_and_forgets_leavers() {
         move_to_hour(&gateway, 10);
         let opened = record(&gateway, 81).await;
         let child = people::child(81);
-        let own = |user: &str| {
-            json!({ "user": user, "surnames": [child.family_name], "postcodes": ["ZE1 1QQ"] })
-        };
+        let own = |user: &str| json!({ "user": user, "surnames": [child.family_name], "postcodes": ["ZE1 1QQ"] });
         // The part of the name that all made-up children have is common here; five have the whole.
         let many: Vec<Value> = ["officer-1", "b", "c", "d", "e"].into_iter().map(own).collect();
         assert_eq!(list_staff(&gateway, json!(many)).await.0, 200);
@@ -444,7 +454,9 @@ fn a_list_of_staff_leaves_nothing_but_marks_and_forgets_leavers() {
         assert_eq!(rules_of(&queue(&gateway).await), ["own-surname"]);
         let mut stored = Vec::new();
         bytes_under(gateway.folder(), &mut stored);
-        for secret in ["Zyzzwick", "zyzzwick", "QQ7 7QQ", "qq77qq", "leaver-Xyloph", "leaver-xyloph"] {
+        for secret in
+            ["Zyzzwick", "zyzzwick", "QQ7 7QQ", "qq77qq", "leaver-Xyloph", "leaver-xyloph"]
+        {
             let found = stored.windows(secret.len()).any(|window| window == secret.as_bytes());
             assert!(!found, "{secret} was kept");
         }

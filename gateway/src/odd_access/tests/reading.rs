@@ -20,7 +20,12 @@ fn what_is_shipped_has_every_kind_of_rule_and_the_page_tells_of_each() {
         assert!(kinds.contains(&kind), "no rule is of kind {kind}");
     }
     for rule in &rules.rules {
-        let row = format!("| `{}` | {} | {} |", rule.name, rule.severity.as_str(), rule.reviewers.as_str());
+        let row = format!(
+            "| `{}` | {} | {} |",
+            rule.name,
+            rule.severity.as_str(),
+            rule.reviewers.as_str()
+        );
         assert!(PAGE.contains(&row), "the page does not say: {row}");
     }
     assert!(PAGE.contains(&format!("version {}", rules.version)), "another version");

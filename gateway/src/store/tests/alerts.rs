@@ -79,10 +79,10 @@ async fn an_alert_grows_while_it_is_open_and_is_signed_off_once() {
         let stored = store.find_alert(first.id).await.unwrap().unwrap();
         assert_eq!((stored.entries, stored.last_at, stored.closed.clone()), (3, at(20), None));
         let acted = store.acted_in_alert(first.id).await.unwrap();
-        assert_eq!(acted.iter().map(|(_, who)| who.as_deref()).collect::<Vec<_>>(), [
-            Some("p-a"),
-            Some("p-b")
-        ]);
+        assert_eq!(
+            acted.iter().map(|(_, who)| who.as_deref()).collect::<Vec<_>>(),
+            [Some("p-a"), Some("p-b")]
+        );
         let decide = |outcome, who, entries| {
             alert(&store, AlertWrite::Decided(first.id, decision(outcome, who, entries)))
         };

@@ -5,9 +5,9 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
-    alerts, bare, cases, clocks, consents, counts, deliveries, documents, duties, holds, identities, legs,
-    log, migration, reconciliations, records, relations, restores, sends, subjects, transitions,
-    watch, writes,
+    alerts, bare, cases, clocks, consents, counts, deliveries, documents, duties, holds,
+    identities, legs, log, migration, reconciliations, records, relations, restores, sends,
+    subjects, transitions, watch, writes,
 };
 
 const REGISTRY: &[&[Statement]] = &[

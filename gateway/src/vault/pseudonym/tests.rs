@@ -38,9 +38,8 @@ fn case_spaces_hyphens_and_apostrophes_do_not_make_another_name() {
 #[test]
 fn a_family_name_of_several_parts_has_a_mark_in_common_with_each_and_none_with_a_postcode() {
     let names = Pseudonyms::from_key(&[1; 32]).unwrap();
-    let common = |one: &str, other: &str| {
-        !names.surname_marks(one).is_disjoint(&names.surname_marks(other))
-    };
+    let common =
+        |one: &str, other: &str| !names.surname_marks(one).is_disjoint(&names.surname_marks(other));
     assert!(common("Test-Smith", "SMITH"));
     assert!(common("O'Test Smith", "otest"));
     assert!(!common("Smith", "Smithson"));

@@ -57,9 +57,14 @@ fn a_sample_is_drawn_by_hashes_once_and_confirmed_by_somebody_else() {
         let own = own["alerts"].as_array().expect("alerts").clone();
         assert_eq!(own.len(), 5, "the line manager's queue");
         let right = ("justified", "legitimate-relationship");
-        assert_eq!(decide(gateway.la(), "officer-1", &own[0], right).await.0, 403, "not by oneself");
+        assert_eq!(
+            decide(gateway.la(), "officer-1", &own[0], right).await.0,
+            403,
+            "not by oneself"
+        );
         assert_eq!(decide(gateway.la(), "manager-3", &own[0], right).await.0, 200);
-        let left = gateway.la().get("/v1/alerts?kind=sample", None).await.expect("an answer").json();
+        let left =
+            gateway.la().get("/v1/alerts?kind=sample", None).await.expect("an answer").json();
         assert_eq!(left["alerts"].as_array().map(Vec::len), Some(4));
         let closed = "/v1/alerts?kind=sample&state=closed";
         let closed = gateway.auditor().get(closed, None).await.expect("an answer").json();
