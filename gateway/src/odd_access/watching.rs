@@ -52,7 +52,12 @@ struct Page {
     alerts: Vec<(NewAlert, Vec<AlertEntry>, Severity)>,
     grown: BTreeMap<Uuid, (Timestamp, Vec<AlertEntry>)>,
     reviewed: Vec<(Uuid, AlertDecision)>,
+    /// What was looked at lately, by whom it was asked for: read once for a stretch.
+    looks: BTreeMap<Who, Vec<Look>>,
 }
+
+/// An organisation, and one of its people or all that act for it.
+type Who = (String, Option<String>);
 
 impl Page {
     fn new(from: u64, until: u64) -> Self {
@@ -62,6 +67,7 @@ impl Page {
             alerts: Vec::new(),
             grown: BTreeMap::new(),
             reviewed: Vec::new(),
+            looks: BTreeMap::new(),
         }
     }
 
@@ -75,53 +81,41 @@ impl Page {
             self.review_closed(app, &entry.event, at).await?;
         }
         let Some(seen) = observe(entry) else { return Ok(()) };
-        let (person, organisation) = self.before(app, &seen).await?;
+        let organisation = (seen.by.organisation.clone(), None);
+        let person = (seen.by.organisation.clone(), seen.by.counted_as().map(str::to_owned));
+        if seen.access.is_some() {
+            self.read(app, &organisation, seen.at).await?;
+            self.read(app, &person, seen.at).await?;
+        }
+        let known = |who: &Who| self.looks.get(who).map(Vec::as_slice).unwrap_or_default();
         let in_common = in_common(app, &seen).await?;
         let around = Around {
             holidays: app.rules.bank_holidays(),
-            of_person: &person,
-            of_organisation: &organisation,
+            of_person: if person.1.is_some() { known(&person) } else { &[] },
+            of_organisation: known(&organisation),
             restrictions: restrictions(app, &seen).await?,
             surname_shared_by: in_common.surname_shared_by,
             same_postcode: in_common.same_postcode,
             way: self.way(app, &seen).await?,
         };
-        for odd in judge(app.odd_access(), &around, &seen) {
+        let found = judge(app.odd_access(), &around, &seen);
+        for odd in found {
             self.found(app, &seen, &odd).await?;
         }
         self.remember(app, &seen);
         Ok(())
     }
 
-    /// What the same person and the same organisation looked at before.
-    async fn before(
-        &self,
-        app: &App,
-        seen: &Observation,
-    ) -> Result<(Vec<Look>, Vec<Look>), StoreError> {
-        if seen.access.is_none() {
-            return Ok((Vec::new(), Vec::new()));
+    /// Reads what somebody looked at before this stretch of the log, unless it was read.
+    async fn read(&mut self, app: &App, who: &Who, at: Timestamp) -> Result<(), StoreError> {
+        if self.looks.contains_key(who) {
+            return Ok(());
         }
-        let since = seen.at.checked_sub(app.odd_access().looks_back()).unwrap_or(Timestamp::MIN);
-        let organisation = seen.by.organisation.as_str();
-        let here = |person: Option<&str>| {
-            let looks = self.watched.looks.iter().filter(move |look| {
-                look.organisation == organisation
-                    && person.is_none_or(|person| look.person.as_deref() == Some(person))
-            });
-            looks.map(look_of).collect::<Vec<Look>>()
-        };
-        let stored = async |person: Option<&str>| {
-            let before = self.watched.from;
-            let whose = (organisation, person);
-            let looks = app.store.looks_since(whose, since, before, LOOKS_MAX).await?;
-            Ok::<_, StoreError>(looks.iter().map(look_of).chain(here(person)).collect::<Vec<_>>())
-        };
-        let of_person = match seen.by.counted_as() {
-            Some(person) => stored(Some(person)).await?,
-            None => Vec::new(),
-        };
-        Ok((of_person, stored(None).await?))
+        let since = at.checked_sub(app.odd_access().looks_back()).unwrap_or(Timestamp::MIN);
+        let asked = (who.0.as_str(), who.1.as_deref());
+        let before = app.store.looks_since(asked, since, self.watched.from, LOOKS_MAX).await?;
+        self.looks.insert(who.clone(), before.iter().map(look_of).collect());
+        Ok(())
     }
 
     async fn way(&self, app: &App, seen: &Observation) -> Result<Way, StoreError> {
@@ -225,14 +219,22 @@ impl Page {
 
     fn remember(&mut self, app: &App, seen: &Observation) {
         if let Some(access) = &seen.access {
-            self.watched.looks.push(WatchedLook {
+            let look = WatchedLook {
                 seq: seen.seq,
                 at: seen.at,
                 organisation: seen.by.organisation.clone(),
                 person: seen.by.counted_as().map(str::to_owned),
                 subject: access.opened,
                 listed: access.listed,
-            });
+            };
+            let person = (look.organisation.clone(), look.person.clone());
+            let everybody = (look.organisation.clone(), None);
+            for who in BTreeSet::from([person, everybody]) {
+                if let Some(looks) = self.looks.get_mut(&who) {
+                    looks.push(look_of(&look));
+                }
+            }
+            self.watched.looks.push(look);
             let back = app.odd_access().looks_back();
             let before = seen.at.checked_sub(back).ok();
             self.watched.forget_before = self.watched.forget_before.max(before);

@@ -43,7 +43,7 @@ fn refused(old: &str, new: &str) -> String {
 fn a_mistake_is_refused_with_its_line_and_what_to_write() {
     for (old, new, said) in [
         ("version = \"2026-11-1\"", "version = \" \"", "version is empty"),
-        ("from = 2026-11-01", "from = \"soon\"", "write a date"),
+        ("from = 2024-09-01", "from = \"soon\"", "write a date"),
         ("from = 07:00:00", "from = 21:00:00", "`from` must be before `until`"),
         ("from = 07:00:00", "from = 7", "write a time"),
         ("\"monday\"", "\"Monday\"", "is no weekday"),
