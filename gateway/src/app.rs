@@ -37,8 +37,8 @@ use crate::vault::Vault;
 use crate::vault::keyring::KeyFile;
 use crate::vault::pseudonym::Pseudonyms;
 
-pub(crate) use opening::{frontier_from, location, log_keeper, log_signer, open_copy};
 pub use opening::{check_files, open_store_alone};
+pub(crate) use opening::{frontier_from, location, log_keeper, log_signer, open_copy};
 
 /// Everything a request or a command needs.
 #[derive(Debug)]

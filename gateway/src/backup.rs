@@ -69,7 +69,9 @@ pub enum BackupError {
     #[error("{} is not a backup of version 1", .0.display())]
     NotABackup(PathBuf),
     /// It is of another gateway.
-    #[error("this is a backup of {found}, and the configuration is of {wanted}; use that gateway's")]
+    #[error(
+        "this is a backup of {found}, and the configuration is of {wanted}; use that gateway's"
+    )]
     OtherGateway {
         /// Whose backup it is.
         found: String,
@@ -125,7 +127,9 @@ pub enum BackupError {
     #[error("a document could not be read or kept")]
     Keeping(#[from] crate::documents::keeping::KeepingError),
     /// A document that should be there is not.
-    #[error("document {0} is not where it is kept; look at the store for documents, then try again")]
+    #[error(
+        "document {0} is not where it is kept; look at the store for documents, then try again"
+    )]
     DocumentMissing(uuid::Uuid),
     /// The configuration or a key.
     #[error(transparent)]

@@ -7,6 +7,7 @@
 //!
 //! Use: one row of `DUTIES` and one file under `duties/` for each.
 
+mod backups;
 mod consents;
 mod forgotten;
 mod reconciling;
@@ -32,6 +33,9 @@ pub enum DutyError {
     /// A message of the gateway's own could not be made.
     #[error("a message could not be made")]
     Message(#[from] ReceiveError),
+    /// A backup could not be made.
+    #[error("a backup could not be made")]
+    Backup(#[from] crate::backup::BackupError),
     /// The shipped rules do not cover the date.
     #[error("the gateway could not work out {0}")]
     Ours(&'static str),
@@ -78,6 +82,8 @@ const DUTIES: &[Duty] = &[
         act: transition::act,
     },
     Duty { name: "reconciliation", period: reconciling::period, act: reconciling::act },
+    // Last: it takes as long as there is much to keep.
+    Duty { name: "backup", period: backups::period, act: |app| Box::pin(backups::make(app)) },
 ];
 
 /// Does what has fallen due and was not done yet. Gives how many duties were done. One that fails

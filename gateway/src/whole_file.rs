@@ -56,7 +56,10 @@ impl Staged {
         let staged = folder.join(format!(".{unique}.partial"));
         let mut options = OpenOptions::new();
         let file = options.write(true).create_new(true).mode(0o600).open(&staged)?;
-        Ok((Self { staged, path: folder.join(path.file_name().unwrap_or_default()), is_put: false }, file))
+        Ok((
+            Self { staged, path: folder.join(path.file_name().unwrap_or_default()), is_put: false },
+            file,
+        ))
     }
 
     /// Puts the file, which must be flushed, into its place, and makes that durable.

@@ -238,8 +238,14 @@ fn say(proved: &Proved, json: bool) -> anyhow::Result<Outcome> {
         return Ok(if whole { Outcome::Done } else { Outcome::Found });
     }
     let manifest = &proved.manifest;
-    print_line(&format!("PROVED: this is backup {} of {}, made {}", manifest.id, manifest.gateway, manifest.made_at));
-    print_line(&format!("  and signed by it; all of its {} segments are whole and in order", proved.segments));
+    print_line(&format!(
+        "PROVED: this is backup {} of {}, made {}",
+        manifest.id, manifest.gateway, manifest.made_at
+    ));
+    print_line(&format!(
+        "  and signed by it; all of its {} segments are whole and in order",
+        proved.segments
+    ));
     print_line(&format!("  ({} bytes, SHA-256 {}).", proved.bytes, proved.sha256));
     if verification.faults.is_empty() {
         print_line(&format!(
@@ -267,7 +273,9 @@ fn say(proved: &Proved, json: bool) -> anyhow::Result<Outcome> {
             proved.absent.len()
         )),
     }
-    print_line("NOT PROVED: that no newer backup exists; what came after it; that the wrapping keys");
+    print_line(
+        "NOT PROVED: that no newer backup exists; what came after it; that the wrapping keys",
+    );
     print_line("  which open its records are at hand. No key is in it.");
     Ok(if whole { Outcome::Done } else { Outcome::Found })
 }

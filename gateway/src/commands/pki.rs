@@ -11,8 +11,8 @@ use super::{Outcome, eprintln_line, print_line, table};
 use crate::app::KeyFiles;
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::SystemEntropy;
-use crate::vault::keyring::KeyFile;
 use crate::pki::{Practice, PracticePlan, pin_of_pem};
+use crate::vault::keyring::KeyFile;
 
 /// Practice certificates.
 #[derive(Debug, Subcommand)]

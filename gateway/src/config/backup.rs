@@ -65,9 +65,7 @@ impl BackupSection {
     }
 
     /// The files that must be there: setting, path, and whether it is a secret.
-    pub(super) fn files(
-        &self,
-    ) -> impl Iterator<Item = (&'static str, &'static str, &Path, bool)> {
+    pub(super) fn files(&self) -> impl Iterator<Item = (&'static str, &'static str, &Path, bool)> {
         let needed = self.keys_are_named || self.to.is_some();
         let keys = needed.then_some(("backup", "keys", self.keys.as_path(), true));
         keys.into_iter().chain(self.to.iter().map(|to| ("backup", "to", to.as_path(), false)))

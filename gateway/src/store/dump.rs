@@ -262,32 +262,42 @@ impl Loader {
             StoreLocation::Sqlite { .. } | StoreLocation::Postgres { .. } => None,
         };
         let engine = connection::open(location, Missing::Make).await?;
-        let mut tx = engine.begin().await?;
-        if !tables(&mut tx).await?.is_empty() {
+        let tx = engine.begin().await?;
+        let mut loader = Self { engine, tx, tables: BTreeMap::new(), now: None, made };
+        match loader.prepare(schema, now).await {
+            Ok(()) => Ok(loader),
+            Err(error) => {
+                loader.give_up().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn prepare(&mut self, schema: i64, now: Timestamp) -> Result<(), StoreError> {
+        if !tables(&mut self.tx).await?.is_empty() {
             return Err(StoreError::Conflict { rule: ONLY_INTO_AN_EMPTY_PLACE });
         }
-        migration::migrate_to(&mut tx, schema, now).await?;
-        let tables = tables(&mut tx).await?;
+        migration::migrate_to(&mut self.tx, schema, now).await?;
+        let tables = tables(&mut self.tx).await?;
         for shape in tables.iter().rev() {
-            let sql = format!("/* dump::begin */ delete from {}", quoted(&shape.name));
-            tx.execute_once(sql, values![]).await?;
+            let sql = format!("/* dump::prepare */ delete from {}", quoted(&shape.name));
+            self.tx.execute_once(sql, values![]).await?;
         }
-        let tables = tables.into_iter().map(|shape| (shape.name.clone(), shape)).collect();
-        Ok(Self { engine, tx, tables, now: None, made })
+        self.tables = tables.into_iter().map(|shape| (shape.name.clone(), shape)).collect();
+        Ok(())
     }
 
     /// Begins with a table. It must be there, with these columns.
     pub(crate) fn begin_table(&mut self, shape: &Shape) -> Result<(), StoreError> {
         let known = self.tables.remove(&shape.name);
         let fits = known.is_some_and(|known| {
-            let columns = |shape: &Shape| -> BTreeMap<String, String> {
-                let kinds = shape.columns.iter();
-                kinds.map(|(name, kind)| (name.clone(), format!("{kind:?}"))).collect()
-            };
+            let columns = |shape: &Shape| shape.columns.iter().cloned().collect::<BTreeMap<_, _>>();
             columns(&known) == columns(shape)
         });
         if !fits {
-            return Err(StoreError::Conflict { rule: "the backup has another table than its migration" });
+            return Err(StoreError::Conflict {
+                rule: "the backup has another table than its migration",
+            });
         }
         self.now = Some(shape.clone());
         Ok(())
@@ -384,7 +394,8 @@ async fn tables(tx: &mut Transaction) -> Result<Vec<Shape>, StoreError> {
     let mut ordered: Vec<Shape> = Vec::new();
     while !shapes.is_empty() {
         let done: BTreeSet<String> = ordered.iter().map(|shape| shape.name.clone()).collect();
-        let ready = |shape: &Shape| needs.get(&shape.name).is_none_or(|needs| needs.is_subset(&done));
+        let ready =
+            |shape: &Shape| needs.get(&shape.name).is_none_or(|needs| needs.is_subset(&done));
         let (now, later): (Vec<Shape>, Vec<Shape>) = shapes.into_iter().partition(ready);
         if now.is_empty() {
             return Err(StoreError::Conflict { rule: "tables refer to each other in a circle" });

@@ -101,8 +101,7 @@ fn a_backup_made_under_load_brings_all_back_and_holds_until_the_lost_withdrawal_
         let file = safe.path().join("night.ehcbackup");
 
         let stop = Arc::new(AtomicBool::new(false));
-        let load =
-            tokio::spawn(load(gateway.la().clone(), gateway.today(), Arc::clone(&stop)));
+        let load = tokio::spawn(load(gateway.la().clone(), gateway.today(), Arc::clone(&stop)));
         let begun = Instant::now();
         let made = backup(gateway.folder(), &["make", "--to", said(&file), "--json"]);
         let making = begun.elapsed();

@@ -5,9 +5,9 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
-    backups, bare, cases, clocks, consents, counts, deliveries, documents, dump, duties, holds, identities, legs,
-    log, migration, reconciliations, records, relations, restores, sends, subjects, transitions,
-    writes,
+    backups, bare, cases, clocks, consents, counts, deliveries, documents, dump, duties, holds,
+    identities, legs, log, migration, reconciliations, records, relations, restores, sends,
+    subjects, transitions, writes,
 };
 
 const REGISTRY: &[&[Statement]] = &[
