@@ -7,6 +7,7 @@
 //!
 //! Use: one row of `DUTIES` and one file under `duties/` for each.
 
+mod backups;
 mod consents;
 mod forgotten;
 mod reconciling;
@@ -36,6 +37,9 @@ pub enum DutyError {
     /// What is due could not be removed.
     #[error("what is due could not be removed")]
     Retention(#[from] crate::retention::RetentionError),
+    /// A backup could not be made.
+    #[error("a backup could not be made")]
+    Backup(#[from] crate::backup::BackupError),
     /// The shipped rules do not cover the date.
     #[error("the gateway could not work out {0}")]
     Ours(&'static str),
@@ -83,6 +87,8 @@ const DUTIES: &[Duty] = &[
     },
     Duty { name: "retention", period: retention::period, act: retention::act },
     Duty { name: "reconciliation", period: reconciling::period, act: reconciling::act },
+    // Last: it takes as long as there is much to keep.
+    Duty { name: "backup", period: backups::period, act: |app| Box::pin(backups::make(app)) },
 ];
 
 /// The names of all duties, as the log has them.

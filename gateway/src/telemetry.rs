@@ -148,6 +148,15 @@ impl Metrics {
         self.recorder.register_gauge(&overdue, &METADATA).set(gauge(counts.overdue));
     }
 
+    /// How old the newest backup is, and how often one is due; both in seconds.
+    pub fn backup(&self, age: u64, every: u64) {
+        for (name, value) in [("ehc_backup_age_seconds", age), ("ehc_backup_every_seconds", every)]
+        {
+            let key = Key::from_name(name);
+            self.recorder.register_gauge(&key, &METADATA).set(gauge(value));
+        }
+    }
+
     /// How many differences in reconciliations nobody has explained, and the days the oldest is open.
     pub fn differences(&self, open: u64, days: u64) {
         for (name, value) in [("ehc_differences_open", open), ("ehc_differences_oldest_days", days)]
@@ -256,6 +265,16 @@ impl Metrics {
             text("ehc_legs_overdue"),
             None,
             about("Legs that owe an answer and whose date has passed."),
+        );
+        self.recorder.describe_gauge(
+            text("ehc_backup_age_seconds"),
+            None,
+            about("Seconds since the newest backup was made."),
+        );
+        self.recorder.describe_gauge(
+            text("ehc_backup_every_seconds"),
+            None,
+            about("Seconds after which the gateway makes the next backup by itself; 0 never."),
         );
         self.recorder.describe_gauge(
             text("ehc_differences_open"),

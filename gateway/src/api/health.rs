@@ -99,6 +99,12 @@ async fn metrics(State(app): State<Arc<App>>) -> Response {
         app.metrics.transitions(&day);
     }
     let now = app.clock.now();
+    if let Ok(Some(newest)) = app.store.newest_backup().await {
+        let age = u64::try_from(now.duration_since(newest.made_at).as_secs()).unwrap_or(0);
+        let settings = &app.config.backup;
+        let every = settings.to.as_ref().map_or(0, |_| settings.every_hours.get());
+        app.metrics.backup(age, u64::from(every) * 3600);
+    }
     if let Ok(holds) = app.store.holds_by_rule(None).await {
         app.metrics.ageing(Ages::Holds, &holds, now);
     }

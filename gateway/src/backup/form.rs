@@ -41,7 +41,7 @@ impl Writer {
     /// Begins a file beside its place with the header.
     pub(super) async fn begin(
         path: &Path,
-        header: (&Header, Vec<u8>),
+        header: (&Header, &[u8]),
         key: BackupKey,
     ) -> Result<Self, BackupError> {
         let (header, json) = header;
@@ -61,7 +61,7 @@ impl Writer {
             part_bytes: 0,
             parts: Vec::new(),
         };
-        writer.put(&start(&json)).await?;
+        writer.put(&start(json)).await?;
         Ok(writer)
     }
 

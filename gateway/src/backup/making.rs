@@ -87,7 +87,7 @@ pub async fn make(
     let json = serde_json::to_vec(&header).or(Err(unwritable("the header")))?;
     let sealer = fresh.bind(&json).map_err(BackupError::Key)?;
     let header_hash = sha256_hex(&json);
-    let mut writer = Writer::begin(&path, (&header, json), sealer).await?;
+    let mut writer = Writer::begin(&path, (&header, &json), sealer).await?;
     let tables = database(&mut writer, &mut snapshot, told).await?;
     let documents = documents(app, &mut writer, snapshot.documents(), told).await?;
     let checkpoint = snapshot.checkpoint().filter(|kept| kept.size == snapshot.head().size);

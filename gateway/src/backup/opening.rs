@@ -121,8 +121,8 @@ async fn look(
     keys: &Keys,
     read: &Read,
 ) -> Result<(Verification, Vec<Uuid>), BackupError> {
-    let kept: Vec<String> = [read.manifest.checkpoint.clone()].into_iter().collect();
-    let kept = if read.manifest.log_size == 0 { &[] } else { kept.as_slice() };
+    let note = [read.manifest.checkpoint.clone()];
+    let kept = if read.manifest.log_size == 0 { &[] } else { note.as_slice() };
     let vkey = keys.signer.vkey();
     let verification = verification::of_store(store, &vkey, kept, |_| {}).await?;
     let mut absent = Vec::new();
@@ -156,11 +156,12 @@ pub async fn restore(
     let (reader, header, json) = Reader::open(file, keys.backup(), told).await?;
     let through = Through { keys, header, json, documents: Some(&keeping) };
     let begun = Loader::begin(&location, through.header.schema, clock.now()).await;
-    let loader = begun.map_err(|error| match error {
-        StoreError::Conflict { rule } if rule == ONLY_INTO_AN_EMPTY_PLACE => {
-            BackupError::NotEmpty("the database of this configuration".to_owned())
+    let taken = |error: &StoreError| matches!(error, StoreError::Conflict { rule } if *rule == ONLY_INTO_AN_EMPTY_PLACE);
+    let loader = begun.map_err(|error| {
+        if taken(&error) {
+            return BackupError::NotEmpty("the database of this configuration".to_owned());
         }
-        other => other.into(),
+        error.into()
     })?;
     let (loader, read) = through.load(loader, reader).await?;
     let keeper = log_keeper(keys.signer.clone());

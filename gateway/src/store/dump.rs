@@ -262,28 +262,36 @@ impl Loader {
             StoreLocation::Sqlite { .. } | StoreLocation::Postgres { .. } => None,
         };
         let engine = connection::open(location, Missing::Make).await?;
-        let mut tx = engine.begin().await?;
-        if !tables(&mut tx).await?.is_empty() {
+        let tx = engine.begin().await?;
+        let mut loader = Self { engine, tx, tables: BTreeMap::new(), now: None, made };
+        match loader.prepare(schema, now).await {
+            Ok(()) => Ok(loader),
+            Err(error) => {
+                loader.give_up().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn prepare(&mut self, schema: i64, now: Timestamp) -> Result<(), StoreError> {
+        if !tables(&mut self.tx).await?.is_empty() {
             return Err(StoreError::Conflict { rule: ONLY_INTO_AN_EMPTY_PLACE });
         }
-        migration::migrate_to(&mut tx, schema, now).await?;
-        let tables = tables(&mut tx).await?;
+        migration::migrate_to(&mut self.tx, schema, now).await?;
+        let tables = tables(&mut self.tx).await?;
         for shape in tables.iter().rev() {
-            let sql = format!("/* dump::begin */ delete from {}", quoted(&shape.name));
-            tx.execute_once(sql, values![]).await?;
+            let sql = format!("/* dump::prepare */ delete from {}", quoted(&shape.name));
+            self.tx.execute_once(sql, values![]).await?;
         }
-        let tables = tables.into_iter().map(|shape| (shape.name.clone(), shape)).collect();
-        Ok(Self { engine, tx, tables, now: None, made })
+        self.tables = tables.into_iter().map(|shape| (shape.name.clone(), shape)).collect();
+        Ok(())
     }
 
     /// Begins with a table. It must be there, with these columns.
     pub(crate) fn begin_table(&mut self, shape: &Shape) -> Result<(), StoreError> {
         let known = self.tables.remove(&shape.name);
         let fits = known.is_some_and(|known| {
-            let columns = |shape: &Shape| -> BTreeMap<String, String> {
-                let kinds = shape.columns.iter();
-                kinds.map(|(name, kind)| (name.clone(), format!("{kind:?}"))).collect()
-            };
+            let columns = |shape: &Shape| shape.columns.iter().cloned().collect::<BTreeMap<_, _>>();
             columns(&known) == columns(shape)
         });
         if !fits {
