@@ -380,7 +380,8 @@ impl Config {
             return wrong("consent", setting, problem, fix);
         }
         if let Some((at, setting, problem, fix)) = self.audit.fault() {
-            let step = [Step::Key("audit"), Step::Key("sinks"), Step::Index(at), Step::Key(setting)];
+            let step =
+                [Step::Key("audit"), Step::Key("sinks"), Step::Index(at), Step::Key(setting)];
             return Err(self.document.error(&step, problem, fix));
         }
         if let Some((setting, problem, fix)) = self.mesh.as_ref().and_then(MeshSection::fault) {

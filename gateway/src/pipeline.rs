@@ -42,12 +42,12 @@ use std::collections::BTreeSet;
 use adapters::mapping::FileKind;
 use schemas::{OrganisationCode, PersonalBytes};
 
-use crate::standing::{self, Standing};
 use crate::app::App;
 use crate::audit::{Actor, Event, EventKind, SubjectKey};
 use crate::authority;
 use crate::entropy::EntropyError;
 use crate::queue::SubmissionId;
+use crate::standing::{self, Standing};
 use crate::store::{Change, MOVED_ON, NewQuarantine, SUPERSEDED_ONCE, StoreError, Write};
 use crate::vault::{BlobKind, VaultError};
 use admission::{Finished, Mode};

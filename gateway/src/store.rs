@@ -90,8 +90,8 @@ pub use reconciliations::{
 pub use records::{StoredQuarantine, StoredRecord, StoredSubmission};
 pub use relations::{CaseMessage, Related, Taken};
 pub use restores::{Restore, Shown};
-pub use sinks::RequiredSink;
 pub use sends::{CLOCKS_AGREE, NewSend};
+pub use sinks::RequiredSink;
 pub use subjects::{Hold, SubjectGuard, SubjectGuards};
 pub use transitions::{
     NewTransitionStep, TransitionDay, TransitionDelivery, TransitionFilter, TransitionStep,

@@ -85,7 +85,8 @@ pub fn script(name: &str) -> Option<Command> {
 /// of them; see `tests/peers/audit_forms.py`.
 pub fn must_take_form(form: &str, lines: &[u8]) -> Option<serde_json::Value> {
     let mut command = script("audit_forms.py")?;
-    let child = command.arg(form).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child =
+        command.arg(form).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = child.spawn().expect("the peer starts");
     child.stdin.take().expect("its input").write_all(lines).expect("it reads");
     let output = child.wait_with_output().expect("it ends");

@@ -19,10 +19,10 @@ use super::problem::{Kind, Problem};
 use super::totality::names_nobody;
 use super::{Caller, inbox};
 use crate::app::App;
-use crate::standing::{self, Standing};
 use crate::peer::Role;
 use crate::queue::DeliveryState;
 use crate::repair::{self, RepairError};
+use crate::standing::{self, Standing};
 
 /// Query parameters of the list.
 #[derive(Debug, Deserialize)]

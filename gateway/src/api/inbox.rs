@@ -21,9 +21,9 @@ use super::problem::{Kind, Problem};
 use super::totality::names_nobody;
 use super::{Caller, cursor, documents, records};
 use crate::app::App;
-use crate::standing::{self, Standing};
 use crate::pipeline::{self, Apart, Collected, CollectedDocument};
 use crate::queue::{Delivery, DeliveryId, DeliveryState};
+use crate::standing::{self, Standing};
 use crate::store::{InboxPlace, Related};
 
 /// Query parameters of the inbox.

@@ -13,10 +13,10 @@ use uuid::Uuid;
 use super::problem::{Kind, Problem};
 use super::{Caller, records};
 use crate::app::App;
-use crate::standing::{self, Standing};
 use crate::notices;
 use crate::peer::Role;
 use crate::pipeline::RawMessage;
+use crate::standing::{self, Standing};
 
 /// What is recalled, why, and from whom.
 #[derive(Deserialize)]

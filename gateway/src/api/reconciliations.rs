@@ -19,11 +19,11 @@ use super::problem::{Kind, Problem};
 use super::totality::names_nobody;
 use super::{Caller, records};
 use crate::app::App;
-use crate::standing::{self, Standing};
 use crate::audit::{Event, EventKind};
 use crate::peer::Role;
 use crate::pipeline;
 use crate::reconciliation::{self, Answer, ReconciliationError};
+use crate::standing::{self, Standing};
 use crate::store::{Change, StoredDifference, StoredStatement};
 
 pub(super) async fn list(

@@ -12,12 +12,12 @@ use uuid::Uuid;
 use super::extract::format_named;
 use super::{Configured, Outcome, eprintln_line, print_line, table};
 use crate::app::App;
-use crate::standing::{self, Standing};
 use crate::audit::Actor;
 use crate::holds::{self, Line, ReviewLine};
 use crate::queue::{DeliveryId, DeliveryState};
 use crate::receipt::RowResult;
 use crate::repair::{self, QuarantineLine, RepairError, Replay};
+use crate::standing::{self, Standing};
 use crate::store::HoldFilter;
 use crate::telemetry::name_of;
 

@@ -11,10 +11,10 @@ use uuid::Uuid;
 
 use super::{Configured, Outcome, eprintln_line, print_line, table};
 use crate::app::App;
-use crate::standing::{self, Standing};
 use crate::audit::Actor;
 use crate::receipt::{Signed, verify_as};
 use crate::reconciliation::{self, EXPLANATION_CODES, ReconciliationError, Statement};
+use crate::standing::{self, Standing};
 use crate::store::StoredStatement;
 use crate::telemetry::name_of;
 

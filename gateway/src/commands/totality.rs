@@ -44,7 +44,10 @@ pub(super) const LEAVES_NOTHING: [(&str, &str); 28] = [
     ("reconcile verify", "a file that somebody was given; no gateway is needed"),
     ("authority check", "rules and agreements"),
     ("authority page", "rules and agreements"),
-    ("authority explain", "without an id it answers a made-up question; with one it leaves an entry"),
+    (
+        "authority explain",
+        "without an id it answers a made-up question; with one it leaves an entry",
+    ),
     ("audit verify", "with a bundle no gateway is needed; without one it leaves an entry"),
     ("audit keys", "public keys"),
     ("restore show", "sizes and days"),

@@ -11,8 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::mesh::pinned_config;
 use super::ConnectError;
+use super::mesh::pinned_config;
 use crate::clock::Clock;
 use crate::config::{SinkSection, TlsSection};
 

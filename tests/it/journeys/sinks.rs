@@ -120,15 +120,15 @@ fn a_folder_has_every_entry_once_in_files_by_size_and_over_restarts() {
                 files.sort();
                 let last = files.last().expect("a file");
                 let whole = std::fs::read(last).expect("a file");
-                std::fs::write(last, [&whole[..], b"{\"log\":\"ehc-gat"].concat()).expect("written");
+                std::fs::write(last, [&whole[..], b"{\"log\":\"ehc-gat"].concat())
+                    .expect("written");
             })
             .await;
         caught_up(&gateway, "archive").await;
         holds_all(&gateway, &folder_of(&gateway)).await;
         let all = std::fs::read_dir(folder_of(&gateway)).expect("a folder");
-        let text: String = all
-            .filter_map(|entry| std::fs::read_to_string(entry.ok()?.path()).ok())
-            .collect();
+        let text: String =
+            all.filter_map(|entry| std::fs::read_to_string(entry.ok()?.path()).ok()).collect();
         assert!(text.contains("{\"log\":\"ehc-gat\n"), "nothing is cut off or written over");
         gateway.end().await;
     });
@@ -212,7 +212,7 @@ async fn received_all(gateway: &TestGateway, collector: &Collector) {
     assert!(messages.len() >= usize::try_from(size).expect("a size"), "{}", messages.len());
     let mut text = messages.join("\n");
     text.push('\n');
-    tests::peers::must_take_form("atna", text.as_bytes());
+    peers::must_take_form("atna", text.as_bytes());
 }
 
 #[test]

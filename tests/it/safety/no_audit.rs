@@ -62,7 +62,8 @@ fn a_server_that_cannot_be_reached_stops_everything_until_it_can() {
             );
             server.run(&end).await;
             not_ready(&gateway, "not ready: the audit log cannot be written").await;
-            let message = people::request("334", "AR-X", &people::child(9), &["CAMHS"], gateway.today());
+            let message =
+                people::request("334", "AR-X", &people::child(9), &["CAMHS"], gateway.today());
             let reply = gateway.la().send("AR-X", &message).await.expect("an answer");
             assert_eq!(reply.status, 503, "{}", reply.text());
             server.run(&format!("alter database {name} allow_connections true")).await;

@@ -128,7 +128,8 @@ fn objects(xml: &mut Xml, source: &Source<'_>, entry: &Entry, leaf: &[u8]) {
         let Some(id) = id else { continue };
         let mut details = vec![("kind".to_owned(), what.to_owned())];
         if what == "record" {
-            details.extend(event.message_type.map(|kind| ("message-type".to_owned(), name_of(kind))));
+            details
+                .extend(event.message_type.map(|kind| ("message-type".to_owned(), name_of(kind))));
             let hashes = event.hashes.iter();
             details.extend(hashes.map(|(name, hash)| (format!("sha256-{name}"), hash.clone())));
         }

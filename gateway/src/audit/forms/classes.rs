@@ -96,14 +96,14 @@ fn identified(kind: EventKind) -> (Code, Option<Code>, &'static str) {
         | EventKind::ConsentViewed
         | EventKind::CaseViewed
         | EventKind::JourneyViewed => (RECORD, None, READ),
-        EventKind::HoldBroken => {
-            (ALERT, Some(("110127", "Emergency Override Started")), EXECUTE)
-        }
+        EventKind::HoldBroken => (ALERT, Some(("110127", "Emergency Override Started")), EXECUTE),
         EventKind::ConnectionRefused => (ALERT, Some(("110126", "Node Authentication")), EXECUTE),
         EventKind::AccessRefused => {
             (ALERT, Some(("110132", "Use of Restricted Function")), EXECUTE)
         }
-        EventKind::TrustChanged | EventKind::SettingsChanged => (ALERT, Some(("110129", "Security Configuration")), UPDATE),
+        EventKind::TrustChanged | EventKind::SettingsChanged => {
+            (ALERT, Some(("110129", "Security Configuration")), UPDATE)
+        }
         EventKind::SinkChanged => (ALERT, Some(("110129", "Security Configuration")), EXECUTE),
         EventKind::RestoreFound | EventKind::RestoreConfirmed => (ALERT, None, EXECUTE),
         EventKind::DocumentAbandoned => (RECORD, None, DELETE),

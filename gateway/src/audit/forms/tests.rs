@@ -8,7 +8,8 @@ use schemas::{OrganisationCode, RecordId};
 const SOURCE: Source<'static> = Source { log: "ehc-gateway/EHCGW", organisation: "EHCGW" };
 
 fn collected() -> Entry {
-    let actor = Actor { organisation: "RRK".into(), method: "mutual-tls".into(), ..Actor::gateway() };
+    let actor =
+        Actor { organisation: "RRK".into(), method: "mutual-tls".into(), ..Actor::gateway() };
     let mut event = Event::new(EventKind::DeliveryCollected, actor).with("note", "<\"&\n");
     event.subject = Some(SubjectKey([7; 32]));
     event.record = Some(RecordId(Uuid::from_u128(1)));
@@ -54,7 +55,9 @@ fn a_syslog_message_is_one_line_whose_xml_escapes_what_it_holds() {
     entry.event.actor.person = Some("somebody".into());
     let leaf = entry.to_bytes().unwrap();
     let message = String::from_utf8(syslog(&SOURCE, &entry, &leaf)).unwrap();
-    assert!(message.starts_with("<85>1 2025-11-24T16:00:00.000001Z EHCGW ehc-gateway - DICOM+RFC3881"));
+    assert!(
+        message.starts_with("<85>1 2025-11-24T16:00:00.000001Z EHCGW ehc-gateway - DICOM+RFC3881")
+    );
     assert!(message.contains("[meta sequenceId=\"13\"] \u{feff}<?xml"));
     assert!(!message.contains('\n'));
     assert!(message.contains("UserName=\"a&lt;b&gt;&amp;&quot;c&quot;&#10;\""));

@@ -5,9 +5,9 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
-    bare, cases, clocks, commit, consents, counts, deliveries, documents, duties, holds, identities, legs,
-    log, migration, reconciliations, records, relations, restores, sends, sinks, subjects, transitions,
-    writes,
+    bare, cases, clocks, commit, consents, counts, deliveries, documents, duties, holds,
+    identities, legs, log, migration, reconciliations, records, relations, restores, sends, sinks,
+    subjects, transitions, writes,
 };
 
 const REGISTRY: &[&[Statement]] = &[
