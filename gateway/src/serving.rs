@@ -108,9 +108,7 @@ pub async fn start(
     tasks.spawn(caretaker::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(restore::keep_newest(Arc::clone(&app), stop.clone()));
     tasks.spawn(publication::keep_published(Arc::clone(&app), stop.clone()));
-    for state in app.sinks.each() {
-        tasks.spawn(sinks::follow(Arc::clone(&app), Arc::clone(state), stop.clone()));
-    }
+    follow_sinks(&app, &tasks, &stop);
     tasks.spawn(do_duties(Arc::clone(&app), stop.clone()));
     tasks.spawn(watch_trust(Arc::clone(&app), Arc::clone(&tls), stop.clone()));
     tasks.spawn(write_down_refusals(Arc::clone(&app), tls, stop.clone()));
@@ -161,6 +159,13 @@ impl Running {
         }
         restore::keep_now(&self.app).await;
         self.app.store.close().await;
+    }
+}
+
+/// The log goes to each of its sinks, at that sink's own pace.
+fn follow_sinks(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationToken) {
+    for state in app.sinks.each() {
+        tasks.spawn(sinks::follow(Arc::clone(app), Arc::clone(state), stop.clone()));
     }
 }
 

@@ -24,6 +24,8 @@ pub enum Standing {
     Statement,
     /// What partners found otherwise.
     Differences,
+    /// Which case a reference or a record is of.
+    Case,
     /// How a recall stands.
     Recall,
     /// A notice that something was superseded or recalled.
@@ -40,6 +42,7 @@ impl Standing {
             Self::Reconciliations => "reconciliations",
             Self::Statement => "statement",
             Self::Differences => "differences",
+            Self::Case => "case",
             Self::Recall => "recall",
             Self::Notice => "notice",
             Self::Rehearsal => "rehearsal",

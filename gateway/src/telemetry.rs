@@ -252,6 +252,8 @@ impl Metrics {
         );
         self.recorder.describe_gauge(text("ehc_deliveries"), None, about("Deliveries by state."));
         for (name, words) in [
+            ("ehc_audit_sink_behind_entries", "Entries that a sink of the log has not confirmed."),
+            ("ehc_audit_sink_lost", "1 while a sink of the log takes no entries."),
             ("ehc_holds", "Deliveries that wait for a person, by the rule that holds them."),
             ("ehc_holds_oldest_seconds", "How long the oldest of them has waited."),
             ("ehc_reviews", "Releases in an emergency that nobody has reviewed."),
@@ -286,12 +288,6 @@ impl Metrics {
             None,
             about("How many days the oldest of them is open."),
         );
-        for (name, words) in [
-            ("ehc_audit_sink_behind_entries", "Entries that a sink of the log has not confirmed."),
-            ("ehc_audit_sink_lost", "1 while a sink of the log takes no entries."),
-        ] {
-            self.recorder.describe_gauge(text(name), None, about(words));
-        }
         let transitions = [
             ("ehc_transitions", "Cases on the way to adulthood, as of the last day worked out."),
             ("ehc_transition_gaps", "Items of their checklists that are missing."),

@@ -498,7 +498,8 @@ const ASKED: [(&str, &str); 6] = [
 ];
 
 /// What happened, in words that go before a message, or stand alone.
-const PHRASES: [(EventKind, &str); 19] = [
+const PHRASES: [(EventKind, &str); 20] = [
+    (EventKind::StandingViewed, "looked at how it stands: "),
     (EventKind::DeliveryCollected, "fetched "),
     (EventKind::DeliveryAttempted, "was sent "),
     (EventKind::JourneyViewed, "looked at what happened to "),

@@ -149,8 +149,13 @@ fn open(folder: &Path) -> io::Result<Open> {
     }
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder)? {
-        let name = entry?.file_name().into_string().unwrap_or_default();
+        let entry = entry?;
+        let name = entry.file_name().into_string().unwrap_or_default();
         if name.starts_with(PREFIX) && name.ends_with(SUFFIX) {
+            // Neither a link nor a device: it is read to its end.
+            if !entry.file_type()?.is_file() {
+                return Err(io::ErrorKind::InvalidInput.into());
+            }
             names.push(name);
         }
     }

@@ -212,7 +212,7 @@ async fn received_all(gateway: &TestGateway, collector: &Collector) {
     assert!(messages.len() >= usize::try_from(size).expect("a size"), "{}", messages.len());
     let mut text = messages.join("\n");
     text.push('\n');
-    tests::peers::must_take_form("atna", text.as_bytes());
+    peers::must_take_form("atna", text.as_bytes());
 }
 
 #[test]
