@@ -143,7 +143,16 @@ pub async fn look(app: &App, question: &Question, actor: &Actor) -> Result<Repor
     let account = reading::account(&entries, question, &names);
     let Question { reason, from, until, .. } = *question;
     let entry = asked.first_seq;
-    Ok(Report { reason, from, until, entry, account, older_left_out, older_lists_left_out, entries })
+    Ok(Report {
+        reason,
+        from,
+        until,
+        entry,
+        account,
+        older_left_out,
+        older_lists_left_out,
+        entries,
+    })
 }
 
 /// Adds the looks at lists that a person was on, in their places. Says whether there are more.

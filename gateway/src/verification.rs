@@ -10,8 +10,8 @@ use std::io;
 use schemas::RecordId;
 
 use crate::audit::checkpoint::{Checkpoint, CheckpointError};
-use crate::audit::tree::TreeError;
 use crate::audit::looked::Looked;
+use crate::audit::tree::TreeError;
 use crate::audit::verify::{Beside, Fault, FaultKind, Row, Verifier};
 use crate::entropy::{hex, sha256};
 use crate::store::{Store, StoreError};

@@ -358,8 +358,7 @@ impl Verifier {
         let agrees = looked::agrees(&entry.event, beside.looked.as_deref());
         let looks = (!agrees).then_some(FaultKind::LookChanged);
         let found = misfiled.into_iter().chain(looks);
-        self.found_beside
-            .extend(found.map(|what| Fault { first_bad: Some(entry.seq), what }));
+        self.found_beside.extend(found.map(|what| Fault { first_bad: Some(entry.seq), what }));
         self.found_beside.truncate(FAULTS_MAX);
     }
 

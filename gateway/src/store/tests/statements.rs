@@ -6,8 +6,8 @@ use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
     bare, cases, clocks, consents, counts, deliveries, documents, duties, holds, identities, legs,
-    log, looks, migration, reconciliations, records, relations, restores, searches, sends, subjects, transitions,
-    writes,
+    log, looks, migration, reconciliations, records, relations, restores, searches, sends,
+    subjects, transitions, writes,
 };
 
 const REGISTRY: &[&[Statement]] = &[
