@@ -21,6 +21,7 @@ const PAGES: &[&str] = &[
     "gateway/docs/logging.md",
     "gateway/docs/problems.md",
     "gateway/docs/operations.md",
+    "gateway/docs/retention.md",
     "gateway/docs/transition.md",
     "gateway/docs/adr/README.md",
 ];

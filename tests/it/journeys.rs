@@ -30,6 +30,7 @@ mod recall;
 mod reconciliation;
 mod repair;
 mod restore;
+mod retention;
 mod scanner;
 mod supersede;
 mod tables;

@@ -11,6 +11,7 @@ mod letters;
 #[expect(unreachable_pub, reason = "the file is also included by the tests crate")]
 mod postgres;
 mod questions;
+mod retention;
 mod samples;
 mod statements;
 
