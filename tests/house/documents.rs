@@ -23,6 +23,7 @@ const PAGES: &[&str] = &[
     "gateway/docs/problems.md",
     "gateway/docs/odd-access.md",
     "gateway/docs/operations.md",
+    "gateway/docs/retention.md",
     "gateway/docs/transition.md",
     "gateway/docs/adr/README.md",
 ];

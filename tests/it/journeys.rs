@@ -33,6 +33,7 @@ mod reconciliation;
 mod repair;
 mod reports;
 mod restore;
+mod retention;
 mod scanner;
 mod searches;
 pub(crate) mod sinks;

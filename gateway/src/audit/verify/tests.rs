@@ -238,3 +238,40 @@ fn an_entry_has_one_canonical_form() {
         assert!(Entry::parse(other.as_bytes()).is_err());
     }
 }
+
+/// The log, with an entry after the last that says that a record was removed.
+fn removed(seq: u64, hash: &str) -> Vec<Row> {
+    let (mut rows, mut frontier) = log(ENTRIES, "a");
+    let mut event = Event::new(EventKind::RecordRemoved, Actor::gateway());
+    event.record = Some(record(seq));
+    event.hashes.insert(REMOVED.to_owned(), hash.to_owned());
+    let entry = Entry { seq: ENTRIES, at_us: 1, id: Uuid::from_u128(8), event };
+    let leaf = entry.to_bytes().unwrap();
+    let nodes = frontier.append(&leaf).unwrap();
+    rows.push(Row { seq: ENTRIES, leaf, nodes });
+    rows
+}
+
+#[test]
+fn a_record_is_missing_lawfully_only_where_an_entry_says_that_just_these_bytes_were_removed() {
+    let mut without = sealed();
+    without.remove(&record(30));
+    let lawful = verify(&removed(30, &format!("{:064x}", 30)), Vec::new(), Some(&without));
+    assert!(lawful.is_whole(), "{:?}", lawful.faults);
+    assert_eq!((lawful.records_checked, lawful.records_removed), (20, 1));
+
+    let (rows, _) = log(ENTRIES, "a");
+    let unlawful = verify(&rows, Vec::new(), Some(&without));
+    let missing = FaultKind::RecordMissing { record: record(30) };
+    assert_eq!(unlawful.faults, [Fault { first_bad: Some(30), what: missing }]);
+
+    let still_there = verify(&removed(30, &format!("{:064x}", 30)), Vec::new(), Some(&sealed()));
+    let what = FaultKind::RecordNotRemoved { record: record(30) };
+    assert_eq!(still_there.faults, [Fault { first_bad: Some(ENTRIES), what }]);
+
+    for (seq, hash) in [(30, format!("{:064x}", 40)), (31, format!("{:064x}", 31))] {
+        let other = verify(&removed(seq, &hash), Vec::new(), Some(&without));
+        let what = FaultKind::RecordRemovedOther { record: record(seq) };
+        assert!(other.faults.contains(&Fault { first_bad: Some(ENTRIES), what }), "{other:?}");
+    }
+}
