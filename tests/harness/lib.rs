@@ -22,5 +22,7 @@ mod scenes;
 
 use ::gateway::practice::postgres as server;
 
-pub use gateway::{Engine, TestGateway, each_engine, with_letters_from_a_psychologist};
+pub use gateway::{
+    Engine, TestGateway, each_engine, each_engine_prepared, with_letters_from_a_psychologist,
+};
 pub use scenes::text;

@@ -442,7 +442,8 @@ fn message(event: &Event, kind: Option<MessageType>) -> String {
 pub(crate) fn in_words(event: &Event) -> (String, String, String) {
     let decided = event.decision.as_ref().map(|note| note.reason.clone());
     let why = decided.or_else(|| said_code(event)).unwrap_or_default();
-    let message = if names_a_message(event) { message(event, event.message_type) } else { String::new() };
+    let message =
+        if names_a_message(event) { message(event, event.message_type) } else { String::new() };
     (phrase(event), message, why)
 }
 

@@ -154,7 +154,8 @@ fn actor(text: &str) -> Result<String, AskError> {
 }
 
 fn is_code(text: &str) -> bool {
-    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
+    let fits =
+        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
     (1..=CODE_MAX).contains(&text.len()) && text.chars().all(fits)
 }
 

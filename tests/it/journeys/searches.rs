@@ -80,7 +80,12 @@ fn lists(answer: &Value) -> Vec<(String, String, u64, u64)> {
     let text = |value: &Value| value.as_str().expect("text").to_owned();
     let number = |value: &Value| value.as_u64().expect("a number");
     let line = |list: &Value| {
-        (text(&list["what"]), text(&list["organisation"]), number(&list["looks"]), number(&list["lines"]))
+        (
+            text(&list["what"]),
+            text(&list["organisation"]),
+            number(&list["looks"]),
+            number(&list["lines"]),
+        )
     };
     lists.iter().map(line).collect()
 }
@@ -188,9 +193,12 @@ fn an_officer_searches_the_log_in_every_way_and_that_is_in_it_first() {
         let found = kinds(&child);
         assert_eq!(found[..3], ["audit.viewed", "board.viewed", "delivery.collected"], "{found:?}");
         assert!(found.contains(&"record.accepted".to_owned()), "{found:?}");
-        let key = gateway.cast.app().vault.pseudonyms().key_of_nhs_number(
-            &schemas::NhsNumber::parse(&number).expect("a number"),
-        );
+        let key = gateway
+            .cast
+            .app()
+            .vault
+            .pseudonyms()
+            .key_of_nhs_number(&schemas::NhsNumber::parse(&number).expect("a number"));
         assert!(!child.to_string().contains(&key.to_hex()), "the whole pseudonym is told");
         assert_eq!(child["entries"][0]["about"], key.to_hex()[..8]);
 
