@@ -101,7 +101,7 @@ fn text(period: Period, size: LookUpSize, entry: Option<u64>, freed: bool) -> St
     };
     if records > 0 {
         lines.push(format!(
-            "{records} records that those entries name are still kept, and tie them to somebody until the records go."
+            "{records} records that those entries name still have a pseudonym of their own, and tie those entries to somebody while they do."
         ));
     }
     if entry.is_some() && !freed {

@@ -31,6 +31,6 @@ impl RetentionSection {
     }
 }
 
-/// The longest of the periods that a child's record is commonly kept for, with room: a plan may last
-/// to 25, its record is kept for 25 years from birth or longer, and a claim may come later.
-const LOOK_UP_YEARS: NonZeroU16 = NonZeroU16::new(35).unwrap();
+/// Thirty-five: longer than a child's record is commonly kept, with room. A plan may last to 25, its
+/// record is kept for some years more, and a claim may come later.
+const LOOK_UP_YEARS: NonZeroU16 = NonZeroU16::MIN.saturating_add(34);

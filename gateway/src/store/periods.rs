@@ -50,8 +50,8 @@ pub struct LookUpSize {
     pub entries: u64,
     /// People on lists that were looked at, each list apart.
     pub looks: u64,
-    /// Records that entries of the period name and that are still kept with a pseudonym of their
-    /// own: they tie entries to a person until they go.
+    /// Records that entries of the period name and that have a pseudonym of their own: they tie
+    /// entries to a person while they do.
     pub records: u64,
 }
 
