@@ -7,8 +7,8 @@
 //! as before. It must never know how a key is made or what a pseudonym stands for.
 //!
 //! [`refusal`] is the only rule that says when: never in a period that runs, nor before the years
-//! of `[retention] look_up_years` after its end are over. Legal holds, and whatever else keeps a
-//! look-up, belong there.
+//! of `[retention] look_up_years` after its end are over. While any legal hold is in force none is
+//! destroyed.
 //!
 //! Limits: records, the consent ledger and what else is kept of a person has the pseudonym of its
 //! own, outside the look-up; [`LookUpSize::records`] says how many records still tie entries of the
@@ -93,6 +93,12 @@ pub enum Refusal {
         /// The first day on which it may be destroyed.
         until: Date,
     },
+    /// Somebody ordered that nothing is destroyed.
+    #[error(
+        "a legal hold is in force: whom entries are about may be asked for; `retention holds` lists \
+         them"
+    )]
+    LegalHold,
     /// It was destroyed before.
     #[error("it was destroyed before; `audit look-ups` says when, and by which entry")]
     Destroyed,
@@ -180,6 +186,10 @@ pub async fn rehearse(
     let years = app.config.retention.look_up_years.get();
     if let Some(refusal) = refusal(&found, app.clock.today(), years) {
         return Ok(Err(refusal));
+    }
+    // A look-up is of everybody, so that any hold keeps all of it.
+    if app.store.legal_holds().await?.iter().any(|hold| hold.lifted.is_none()) {
+        return Ok(Err(Refusal::LegalHold));
     }
     let size = app.store.look_up_size(&found).await?;
     Ok(Ok(LookUpGone { period: found, size }))
