@@ -6,6 +6,7 @@
 //! enforced, refusals are audited, and one line is logged at the end.
 
 pub mod problem;
+pub mod witness;
 
 mod audit;
 mod board;

@@ -19,6 +19,8 @@ use crate::queue::{DeliveryId, SubmissionId};
 
 pub mod bundle;
 pub mod checkpoint;
+pub mod cosignature;
+pub mod history;
 pub mod signing;
 pub mod tiles;
 pub mod tree;

@@ -21,6 +21,7 @@ mod folders;
 mod mesh;
 mod partners;
 mod reconciliation;
+mod witness;
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -30,7 +31,7 @@ use std::time::Duration;
 use schemas::OrganisationCode;
 use serde::Deserialize;
 
-pub use audit::AuditSection;
+pub use audit::{AuditSection, WitnessSection};
 pub use consent::{ConsentSection, IfMatch};
 use document::{Document, Step};
 
@@ -41,6 +42,7 @@ pub use mesh::MeshSection;
 pub(crate) use partners::mllp_address;
 pub use partners::{Partner, Partners, Pin};
 pub use reconciliation::ReconciliationSection;
+pub use witness::{WitnessConfig, WitnessedLog};
 
 /// Everything in `ehc-gateway.toml`, with paths resolved and defaults filled in.
 #[derive(Debug, Clone)]
@@ -378,6 +380,9 @@ impl Config {
         }
         if let Some((setting, problem, fix)) = self.consent.fault() {
             return wrong("consent", setting, problem, fix);
+        }
+        if let Some((setting, problem, fix)) = self.audit.fault() {
+            return wrong("audit", setting, problem, fix);
         }
         if let Some((setting, problem, fix)) = self.mesh.as_ref().and_then(MeshSection::fault) {
             return wrong("mesh", setting, problem, fix);

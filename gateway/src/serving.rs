@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::documents::caretaker;
 use crate::entropy::Entropy;
 use crate::intake;
+use crate::outsiders;
 use crate::publication;
 use crate::queue::worker;
 use crate::restore;
@@ -70,6 +71,7 @@ pub async fn start(
     let tls = Arc::new(tls.with_tls12_for_streams(allow_tls12).map_err(AppError::from)?);
     restore::look_at_file(&app).await?;
     publication::look_at_folder(&app).await?;
+    outsiders::ask_at_start(&app).await?;
     record_start(&app).await?;
 
     let (listener, address) = bind(listen).await?;
@@ -105,6 +107,7 @@ pub async fn start(
     tasks.spawn(caretaker::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(restore::keep_newest(Arc::clone(&app), stop.clone()));
     tasks.spawn(publication::keep_published(Arc::clone(&app), stop.clone()));
+    tasks.spawn(outsiders::keep_cosigned(Arc::clone(&app), stop.clone()));
     tasks.spawn(do_duties(Arc::clone(&app), stop.clone()));
     tasks.spawn(watch_trust(Arc::clone(&app), Arc::clone(&tls), stop.clone()));
     tasks.spawn(write_down_refusals(Arc::clone(&app), tls, stop.clone()));

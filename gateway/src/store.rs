@@ -43,6 +43,7 @@ mod signal;
 mod subjects;
 mod transitions;
 mod value;
+mod witnessed;
 mod writes;
 
 pub mod bare;
@@ -91,6 +92,7 @@ pub use transitions::{
     NewTransitionStep, TransitionDay, TransitionDelivery, TransitionFilter, TransitionStep,
     TransitionWrite,
 };
+pub use witnessed::{HeldOutside, StoredCosignature};
 
 /// Everything the gateway keeps. Cheap to clone; all clones are one store.
 #[derive(Debug, Clone)]

@@ -121,6 +121,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0010_transitions.sql"),
         postgres: include_str!("../../migrations/postgres/0010_transitions.sql"),
     },
+    Migration {
+        number: 11,
+        name: "witnessed",
+        sqlite: include_str!("../../migrations/sqlite/0011_witnessed.sql"),
+        postgres: include_str!("../../migrations/postgres/0011_witnessed.sql"),
+    },
 ];
 
 const PREPARE_SQLITE: &str = "/* migration::migrate */

@@ -7,7 +7,7 @@ use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
     bare, cases, clocks, consents, counts, deliveries, documents, duties, holds, identities, legs,
     log, migration, reconciliations, records, relations, restores, sends, subjects, transitions,
-    writes,
+    witnessed, writes,
 };
 
 const REGISTRY: &[&[Statement]] = &[
@@ -31,6 +31,7 @@ const REGISTRY: &[&[Statement]] = &[
     sends::ALL,
     subjects::ALL,
     transitions::ALL,
+    witnessed::ALL,
     writes::ALL,
 ];
 
