@@ -4,10 +4,12 @@
 //! are documented in `docs/operations.md`. This and `main` are the only homes of `anyhow`.
 
 mod audit_export;
+mod audit_status;
 mod audit_verify;
 mod authority;
 mod bench;
 mod case;
+mod check_receipt;
 mod clocks;
 mod consents;
 mod demo;
@@ -23,6 +25,7 @@ mod serve;
 mod show;
 mod transitions;
 mod who_has_seen;
+mod witness;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -100,6 +103,9 @@ enum Command {
     /// About the audit log.
     #[command(subcommand)]
     Audit(audit_verify::AuditCommand),
+    /// What another organisation runs to cosign a gateway's log.
+    #[command(subcommand)]
+    Witness(witness::WitnessCommand),
     /// About the configuration.
     #[command(subcommand)]
     Config(show::ConfigCommand),
@@ -192,6 +198,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Consents(command) => consents::consents(&command, json).await,
         Command::Restore(command) => restore::restore(&command, json).await,
         Command::Audit(command) => audit_verify::audit(&command, json).await,
+        Command::Witness(command) => Box::pin(witness::witness(&command, json)).await,
         Command::Config(command) => show::config(&command, json),
         Command::Mapping(command) => mapping::mapping(&command, json),
         Command::Bench(command) => bench::bench(&command, json).await,

@@ -3,6 +3,8 @@
 //! [`start`] returns once partners can connect; [`Running::stop`] finishes what has begun, then
 //! closes the store.
 
+mod witness;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +26,8 @@ use crate::queue::worker;
 use crate::restore;
 use crate::store::{Change, Write};
 use crate::tls::{self, Limits, ServerTls, TrustChange, TrustNews};
+
+pub use witness::{RunningWitness, serve_witness};
 
 /// A gateway that serves.
 #[derive(Debug)]

@@ -172,7 +172,7 @@ impl Witness {
         entropy: &dyn Entropy,
     ) -> Result<String, WitnessError> {
         if config.state.exists() {
-            return Err(fault(&config.state, "it is there already: this witness was made before"));
+            return Err(fault(&config.state, &"it is there already: this witness was made before"));
         }
         let vkey = Cosigner::generate(&config.key, &config.name, entropy)?.vkey();
         let state = State {
@@ -181,8 +181,8 @@ impl Witness {
             logs: BTreeMap::new(),
         };
         let id = entropy.make_id(Timestamp::UNIX_EPOCH);
-        let unique = id.map_err(|error| fault(&config.state, error))?.to_string();
-        state.write(&config.state, &unique).map_err(|error| fault(&config.state, error))?;
+        let unique = id.map_err(|error| fault(&config.state, &error))?.to_string();
+        state.write(&config.state, &unique).map_err(|error| fault(&config.state, &error))?;
         Ok(vkey)
     }
 
@@ -194,18 +194,18 @@ impl Witness {
     ) -> Result<Self, WitnessError> {
         let cosigner = Cosigner::load(&config.key, &config.name)?;
         let file = &config.state;
-        let lock = lock(file).map_err(|error| fault(file, error))?;
+        let lock = lock(file).map_err(|error| fault(file, &error))?;
         let text = std::fs::read(file).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => fault(
                 file,
-                "it is not there. If it was lost, this witness must not cosign again: make a new one, with `witness init`",
+                &"it is not there. If it was lost, this witness must not cosign again: make a new one, with `witness init`",
             ),
-            _ => fault(file, error),
+            _ => fault(file, &error),
         })?;
         let state: State = serde_json::from_slice(&text)
-            .map_err(|_syntax| fault(file, "it is not the state of a witness, whole"))?;
+            .map_err(|_syntax| fault(file, &"it is not the state of a witness, whole"))?;
         if state.format != FORMAT || state.witness != cosigner.vkey() {
-            return Err(fault(file, "it is of another witness, or of another version"));
+            return Err(fault(file, &"it is of another witness, or of another version"));
         }
         let mut logs = BTreeMap::new();
         for log in &config.logs {
@@ -351,7 +351,7 @@ fn lock(state: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-fn fault(file: &Path, why: impl ToString) -> WitnessError {
+fn fault(file: &Path, why: &dyn std::fmt::Display) -> WitnessError {
     WitnessError::State { file: file.to_owned(), why: why.to_string() }
 }
 

@@ -35,7 +35,8 @@ async fn add(State(witness): State<Arc<Witness>>, body: String) -> Response {
         Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     };
     if refusal.is_against_the_log() {
-        tracing::error!("{refusal}");
+        let error = refusal.to_string();
+        tracing::error!(error, "a log does not continue what was cosigned of it");
     }
     match refusal {
         Refusal::Form => said(StatusCode::BAD_REQUEST, &refusal),
@@ -45,7 +46,8 @@ async fn add(State(witness): State<Arc<Witness>>, body: String) -> Response {
         Refusal::Fork(cosigned) => size(cosigned),
         Refusal::NotProved { .. } => said(StatusCode::UNPROCESSABLE_ENTITY, &refusal),
         Refusal::State(_) | Refusal::Cosignature(_) | Refusal::Entropy(_) => {
-            tracing::error!("{}", crate::telemetry::chain(&refusal));
+            let error = crate::telemetry::chain(&refusal);
+            tracing::error!(error, "what is cosigned could not be kept");
             said(StatusCode::INTERNAL_SERVER_ERROR, &refusal)
         }
     }

@@ -157,8 +157,7 @@ impl Pair {
             }
         }
         let root_of = |size: u64| {
-            let (whole, read) = ties.tree.filter(|(whole, _)| size <= *whole)?;
-            let _ = whole;
+            let (_, read) = ties.tree.filter(|(whole, _)| size <= *whole)?;
             Frontier::rebuild(size, read).ok()?.root().ok()
         };
         match (root_of(older.size), root_of(newer.size)) {

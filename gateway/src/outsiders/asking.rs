@@ -52,7 +52,8 @@ pub(crate) async fn ask_at_start(app: &App) -> Result<(), AppError> {
                 Ok(()) => drop(answered.insert(place)),
                 Err(Unasked::Store(error)) => return Err(error.into()),
                 Err(error) => {
-                    tracing::warn!(witness = name_of(listed), "was not asked at start: {error}");
+                    let error = crate::telemetry::chain(&error);
+                    tracing::warn!(error, witness = name_of(listed), "a witness was not heard at start");
                 }
             }
         }
@@ -122,7 +123,7 @@ impl Asked {
             Ok(None) => return,
             Err(error) => {
                 let error = crate::telemetry::chain(&error);
-                tracing::error!(error, "no checkpoint could be read for the witnesses");
+                tracing::error!(error, "no checkpoint could be read for witnesses");
                 return;
             }
         };
@@ -134,7 +135,7 @@ impl Asked {
                 Err(error) => {
                     if self.away.insert(place) {
                         let error = crate::telemetry::chain(&error);
-                        tracing::warn!(error, witness = name_of(listed), "has not cosigned");
+                        tracing::warn!(error, witness = name_of(listed), "a witness has not cosigned");
                     }
                 }
             }
@@ -169,6 +170,9 @@ async fn ask(
     let head = Checkpoint::parse_and_verify(note, &app.log_vkey)?;
     for _ in 0..TRIES {
         let old = *believed;
+        if old > head.size {
+            return Ok(());
+        }
         let proof = match old {
             0 => Vec::new(),
             old => app.consistency_proof(old, head.size).await?,
@@ -212,7 +216,7 @@ async fn contradicted(app: &App, listed: &WitnessSection, size: u64) -> Result<(
     if standing == Standing::LostAndConfirmed {
         tracing::warn!(
             witness = name,
-            "cosigned what was lost in a restore and cosigns this log no more: list a new one"
+            "a witness cosigned what was lost in a restore, and cosigns this log no more"
         );
     }
     Ok(())
@@ -242,6 +246,6 @@ const EVERY: Duration = Duration::from_secs(30);
 const ENTRIES: u64 = 100;
 const STEP: Duration = Duration::from_secs(1);
 /// How long the gateway waits at start for witnesses that are required.
-const START_PATIENCE: Duration = Duration::from_secs(30);
+const START_PATIENCE: Duration = Duration::from_secs(10);
 /// What is believed of a witness is wrong once, or twice when two gateways ask it.
 const TRIES: u32 = 3;

@@ -20,7 +20,7 @@ impl Log {
         roots.push(frontier.root().unwrap());
         for (kind, count) in kinds {
             for _ in 0..*count {
-                rows.push(frontier.append(&[*kind, rows.len() as u8]).unwrap());
+                rows.push(frontier.append(format!("{kind} {}", rows.len()).as_bytes()).unwrap());
                 roots.push(frontier.root().unwrap());
             }
         }
@@ -37,13 +37,13 @@ impl Log {
     }
 }
 
-struct Signing(LogSigner, tempfile::TempDir);
+struct Signing(LogSigner);
 
 impl Signing {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key = SigningKey::generate(&folder.path().join("k"), &SystemEntropy::default());
-        Self(LogSigner::new("log", Arc::new(key.unwrap())).unwrap(), folder)
+        Self(LogSigner::new("log", Arc::new(key.unwrap())).unwrap())
     }
 
     fn head(&self, log: &Log, size: u64, at: i64) -> Kept {
