@@ -6,6 +6,7 @@
 //! enforced, refusals are audited, and one line is logged at the end.
 
 pub mod problem;
+pub mod witness;
 
 mod alerts;
 mod audit;
@@ -218,7 +219,7 @@ pub const ROUTES: &[Route] = &[
     Route { id: RouteId::RetentionDue, method: "GET", path: "/v1/retention/due", summary: "What is due for removal under the retention schedule, and what keeps some of it.", roles: AUDITORS, person: true },
     Route { id: RouteId::DeletionCertificates, method: "GET", path: "/v1/retention/certificates", summary: "List the certificates of deletion, newest first.", roles: AUDITORS, person: true },
     Route { id: RouteId::DeletionCertificate, method: "GET", path: "/v1/retention/certificates/{certificate}", summary: "A signed certificate of deletion: what was removed, by which rule, with the proofs.", roles: AUDITORS, person: true },
-    Route { id: RouteId::Checkpoint, method: "GET", path: "/v1/audit/checkpoint", summary: "The newest signed checkpoint of the audit log.", roles: EVERYONE, person: false },
+    Route { id: RouteId::Checkpoint, method: "GET", path: "/v1/audit/checkpoint", summary: "The newest signed checkpoint of the audit log; cosigned=true for the newest that witnesses have cosigned.", roles: EVERYONE, person: false },
     Route { id: RouteId::ShowCheckpoint, method: "POST", path: "/v1/audit/checkpoints", summary: "Show the gateway a checkpoint the caller keeps; one it does not know means it was restored, and nothing is released.", roles: EVERYONE, person: false },
     Route { id: RouteId::Entries, method: "GET", path: "/v1/audit/entries", summary: "Entries of the audit log as JSON lines, for verification.", roles: EVERYONE, person: false },
     Route { id: RouteId::WhoHasSeen, method: "POST", path: "/v1/audit/who-has-seen", summary: "Who has seen a person's record or was sent it, and why; with the entries and their proofs when asked.", roles: AUDITORS, person: true },

@@ -110,6 +110,16 @@ pub enum AppError {
     /// Certificates.
     #[error("the certificates could not be read")]
     Tls(#[from] crate::tls::TlsError),
+    /// Witnesses are required, and too few answered.
+    #[error(
+        "{answered} witnesses answered and {wanted} must, so that a restored backup is found before anything is released: start the witnesses, or take require_witness out of [audit]"
+    )]
+    Unwitnessed {
+        /// How many must answer.
+        wanted: usize,
+        /// How many did.
+        answered: usize,
+    },
     /// A data file: agreements, routing or a mapping.
     #[error("{file}: {message}")]
     DataFile {

@@ -6,11 +6,13 @@
 mod alerts;
 mod audit_export;
 mod audit_search;
+mod audit_status;
 mod audit_verify;
 mod authority;
 mod backup;
 mod bench;
 mod case;
+mod check_receipt;
 mod clocks;
 mod consents;
 mod demo;
@@ -31,6 +33,7 @@ mod show;
 mod totality;
 mod transitions;
 mod who_has_seen;
+mod witness;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -124,6 +127,9 @@ enum Command {
     /// About the audit log.
     #[command(subcommand)]
     Audit(audit_verify::AuditCommand),
+    /// What another organisation runs to cosign a gateway's log.
+    #[command(subcommand)]
+    Witness(witness::WitnessCommand),
     /// About the configuration.
     #[command(subcommand)]
     Config(show::ConfigCommand),
@@ -231,6 +237,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::DisclosurePack(command) => disclosure_pack::disclosure_pack(&command, json).await,
         Command::Retention(command) => Box::pin(retention::retention(&command, json)).await,
         Command::Audit(command) => audit_verify::audit(&command, json).await,
+        Command::Witness(command) => Box::pin(witness::witness(&command, json)).await,
         Command::Config(command) => show::config(&command, json),
         Command::Mapping(command) => mapping::mapping(&command, json),
         Command::Bench(command) => bench::bench(&command, json).await,

@@ -23,6 +23,7 @@ mod mesh;
 mod partners;
 mod reconciliation;
 mod retention;
+mod witness;
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -32,7 +33,7 @@ use std::time::Duration;
 use schemas::OrganisationCode;
 use serde::Deserialize;
 
-pub use audit::{AuditSection, ConfirmedBy, SinkKind, SinkSection};
+pub use audit::{AuditSection, ConfirmedBy, SinkKind, SinkSection, WitnessSection};
 pub use backup::BackupSection;
 pub use consent::{ConsentSection, IfMatch};
 use document::{Document, Step};
@@ -46,6 +47,7 @@ pub(crate) use partners::mllp_address;
 pub use partners::{Partner, Partners, Pin};
 pub use reconciliation::ReconciliationSection;
 pub use retention::RetentionSection;
+pub use witness::{WitnessConfig, WitnessedLog};
 
 /// Everything in `ehc-gateway.toml`, with paths resolved and defaults filled in.
 #[derive(Debug, Clone)]
@@ -392,10 +394,13 @@ impl Config {
         if let Some((setting, problem, fix)) = self.consent.fault() {
             return wrong("consent", setting, problem, fix);
         }
-        if let Some((at, setting, problem, fix)) = self.audit.fault() {
+        if let Some((at, setting, problem, fix)) = self.audit.sink_fault() {
             let step =
                 [Step::Key("audit"), Step::Key("sinks"), Step::Index(at), Step::Key(setting)];
             return Err(self.document.error(&step, problem, fix));
+        }
+        if let Some((setting, problem, fix)) = self.audit.witness_fault() {
+            return wrong("audit", setting, problem, fix);
         }
         if let Some((setting, problem, fix)) = self.mesh.as_ref().and_then(MeshSection::fault) {
             return wrong("mesh", setting, problem, fix);

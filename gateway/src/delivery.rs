@@ -10,6 +10,7 @@ pub mod folder;
 pub mod https;
 pub mod mesh;
 pub mod mllp;
+pub mod witness;
 
 use adapters::{Format, Outbound, WriteError};
 use schemas::record::StoredDocument;

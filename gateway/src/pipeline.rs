@@ -47,6 +47,7 @@ use crate::audit::{Actor, Event, EventKind, SubjectKey};
 use crate::authority;
 use crate::entropy::EntropyError;
 use crate::queue::SubmissionId;
+use crate::receipt::proof::HASH;
 use crate::standing::{self, Standing};
 use crate::store::{Change, MOVED_ON, NewQuarantine, SUPERSEDED_ONCE, StoreError, Write};
 use crate::vault::{BlobKind, VaultError};
@@ -168,7 +169,7 @@ async fn receive_whole(
     if let Some(before) =
         app.store.find_submission(&sender.organisation, &app.stored_key(&raw.key)).await?
     {
-        return Answer::again(before, &request_hash);
+        return Ok(Answer::again(before, &request_hash)?.proved(app).await?);
     }
     let reading = match read(app, sender, &raw) {
         Ok(reading) => reading,
@@ -203,6 +204,7 @@ async fn receive_whole(
     event.submission = Some(submission);
     event.hashes.insert("original".to_owned(), original.sha256_hex());
     event.hashes.insert("answer".to_owned(), crate::entropy::sha256_hex(&answer.body));
+    event.hashes.extend(answer.receipt_sha256.clone().map(|hash| (HASH.to_owned(), hash)));
     let key = app.stored_key(&raw.key);
     let new = outcome::submission(app, sender, key, request_hash, &answer, original);
     let received = Change::because(event).write(Write::Submission(new));
@@ -287,7 +289,7 @@ async fn refuse(
 /// Makes a change durable and says where the answer stands in the log.
 async fn commit(app: &App, change: Change, answer: Answer) -> Result<Answer, ReceiveError> {
     match app.store.commit(change).await {
-        Ok(committed) => Ok(answer.logged(committed)),
+        Ok(committed) => Ok(answer.logged(committed).proved(app).await?),
         // Another gateway took the same key, or the same message, while this one was reading.
         Err(StoreError::KeyTaken | StoreError::DuplicateRecord) => Err(ReceiveError::InProgress),
         // What is recalled moved on, or somebody superseded the same record: looked at again.
@@ -307,7 +309,8 @@ pub async fn answered_before(
 ) -> Result<Option<Answer>, ReceiveError> {
     let request_hash = crate::entropy::sha256(request);
     let stored = app.store.find_submission(&sender.organisation, &app.stored_key(key)).await?;
-    stored.map(|before| Answer::again(before, &request_hash)).transpose()
+    let Some(before) = stored else { return Ok(None) };
+    Ok(Some(Answer::again(before, &request_hash)?.proved(app).await?))
 }
 
 /// Commits a change together with its answer, so that a retry under the same key gets the answer

@@ -14,6 +14,7 @@ pub mod mailbox;
 pub mod mllp;
 pub mod people;
 pub mod postgres;
+mod witness;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -38,6 +39,7 @@ use crate::verification::{self, Verification, VerificationError};
 
 use client::Partner as Caller;
 pub use endpoint::{Behaviour, Endpoint};
+pub use witness::WitnessFiles;
 
 /// What a practice world is made of.
 #[derive(Debug, Clone)]
@@ -108,6 +110,9 @@ pub enum PracticeError {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
+    /// A witness.
+    #[error(transparent)]
+    Witness(#[from] crate::witness::WitnessError),
     /// A client.
     #[error("a partner's client could not be made")]
     Client(#[from] reqwest::Error),

@@ -23,8 +23,11 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{App, AppError};
 use crate::audit::Actor;
 use crate::audit::checkpoint::{Checkpoint, CheckpointError};
-use crate::audit::tiles::Tile;
+use crate::audit::cosignature;
+use crate::audit::tiles::{self, Tile};
+use crate::audit::tree::{NodeAt, TreeHash};
 use crate::audit::verify::Row;
+use crate::outsiders;
 use crate::restore::{self, RestoreError};
 use crate::store::{Store, StoreError};
 
@@ -121,6 +124,7 @@ pub(crate) async fn keep_published(app: Arc<App>, stop: CancellationToken) {
             () = tokio::time::sleep(STEP) => waited += STEP,
             () = stop.cancelled() => last = true,
         }
+        add_cosignatures(&app, &folder).await;
         let now = app.log_size().await.unwrap_or(size);
         let many = now >= size.saturating_add(ENTRIES) && !failed;
         let due = many || waited >= EVERY || last;
@@ -143,6 +147,47 @@ pub(crate) async fn keep_published(app: Arc<App>, stop: CancellationToken) {
                 tracing::error!(error, "the log could not be published");
             }
         }
+    }
+}
+
+/// The checkpoint in the folder that this gateway publishes to, when it is signed by its key.
+pub(crate) fn checkpoint_in(app: &App) -> Option<(Checkpoint, String)> {
+    let folder = app.config.audit.publish_to.as_ref()?;
+    let note = std::fs::read_to_string(folder.join(CHECKPOINT)).ok()?;
+    Some((Checkpoint::parse_and_verify(&note, &app.log_vkey).ok()?, note))
+}
+
+/// A node of the tree of a published log of this size, from its files. `None` when they do not
+/// have it. Nothing is verified: hold the root that follows against a signed one.
+pub fn node_in_folder(folder: &Path, size: u64, node: NodeAt) -> Option<TreeHash> {
+    tiles::node_in_tiles(size, node, |tile| {
+        let file = |tile: Tile| std::fs::read(folder.join(tile.to_string())).ok();
+        // A log that has grown may have its full tile only.
+        file(tile).or_else(|| file(tile.grown()))
+    })
+}
+
+/// The signed checkpoint of a published log, as it lies there.
+pub fn note_in_folder(folder: &Path) -> std::io::Result<String> {
+    std::fs::read_to_string(folder.join(CHECKPOINT))
+}
+
+/// Writes the published checkpoint again when witnesses have cosigned it since.
+async fn add_cosignatures(app: &App, folder: &Path) {
+    if app.config.audit.witnesses.is_empty() {
+        return;
+    }
+    let Some((head, there)) = checkpoint_in(app) else { return };
+    let stored = app.store.checkpoints(head.size, 1).await.unwrap_or_default().into_iter().next();
+    let same = |note: &str| cosignature::text_of(note) == cosignature::text_of(&there);
+    let Some(stored) = stored.filter(|stored| same(&stored.note)) else { return };
+    let Ok(note) = outsiders::with_cosignatures(app, stored).await else { return };
+    if note != there
+        && let Ok(unique) = app.make_id()
+        && let Err(error) = write(&folder.join(CHECKPOINT), note.as_bytes(), &unique.to_string())
+    {
+        let error = crate::telemetry::chain(&error);
+        tracing::error!(error, "cosignatures could not be published");
     }
 }
 

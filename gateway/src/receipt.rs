@@ -27,6 +27,10 @@ use serde_json::{Value, json};
 use crate::audit::signing::{self, SigningKey, SigningKeyError};
 use crate::queue::{DeliveryId, SubmissionId};
 
+pub mod proof;
+
+pub use proof::LogProof;
+
 /// What a receipt says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,6 +47,10 @@ pub struct Receipt {
     pub body_sha256: String,
     /// What became of each row or message.
     pub rows: Vec<RowOutcome>,
+    /// Where its entry stands in the log, with the proof. Not in receipts of before there was one,
+    /// nor while the entry has no place yet.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub log: Option<LogProof>,
 }
 
 /// What became of one row or message.

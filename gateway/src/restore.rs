@@ -16,6 +16,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, AppError};
@@ -53,29 +54,46 @@ pub async fn show(app: &App, note: &str, actor: &Actor) -> Result<Standing, Rest
     if is_known((&app.store, &app.log_vkey), &shown, own_size).await? {
         return Ok(Standing::Known);
     }
+    Ok(not_known(app, own_size, (shown.size, Some(shown.at)), actor).await?)
+}
+
+/// A witness says that it cosigned so many entries that our log does not continue, and shows no
+/// checkpoint: it is believed, since who lists a witness trusts it to stop the gateway.
+pub(crate) async fn told(app: &App, size: u64, actor: &Actor) -> Result<Standing, StoreError> {
+    not_known(app, app.log_size().await?, (size, None), actor).await
+}
+
+/// From here on nothing is released, unless it is what an operator has confirmed to be lost.
+async fn not_known(
+    app: &App,
+    own_size: u64,
+    (size, at): (u64, Option<Timestamp>),
+    actor: &Actor,
+) -> Result<Standing, StoreError> {
     let restores = app.store.restores().await?;
     let lost = |restore: &&Restore| {
-        restore.confirmed_at.is_some_and(|confirmed| shown.at <= confirmed)
-            && shown.size <= restore.lost_size
+        let before = |confirmed| at.is_none_or(|at| at <= confirmed);
+        restore.confirmed_at.is_some_and(before) && size <= restore.lost_size
     };
     if restores.iter().any(|restore| lost(&restore)) {
         return Ok(Standing::LostAndConfirmed);
     }
     let open = restores.into_iter().find(|restore| restore.confirmed_at.is_none());
-    if let Some(open) = open.filter(|open| shown.size <= open.lost_size) {
+    if let Some(open) = open.filter(|open| size <= open.lost_size) {
         return Ok(Standing::Held(open));
     }
     tracing::error!(
         own = own_size,
-        shown = shown.size,
+        shown = size,
         "this database is older than what {} holds: nothing is released",
         actor.organisation
     );
     let event = Event::new(EventKind::RestoreFound, actor.clone())
         .with("own_size", own_size)
-        .with("shown_size", shown.size);
+        .with("shown_size", size);
     let by = actor.organisation.clone();
-    let write = Write::RestoreFound(Shown { own_size, size: shown.size, at: shown.at, by });
+    let at = at.unwrap_or_else(|| app.clock.now());
+    let write = Write::RestoreFound(Shown { own_size, size, at, by });
     app.store.commit(Change::because(event).write(write)).await?;
     let open = app.store.unconfirmed_restore().await?;
     Ok(open.map_or(Standing::LostAndConfirmed, Standing::Held))

@@ -3,6 +3,8 @@
 //! [`start`] returns once partners can connect; [`Running::stop`] finishes what has begun, then
 //! closes the store.
 
+mod witness;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use crate::config::Config;
 use crate::documents::caretaker;
 use crate::entropy::Entropy;
 use crate::intake;
+use crate::outsiders;
 use crate::publication;
 use crate::queue::worker;
 use crate::restore;
@@ -26,6 +29,8 @@ use crate::settings;
 use crate::sinks;
 use crate::store::{Change, Write};
 use crate::tls::{self, Limits, ServerTls, TrustChange, TrustNews};
+
+pub use witness::{RunningWitness, serve_witness};
 
 /// A gateway that serves.
 #[derive(Debug)]
@@ -73,6 +78,7 @@ pub async fn start(
     let tls = Arc::new(tls.with_tls12_for_streams(allow_tls12).map_err(AppError::from)?);
     restore::look_at_file(&app).await?;
     publication::look_at_folder(&app).await?;
+    outsiders::ask_at_start(&app).await?;
     record_start(&app).await?;
 
     let (listener, address) = bind(listen).await?;
@@ -109,6 +115,7 @@ pub async fn start(
     tasks.spawn(restore::keep_newest(Arc::clone(&app), stop.clone()));
     tasks.spawn(publication::keep_published(Arc::clone(&app), stop.clone()));
     follow_sinks(&app, &tasks, &stop);
+    tasks.spawn(outsiders::keep_cosigned(Arc::clone(&app), stop.clone()));
     tasks.spawn(do_duties(Arc::clone(&app), stop.clone()));
     tasks.spawn(watch_trust(Arc::clone(&app), Arc::clone(&tls), stop.clone()));
     tasks.spawn(write_down_refusals(Arc::clone(&app), tls, stop.clone()));

@@ -59,6 +59,7 @@ mod subjects;
 mod transitions;
 mod value;
 mod watch;
+mod witnessed;
 mod writes;
 
 pub mod bare;
@@ -129,6 +130,7 @@ pub use transitions::{
 pub use watch::{
     InCommon, LOOKED_AT, Mark, StaffMember, WatchWrite, Watched, WatchedLook, WatchedTo, WatchedWay,
 };
+pub use witnessed::{HeldOutside, StoredCosignature};
 
 /// Everything the gateway keeps. Cheap to clone; all clones are one store.
 #[derive(Debug, Clone)]

@@ -13,8 +13,18 @@ pub struct Binary(Child);
 impl Binary {
     /// Starts `serve`; its log goes to `log`.
     pub fn start(config: &Path, log: Stdio) -> Self {
+        Self::run(&["serve"], config, log)
+    }
+
+    /// Starts `witness serve`; its log goes to `log`.
+    pub fn witness(config: &Path, log: Stdio) -> Self {
+        Self::run(&["witness", "serve"], config, log)
+    }
+
+    fn run(what: &[&str], config: &Path, log: Stdio) -> Self {
         let child = command()
-            .args(["serve", "-c"])
+            .args(what)
+            .arg("-c")
             .arg(config)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -42,5 +42,6 @@ mod tables;
 mod transition;
 mod who_has_seen;
 mod withdrawal_races;
+mod witnesses;
 mod wrong_person;
 mod xml_extract;

@@ -23,16 +23,38 @@ use crate::app::App;
 use crate::audit::tiles::Tile;
 use crate::audit::verify::Row;
 use crate::audit::{Event, EventKind, bundle};
+use crate::outsiders::{self, Means};
 use crate::publication;
-use crate::restore::{self, RestoreError, Standing};
+use crate::restore::{RestoreError, Standing};
 use crate::store::Change;
 
-pub(super) async fn checkpoint(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let note = app.store.latest_checkpoint().await?;
-    let note = note.ok_or_else(|| {
-        Problem::new(Kind::NotFound, "The log is empty: there is no checkpoint yet.")
-    })?;
-    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], note.note).into_response())
+/// Whether only a checkpoint will do that witnesses have cosigned.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CheckpointQuery {
+    #[serde(default)]
+    cosigned: bool,
+}
+
+pub(super) async fn checkpoint(
+    State(app): State<Arc<App>>,
+    query: Result<Query<CheckpointQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Problem> {
+    let wrong = "The only parameter here is cosigned=true.";
+    let Query(query) = query.or(Err(Problem::new(Kind::InvalidParameter, wrong)))?;
+    let (note, none) = if query.cosigned {
+        let none = "No checkpoint was cosigned yet by as many witnesses as are wanted.";
+        (outsiders::newest_cosigned(&app).await?, none)
+    } else {
+        let newest = app.store.latest_checkpoint().await?;
+        let note = match newest {
+            Some(newest) => Some(outsiders::with_cosignatures(&app, newest).await?),
+            None => None,
+        };
+        (note, "The log is empty: there is no checkpoint yet.")
+    };
+    let note = note.ok_or_else(|| Problem::new(Kind::NotFound, none))?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], note).into_response())
 }
 
 /// Somebody shows a checkpoint it keeps: is it of the history this database has?
@@ -41,27 +63,41 @@ pub(super) async fn show(
     Extension(caller): Extension<Caller>,
     body: String,
 ) -> Result<Response, Problem> {
-    let standing = match restore::show(&app, &body, &caller.actor).await {
-        Ok(standing) => standing,
-        Err(RestoreError::Store(error)) => return Err(error.into()),
-        Err(RestoreError::Checkpoint(_)) => {
-            return Err(Problem::new(
-                Kind::InvalidParameter,
-                "This is not a checkpoint of this gateway's log. Send one as it was given: the answer of GET /v1/audit/checkpoint, or EHC-Log-Checkpoint decoded from base64.",
-            ));
-        }
-    };
-    let body = match standing {
-        Standing::Known => serde_json::json!({ "standing": "known", "held": false }),
-        Standing::LostAndConfirmed => {
-            serde_json::json!({ "standing": "lost-and-confirmed", "held": false })
-        }
-        Standing::Held(restore) => serde_json::json!({
-            "standing": "not-known", "held": true,
-            "own_size": restore.own_size, "lost_size": restore.lost_size,
-        }),
-    };
-    Ok(Json(body).into_response())
+    let standing = echoed(&app, &caller, &body, Means::Shown).await?;
+    let mut said = serde_json::json!({
+        "standing": standing_name(&standing), "held": matches!(standing, Standing::Held(_)),
+    });
+    if let (Standing::Held(restore), Some(members)) = (&standing, said.as_object_mut()) {
+        members.insert("own_size".to_owned(), restore.own_size.into());
+        members.insert("lost_size".to_owned(), restore.lost_size.into());
+    }
+    Ok(Json(said).into_response())
+}
+
+/// Compares a checkpoint that a caller holds with the log, and remembers that it holds it.
+pub(super) async fn echoed(
+    app: &App,
+    caller: &Caller,
+    note: &str,
+    means: Means,
+) -> Result<Standing, Problem> {
+    match outsiders::echoed(app, note, &caller.actor, means).await {
+        Ok(standing) => Ok(standing),
+        Err(RestoreError::Store(error)) => Err(error.into()),
+        Err(RestoreError::Checkpoint(_)) => Err(Problem::new(
+            Kind::InvalidParameter,
+            "This is not a checkpoint of this gateway's log. Send one as it was given: the answer of GET /v1/audit/checkpoint, the checkpoint in a receipt, or EHC-Log-Checkpoint decoded from base64.",
+        )),
+    }
+}
+
+/// What is said of a checkpoint that was shown.
+pub(super) fn standing_name(standing: &Standing) -> &'static str {
+    match standing {
+        Standing::Known => "known",
+        Standing::LostAndConfirmed => "lost-and-confirmed",
+        Standing::Held(_) => "not-known",
+    }
 }
 
 /// Query parameters for entries.

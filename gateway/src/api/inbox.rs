@@ -19,8 +19,9 @@ use uuid::Uuid;
 
 use super::problem::{Kind, Problem};
 use super::totality::names_nobody;
-use super::{Caller, cursor, documents, records};
+use super::{Caller, audit, cursor, documents, records};
 use crate::app::App;
+use crate::outsiders::Means;
 use crate::pipeline::{self, Apart, Collected, CollectedDocument};
 use crate::queue::{Delivery, DeliveryId, DeliveryState};
 use crate::standing::{self, Standing};
@@ -179,6 +180,9 @@ struct Acknowledgement {
     outcome: schemas::record::NoticeOutcome,
     #[serde(default)]
     reason: Option<RejectionReason>,
+    /// The newest checkpoint that the recipient holds, a signed note.
+    #[serde(default)]
+    checkpoint: Option<String>,
 }
 
 pub(super) async fn acknowledge(
@@ -211,7 +215,14 @@ pub(super) async fn acknowledge(
     };
     let own = caller.peer.organisation();
     let said = (state, body.reason);
-    let answer = serde_json::json!({ "delivery": id, "state": state });
+    let mut answer = serde_json::json!({ "delivery": id, "state": state });
+    if let Some(note) = &body.checkpoint {
+        // What it shows counts whatever becomes of the acknowledgement.
+        let standing = audit::echoed(&app, &caller, note, Means::Acknowledgement).await?;
+        let members = answer.as_object_mut();
+        let said = audit::standing_name(&standing);
+        members.map(|members| members.insert("checkpoint".to_owned(), said.into()));
+    }
     match crate::journey::acknowledge(&app, own, &caller.actor, id, said).await? {
         Some(change) => {
             let once = (key.as_str(), request.as_slice());

@@ -186,6 +186,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         RouteId::Alerts => &["rule", "state", "kind", "cursor", "limit"],
         RouteId::Deliveries => &["state", "limit"],
         RouteId::Transitions => &["gaps", "all", "cursor", "limit"],
+        RouteId::Checkpoint => &["cosigned"],
         RouteId::Entries => &["from", "limit"],
         RouteId::ShowReconciliation => &["version"],
         RouteId::RetentionDue => &["within"],
@@ -318,6 +319,7 @@ fn request_body(id: RouteId) -> Option<Value> {
             "properties": {
                 "outcome": { "enum": ["accepted", "rejected"] },
                 "reason": { "$ref": "#/components/schemas/RejectionReason" },
+                "checkpoint": { "type": "string", "description": "The newest checkpoint of the gateway's log that you hold; one it does not know means it was restored, and nothing is released." },
             },
         } } }),
         RouteId::FindConsents => json!({ "application/json": { "schema": {

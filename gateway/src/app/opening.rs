@@ -6,12 +6,15 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use adapters::mapping::{self, Mapping};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use schemas::catalogue::Catalogue;
 use schemas::deadlines::{Rules as DeadlineRules, RulesError};
 
 use super::{App, AppError};
-use crate::audit::checkpoint::LogSigner;
+use crate::audit::bundle::Base64Hash;
+use crate::audit::checkpoint::{Checkpoint, LogSigner};
 use crate::audit::tree::{self, Frontier, NodeAt, TreeHash};
 use crate::authority::agreements::Agreements;
 use crate::authority::routing::Routing;
@@ -25,7 +28,7 @@ use crate::entropy::{Entropy, hex, sha256};
 use crate::odd_access::Rules as OddAccessRules;
 use crate::peer::Peers;
 use crate::queue::CarrierKind;
-use crate::receipt::ReceiptSigner;
+use crate::receipt::{LogProof, ReceiptSigner};
 use crate::retention::schedule::Schedule;
 use crate::sinks::{self, States};
 use crate::store::{Appended, DatabaseUrl, LogError, LogKeeper, Store, StoreError, StoreLocation};
@@ -133,6 +136,28 @@ impl App {
         let needed = tree::consistency_nodes(size, older).map_err(log_fault)?;
         let nodes = self.nodes(&needed).await?;
         tree::consistency_proof(size, older, |node| nodes.get(&node).copied()).map_err(log_fault)
+    }
+
+    /// What proves to the holder of a receipt that entry `seq` is in the log of a checkpoint of ours.
+    /// `None` when the checkpoint is not one of the key in force, or the entry is not there.
+    pub(crate) async fn receipt_proof(
+        &self,
+        seq: u64,
+        note: &str,
+    ) -> Result<Option<LogProof>, StoreError> {
+        let Ok(head) = Checkpoint::parse_and_verify(note, &self.log_vkey) else { return Ok(None) };
+        let needed = tree::inclusion_nodes(head.size, seq).map_err(log_fault)?;
+        let seqs: Vec<u64> = needed.iter().map(|node| node.row()).chain([seq]).collect();
+        let rows = self.store.audit_rows_at(&seqs).await?;
+        let row_at = |seq| rows.iter().find(|row| row.seq == seq);
+        let read = |node: NodeAt| node.pick(&row_at(node.row())?.nodes);
+        let proof = tree::inclusion_proof(head.size, seq, read).map_err(log_fault)?;
+        Ok(row_at(seq).map(|row| LogProof {
+            seq,
+            entry: BASE64_STANDARD.encode(&row.leaf),
+            proof: proof.into_iter().map(Base64Hash).collect(),
+            checkpoint: note.to_owned(),
+        }))
     }
 
     /// The nodes of the log's tree that are stored, of those that are needed.

@@ -137,6 +137,11 @@ impl LogSigner {
 }
 
 impl Checkpoint {
+    /// The origin of the log that a verifier key is of; `None` when it is not a log's key.
+    pub fn origin_of_key(vkey: &str) -> Option<String> {
+        StandardVerifier::new(vkey).ok().map(|verifier| verifier.name().to_owned())
+    }
+
     /// Parses a checkpoint and checks its signature and its log, in one step.
     pub fn parse_and_verify(note: &str, vkey: &str) -> Result<Self, CheckpointError> {
         let verifier = StandardVerifier::new(vkey).or(Err(CheckpointError::VerifierKey))?;

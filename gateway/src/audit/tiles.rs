@@ -18,7 +18,7 @@ use std::fmt;
 
 use tlog_tiles::tile::Tile as Coordinates;
 
-use super::tree::NodeAt;
+use super::tree::{NodeAt, TreeHash, node_hash};
 use super::verify::Row;
 
 /// A tile of the log. There is exactly one path for each.
@@ -73,6 +73,13 @@ impl Tile {
         self.rows().last().is_some_and(|row| *row < size)
     }
 
+    /// The same tile when it has all of its hashes or entries: what a smaller one grows to.
+    #[must_use]
+    pub fn grown(self) -> Self {
+        let (level, number) = (self.0.level(), self.0.level_index());
+        Self(Coordinates::new(HEIGHT, level, number, FULL, self.0.is_data()))
+    }
+
     /// The places of the rows it is made of, in their order.
     pub fn rows(self) -> Vec<u64> {
         self.nodes().map(NodeAt::row).collect()
@@ -100,6 +107,34 @@ impl Tile {
         let from = self.0.level_index().saturating_mul(WIDTH);
         (0..u64::from(self.0.width())).map(move |one| NodeAt { level, number: from + one })
     }
+}
+
+/// A node of the tree of a log of this size, from the tile of hashes that it can be made of, which
+/// `read` fetches. `None` when the log has no such node, or the tile is not there or too short.
+pub fn node_in_tiles(
+    size: u64,
+    node: NodeAt,
+    read: impl Fn(Tile) -> Option<Vec<u8>>,
+) -> Option<TreeHash> {
+    let (level, height) = (node.level / HEIGHT, u32::from(node.level % HEIGHT));
+    let first = node.number.checked_mul(1_u64.checked_shl(height)?)?;
+    let number = first / WIDTH;
+    let there = size.checked_shr(u32::from(level) * u32::from(HEIGHT))?;
+    let width = there.checked_sub(number * WIDTH)?.min(WIDTH);
+    let count = 1_usize.checked_shl(height)?;
+    let from = usize::try_from(first % WIDTH).ok()?;
+    if u64::try_from(from + count).ok()? > width {
+        return None;
+    }
+    let bytes =
+        read(Tile(Coordinates::new(HEIGHT, level, number, u32::try_from(width).ok()?, false)))?;
+    let (hashes, _) = bytes.as_chunks::<32>();
+    let mut hashes = hashes.get(from..from + count)?.to_vec();
+    while let [_, _, ..] = hashes.as_slice() {
+        let (pairs, _) = hashes.as_chunks::<2>();
+        hashes = pairs.iter().map(|[left, right]| node_hash(*left, *right)).collect();
+    }
+    hashes.first().copied()
 }
 
 impl fmt::Display for Tile {
@@ -131,6 +166,8 @@ const HEIGHT: u8 = 8;
 /// Hashes or entries in a full tile.
 const WIDTH: u64 = 1 << HEIGHT;
 const WIDTH_ENTRIES: usize = 1 << HEIGHT;
+/// The same, as the library counts.
+const FULL: u32 = 1 << HEIGHT;
 /// A log of [`SIZE_MAX`](super::tree::SIZE_MAX) entries has no tile above this level.
 const LEVEL_MAX: u8 = 5;
 

@@ -230,6 +230,43 @@ pub fn verify_consistency(
     tlog::check_tree(&proof, size, Hash(root), older, Hash(older_root)).or(Err(TreeError::Proof))
 }
 
+/// The roots that a consistency proof leads to (RFC 9162 section 2.1.4.2): of the older size and of
+/// this one. `None` when it is no proof for these sizes. When the second is the root that was signed
+/// and the first is not the one that was signed before, the older tree was replaced. For an older
+/// size that is a power of two the proof leaves out the older root, so the first is `older_root`
+/// itself.
+pub fn consistency_roots(
+    proof: &[TreeHash],
+    size: u64,
+    older: u64,
+    older_root: TreeHash,
+) -> Option<(TreeHash, TreeHash)> {
+    in_range(proof, size, (1..size).contains(&older)).ok()?;
+    let mut hashes =
+        older.is_power_of_two().then_some(older_root).into_iter().chain(proof.iter().copied());
+    let (mut left, mut right) = (older - 1, size - 1);
+    while left & 1 == 1 {
+        (left, right) = (left >> 1, right >> 1);
+    }
+    let first = hashes.next()?;
+    let (mut old, mut new) = (first, first);
+    for hash in hashes {
+        if right == 0 {
+            return None;
+        }
+        if left & 1 == 1 || left == right {
+            (old, new) = (node_hash(hash, old), node_hash(hash, new));
+            while left & 1 == 0 && left != 0 {
+                (left, right) = (left >> 1, right >> 1);
+            }
+        } else {
+            new = node_hash(new, hash);
+        }
+        (left, right) = (left >> 1, right >> 1);
+    }
+    (right == 0).then_some((old, new))
+}
+
 /// Reads nodes from wherever they are.
 struct Reading<F>(F);
 

@@ -10,6 +10,8 @@ use clap::{Args, Subcommand};
 
 use super::audit_export::{self, ExportArgs};
 use super::audit_search::{AuditSearchArgs, audit_search};
+use super::audit_status;
+use super::check_receipt::{CheckReceiptArgs, check_receipt};
 use super::look_ups::{self, DestroyArgs};
 use super::who_has_seen::{WhoHasSeenArgs, who_has_seen};
 use super::{Configured, Outcome, eprintln_line, print_line, progress};
@@ -29,6 +31,11 @@ pub(super) enum AuditCommand {
     /// Write the log, a time of it, or what it says of a case or a partner as a bundle that can be
     /// verified without this gateway.
     Export(ExportArgs),
+    /// Prove from receipts that their entries are in the log, and that it was not rewritten since:
+    /// what a partner runs, with nothing but what it received and the log's key.
+    CheckReceipt(CheckReceiptArgs),
+    /// How long the log is, and who outside is known to hold how much of it.
+    Status(Configured),
     /// Write the log as static files that transparency-log tools read; only what is new.
     Publish {
         #[command(flatten)]
@@ -81,6 +88,8 @@ pub(super) async fn audit(command: &AuditCommand, json: bool) -> anyhow::Result<
             }
         }
         AuditCommand::Export(args) => audit_export::export(args, json).await,
+        AuditCommand::CheckReceipt(args) => check_receipt(args, json),
+        AuditCommand::Status(configured) => audit_status::status(configured, json).await,
         AuditCommand::Publish { configured, to } => publish(configured, to, json).await,
         AuditCommand::WhoHasSeen(args) => who_has_seen(args, json).await,
         AuditCommand::Search(args) => audit_search(args, json).await,

@@ -1,8 +1,7 @@
 //! Whether a pack proves what it says: offline, against the log's public key.
 
 use base64::Engine;
-use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-use serde_json::{Value, json};
+use base64::prelude::BASE64_STANDARD;
 
 use super::{FORMAT, Pack, PackLog, PackMessage};
 use crate::audit::checkpoint::Checkpoint;
@@ -101,7 +100,7 @@ fn unproved(message: &PackMessage, entries: &[Entry], vkey: &str) -> Vec<PackFau
         faults.push(PackFault::Submission(message.record));
     }
     if let Some(jws) = &message.receipt {
-        let key = receipt_key(vkey);
+        let key = receipt::proof::jwk_of(vkey);
         let receipt = key.and_then(|key| receipt::verify(jws, &key).ok());
         let names = |receipt: &receipt::Receipt| {
             receipt.rows.iter().any(|row| row.record == Some(message.record))
@@ -111,14 +110,4 @@ fn unproved(message: &PackMessage, entries: &[Entry], vkey: &str) -> Vec<PackFau
         }
     }
     faults
-}
-
-/// The log's key as receipts are verified with it: both are signed by the same one.
-fn receipt_key(vkey: &str) -> Option<Value> {
-    // name+id+base64(algorithm, key); the base64 may hold a plus sign itself.
-    let encoded = vkey.splitn(3, '+').nth(2)?;
-    let bytes = BASE64_STANDARD.decode(encoded).ok()?;
-    let (_, public) = bytes.split_first()?;
-    let x = BASE64_URL_SAFE_NO_PAD.encode(public);
-    Some(json!({ "kty": "OKP", "crv": "Ed25519", "x": x }))
 }

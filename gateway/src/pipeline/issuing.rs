@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::audit::{Actor, Event, EventKind, SubjectKey};
 use crate::authority::ConsentEntry;
 use crate::queue::SubmissionId;
+use crate::receipt::proof::HASH;
 use crate::store::{Change, StoreError, Write};
 use crate::vault::BlobKind;
 
@@ -58,6 +59,7 @@ pub async fn issue(
         .with("status", answer.status)
         .with("on_behalf_of", on_behalf_of);
     event.submission = Some(submission);
+    event.hashes.extend(answer.receipt_sha256.clone().map(|hash| (HASH.to_owned(), hash)));
     let new = outcome::submission(app, &sender, stored_key, request_hash, &answer, original);
     let issued = Change::because(event).write(Write::Submission(new));
     let change = changes.into_iter().fold(issued, Change::join);

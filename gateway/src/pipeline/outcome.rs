@@ -30,6 +30,8 @@ pub struct Answer {
     pub checkpoint: Option<String>,
     /// Whether this answer was given before.
     pub replayed: bool,
+    /// SHA-256 of what the receipt says, for its entry; `None` on a replay and without a receipt.
+    pub receipt_sha256: Option<String>,
 }
 
 impl Answer {
@@ -48,6 +50,7 @@ impl Answer {
             entry: None,
             checkpoint: None,
             replayed: false,
+            receipt_sha256: None,
         })
     }
 
@@ -68,6 +71,7 @@ impl Answer {
             entry: Some(before.audit_seq),
             checkpoint: None,
             replayed: true,
+            receipt_sha256: None,
         })
     }
 
@@ -107,6 +111,23 @@ impl Answer {
 
     pub(super) fn logged(self, committed: Committed) -> Self {
         Self { entry: Some(committed.first_seq), checkpoint: Some(committed.checkpoint), ..self }
+    }
+
+    /// The answer with its receipt as it is given: with the proof that its entry is in the log. A
+    /// receipt of before the log's key was changed stands as it is.
+    pub(super) async fn proved(self, app: &App) -> Result<Self, StoreError> {
+        let mut answer = self.with_checkpoint(app).await?;
+        let (Some(seq), Some(note)) = (answer.entry, &answer.checkpoint) else { return Ok(answer) };
+        let Ok(mut body) = serde_json::from_slice::<serde_json::Value>(&answer.body) else {
+            return Ok(answer);
+        };
+        let Some(receipt) = body.get_mut("receipt") else { return Ok(answer) };
+        let Some(log) = app.receipt_proof(seq, note).await? else { return Ok(answer) };
+        let proved = receipt.as_str().and_then(|jws| app.receipts.sign_with(jws, log));
+        let Some(proved) = proved else { return Ok(answer) };
+        *receipt = proved.into();
+        answer.body = serde_json::to_vec(&body).unwrap_or(answer.body);
+        Ok(answer)
     }
 }
 
@@ -238,7 +259,9 @@ pub(super) fn answer(
         received_at: now,
         body_sha256: crate::entropy::sha256_hex(raw.bytes.expose()),
         rows: rows.clone(),
+        log: None,
     };
+    let receipt_sha256 = receipt.sha256_hex().or(Err(ReceiveError::Ours("the receipt")))?;
     let jws = app.receipts.sign(&receipt).or(Err(ReceiveError::Ours("the receipt")))?;
     let refused = one_message && rows.iter().all(|row| row.outcome == RowResult::Quarantined);
     let known =
@@ -255,7 +278,8 @@ pub(super) fn answer(
         let kind = ("message-refused", status, "The message was not accepted");
         let detail = "It is kept in quarantine with its reasons. Put right every issue listed and send it again under a new idempotency key.";
         let body = problem(kind, submission, detail, &issues, Some(&jws));
-        return Answer::first(submission, status, "application/problem+json", &body);
+        let answer = Answer::first(submission, status, "application/problem+json", &body)?;
+        return Ok(Answer { receipt_sha256: Some(receipt_sha256), ..answer });
     }
     let body = serde_json::json!({
         "submission": submission,
@@ -265,5 +289,5 @@ pub(super) fn answer(
         "receipt": jws,
     });
     let answer = Answer::first(submission, status, "application/json", &body)?;
-    Ok(Answer { rows, ..answer })
+    Ok(Answer { rows, receipt_sha256: Some(receipt_sha256), ..answer })
 }

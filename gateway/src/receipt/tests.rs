@@ -1,6 +1,14 @@
+use std::sync::Arc;
+
+use base64::prelude::BASE64_STANDARD;
 use uuid::Uuid;
 
+use super::proof::ProofFault;
 use super::*;
+use crate::audit::bundle::Base64Hash;
+use crate::audit::checkpoint::LogSigner;
+use crate::audit::tree::{self, Frontier, NodeAt};
+use crate::audit::{Actor, Entry, Event, EventKind};
 use crate::entropy::SeededEntropy;
 
 fn signer(seed: u64) -> ReceiptSigner {
@@ -35,6 +43,7 @@ fn receipt() -> Receipt {
         issues,
     };
     Receipt {
+        log: None,
         iss: "ehc-gateway/334".to_owned(),
         sub: SubmissionId(Uuid::from_u128(1)),
         iat: 1_800_000_000,
@@ -82,4 +91,89 @@ fn another_key_another_algorithm_and_no_signature_are_refused() {
     let unsigned = format!("{none}.{claims}.");
     assert!(matches!(verify(&unsigned, &signer(1).public_jwk()), Err(ReceiptError::Form)));
     assert!(verify("", &signer(1).public_jwk()).is_err());
+}
+
+/// A receipt with its proof, in a log of three entries.
+fn proved(seed: u64) -> (String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let key = SigningKey::generate(&folder.path().join("k"), &SeededEntropy::new(seed));
+    let key = Arc::new(key.unwrap());
+    let log = LogSigner::new("ehc-gateway/334", Arc::clone(&key)).unwrap();
+    let signer = ReceiptSigner::new(key);
+    let receipt = Receipt { iss: "ehc-gateway/334".to_owned(), ..receipt() };
+    let mut event = Event::new(EventKind::SubmissionReceived, Actor::gateway());
+    event.submission = Some(receipt.sub);
+    event.hashes.insert(proof::HASH.to_owned(), receipt.sha256_hex().unwrap());
+    let entry = Entry { seq: 1, at_us: 5, id: Uuid::from_u128(7), event };
+    let leaf = serde_json::to_vec(&entry).unwrap();
+    let mut frontier = Frontier::default();
+    let rows: Vec<Vec<u8>> =
+        [b"a".as_slice(), &leaf, b"b"].iter().map(|leaf| frontier.append(leaf).unwrap()).collect();
+    let read = |node: NodeAt| node.pick(rows.get(usize::try_from(node.row()).ok()?)?);
+    let proof = tree::inclusion_proof(3, 1, read).unwrap().into_iter().map(Base64Hash).collect();
+    let checkpoint = log.sign_checkpoint(3, frontier.root().unwrap(), receipt.received_at).unwrap();
+    let entry = BASE64_STANDARD.encode(&leaf);
+    let jws = signer.sign(&receipt).unwrap();
+    let given = signer.sign_with(&jws, LogProof { seq: 1, entry, proof, checkpoint });
+    (given.unwrap(), log.vkey())
+}
+
+#[test]
+fn a_receipt_proves_its_entry_with_nothing_but_the_log_s_key() {
+    let (jws, vkey) = proved(77);
+    let checked = proof::check(&jws, &vkey, None).unwrap();
+    assert!(checked.vouched);
+    assert_eq!(checked.checkpoint.unwrap().size, 3);
+    assert_eq!(checked.entry.unwrap().seq, 1);
+    let claims = verify(&jws, &proof::jwk_of(&vkey).unwrap()).unwrap();
+    assert_eq!(Receipt { log: None, ..claims }.sub, receipt().sub);
+    let (other, other_key) = proved(78);
+    assert!(matches!(proof::check(&other, &vkey, None), Err(ProofFault::Receipt(_))));
+    assert!(proof::check(&other, &other_key, None).is_ok());
+    assert!(matches!(proof::check(&jws, "x", None), Err(ProofFault::Key)));
+}
+
+#[test]
+fn a_receipt_whose_proof_is_of_something_else_is_refused_though_it_is_signed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("k");
+    let key = SigningKey::generate(&path, &SeededEntropy::new(5)).unwrap();
+    let key = Arc::new(key);
+    let log = LogSigner::new("ehc-gateway/334", Arc::clone(&key)).unwrap();
+    let signer = ReceiptSigner::new(key);
+    let told = Receipt { iss: "ehc-gateway/334".to_owned(), ..receipt() };
+    let judged = |change: &dyn Fn(&mut Event), told: &Receipt, at: u64| {
+        let mut event = Event::new(EventKind::SubmissionReceived, Actor::gateway());
+        event.submission = Some(told.sub);
+        event.hashes.insert(proof::HASH.to_owned(), told.sha256_hex().unwrap());
+        change(&mut event);
+        let entry = Entry { seq: at, at_us: 5, id: Uuid::from_u128(7), event };
+        let leaf = serde_json::to_vec(&entry).unwrap();
+        let mut frontier = Frontier::default();
+        frontier.append(&leaf).unwrap();
+        let checkpoint =
+            log.sign_checkpoint(1, frontier.root().unwrap(), told.received_at).unwrap();
+        let entry = BASE64_STANDARD.encode(&leaf);
+        let log = LogProof { seq: 0, entry, proof: Vec::new(), checkpoint };
+        let jws = signer.sign(&Receipt { log: Some(log), ..told.clone() }).unwrap();
+        proof::check(&jws, &log_key(&signer), None)
+    };
+    assert!(judged(&|_| {}, &told, 0).unwrap().vouched);
+    let old = judged(&|event| event.hashes.clear(), &told, 0).unwrap();
+    assert!(!old.vouched, "an entry of before vouches for nothing, and that is said");
+    let other = |result: Result<_, _>| matches!(result, Err(ProofFault::OtherEntry));
+    assert!(other(judged(&|event| event.submission = None, &told, 0)));
+    assert!(other(judged(&|event| event.kind = EventKind::BoardViewed, &told, 0)));
+    let altered = |event: &mut Event| {
+        event.hashes.insert(proof::HASH.to_owned(), "0".repeat(64));
+    };
+    assert!(other(judged(&altered, &told, 0)));
+    assert!(other(judged(&|_| {}, &told, 3)), "an entry that says that it is another one");
+    let elsewhere = Receipt { iss: "ehc-gateway/335".to_owned(), ..told.clone() };
+    assert!(matches!(judged(&|_| {}, &elsewhere, 0), Err(ProofFault::OtherLog)));
+}
+
+/// The log's key as partners know it, of a signer that signs both.
+fn log_key(signer: &ReceiptSigner) -> String {
+    LogSigner::new("ehc-gateway/334", Arc::clone(&signer.key)).unwrap().vkey()
 }

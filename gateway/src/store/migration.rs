@@ -138,6 +138,12 @@ const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../../migrations/postgres/0010_transitions.sql"),
     },
     Migration {
+        number: 11,
+        name: "witnessed",
+        sqlite: include_str!("../../migrations/sqlite/0011_witnessed.sql"),
+        postgres: include_str!("../../migrations/postgres/0011_witnessed.sql"),
+    },
+    Migration {
         number: 12,
         name: "search_of_the_log",
         sqlite: include_str!("../../migrations/sqlite/0012_search_of_the_log.sql"),

@@ -10,7 +10,7 @@ use tests::postgres::Cluster;
 use tests::{Engine, TestGateway, each_engine};
 
 /// Keeps a copy of the database beside it.
-fn back_up(engine: Engine, folder: &Path) {
+pub(super) fn back_up(engine: Engine, folder: &Path) {
     match engine {
         Engine::Sqlite => {
             std::fs::copy(folder.join("data/gateway.db"), folder.join("backup.db"))
@@ -28,7 +28,7 @@ fn back_up(engine: Engine, folder: &Path) {
 }
 
 /// Puts the copy in the database's place.
-fn put_back(engine: Engine, folder: &Path) {
+pub(super) fn put_back(engine: Engine, folder: &Path) {
     match engine {
         Engine::Sqlite => {
             for journal in ["data/gateway.db-wal", "data/gateway.db-shm"] {
@@ -48,14 +48,14 @@ fn address(folder: &Path) -> String {
     std::fs::read_to_string(folder.join("keys/database.url")).expect("an address")
 }
 
-async fn ready(gateway: &TestGateway) -> String {
+pub(super) async fn ready(gateway: &TestGateway) -> String {
     let answer = gateway.operator_page("/readyz").await;
     let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
     assert!(head.starts_with("HTTP/1.0 200"), "it takes consent decisions: {head}");
     body.to_owned()
 }
 
-async fn checkpoint(gateway: &TestGateway) -> String {
+pub(super) async fn checkpoint(gateway: &TestGateway) -> String {
     let reply = gateway.la().get("/v1/audit/checkpoint", None).await.expect("an answer");
     assert_eq!(reply.status, 200);
     reply.text()

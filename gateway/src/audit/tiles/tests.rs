@@ -180,3 +180,16 @@ fn the_longest_entry_fits_a_tile_and_a_longer_one_is_not_appended() {
     let longer = [leaf.as_slice(), b"x"].concat();
     assert_eq!(frontier.append(&longer), Err(crate::audit::tree::TreeError::Leaf));
 }
+
+#[test]
+fn nodes_are_found_in_the_tiles_of_a_log_and_lead_to_its_roots() {
+    for size in [1, 5, 256, 257, 700, 70_000] {
+        let (rows, root) = log(size);
+        let tiles = downloaded(&rows, size);
+        let read = |tile: Tile| tiles.0.get(&tile.to_string()).cloned();
+        let node = |node| node_in_tiles(size, node, read);
+        assert_eq!(Frontier::rebuild(size, node).unwrap().root().unwrap(), root, "{size}");
+        assert_eq!(node(NodeAt { level: 0, number: size }), None, "there is no such entry");
+        assert_eq!(node(NodeAt { level: 40, number: 0 }), None);
+    }
+}

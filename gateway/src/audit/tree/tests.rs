@@ -94,6 +94,13 @@ fn consistency_is_proved_with_an_older_head_and_not_with_a_changed_one() {
             let proof = consistency_proof(size, older, only).unwrap();
             assert_eq!(verify_consistency(&proof, size, root, older, older_root), Ok(()));
             assert!(verify_consistency(&proof, size, root, older, [9; 32]).is_err());
+            let roots = consistency_roots(&proof, size, older, older_root);
+            assert_eq!(roots, (older < size).then_some((older_root, root)), "{older} of {size}");
+            if older < size && !older.is_power_of_two() {
+                // The proof itself says what the older root was.
+                let told = consistency_roots(&proof, size, older, [9; 32]);
+                assert_eq!(told, Some((older_root, root)));
+            }
         }
     }
 }

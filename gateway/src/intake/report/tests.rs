@@ -10,6 +10,7 @@ fn answer(status: u16, body: &serde_json::Value) -> Answer {
         entry: None,
         checkpoint: None,
         replayed: false,
+        receipt_sha256: None,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::store::{
     alerts, backups, bare, cases, clocks, commit, consents, counts, deliveries, documents, dump,
     duties, holds, identities, kept, legal_holds, legs, log, looks, migration, periods,
     reconciliations, records, relations, restores, retention, searches, sends, sinks, subjects,
-    transitions, watch, writes,
+    transitions, watch, witnessed, writes,
 };
 
 const REGISTRY: &[&[Statement]] = &[
@@ -44,6 +44,7 @@ const REGISTRY: &[&[Statement]] = &[
     subjects::ALL,
     transitions::ALL,
     watch::ALL,
+    witnessed::ALL,
     writes::ALL,
 ];
 
