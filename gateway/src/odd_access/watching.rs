@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use schemas::{MessageType, OrganisationCode};
 use uuid::Uuid;
@@ -135,7 +136,7 @@ impl Page {
             known_since,
             last_sent: sent.max(here(from, to.as_str(), Some(sharing.kind))),
             last_back: back.max(here(to.as_str(), from, None)),
-            routed: app.routes_to(to, london_date(seen.at)),
+            routed: routed(app, to, london_date(seen.at)),
         })
     }
 
@@ -339,11 +340,9 @@ async fn in_common(app: &App, seen: &Observation) -> Result<InCommon, StoreError
     app.store.in_common((&seen.by.organisation, person), subject).await
 }
 
-impl App {
-    /// Whether the routing table names an organisation for any service on a day.
-    fn routes_to(&self, organisation: &OrganisationCode, on: jiff::civil::Date) -> bool {
-        self.routes_in_force(on).any(|route| route.organisation == *organisation)
-    }
+/// Whether the routing table names an organisation for any service on a day.
+fn routed(app: &App, organisation: &OrganisationCode, on: Date) -> bool {
+    app.routes_in_force(on).any(|route| route.organisation == *organisation)
 }
 
 /// How often a stretch is looked at again when alerts change under it.

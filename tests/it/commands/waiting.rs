@@ -217,7 +217,9 @@ fn odd_accesses_are_listed_shown_and_drawn_and_never_signed_off_at_the_prompt() 
             .ends(0)
             .says("hold.broken")
             .says(review.as_str().expect("a review"));
-        Ran::on(gateway, &["alerts", "show", UNKNOWN]).ends(3).talks("no alert with this reference");
+        Ran::on(gateway, &["alerts", "show", UNKNOWN])
+            .ends(3)
+            .talks("no alert with this reference");
         let today = gateway.today();
         let (today, before) = (today.to_string(), today.yesterday().expect("a day").to_string());
         Ran::on(gateway, &["alerts", "sample", "--from", &today, "--until", &today])

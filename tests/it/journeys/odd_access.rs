@@ -12,7 +12,8 @@ use gateway::{duties, odd_access};
 use jiff::SignedDuration;
 use jiff::civil::{Time, Weekday};
 use serde_json::{Value, json};
-use tests::{TestGateway, each_engine, each_engine_prepared, text};
+use tests::gateway::each_engine_prepared;
+use tests::{TestGateway, text};
 
 /// The shipped rules with numbers that a test reaches.
 fn low_numbers(stage: &Stage) {
