@@ -11,7 +11,7 @@ use schemas::{MessageType, OrganisationCode};
 use uuid::Uuid;
 
 use super::judging::{Around, Look, Observation, Odd, Way, judge, observe};
-use super::rules::{Rule, Severity};
+use super::rules::{Rule, Severity, Test};
 use crate::app::App;
 use crate::audit::{Actor, Entry, Event, EventKind};
 use crate::clock::london_date;
@@ -167,6 +167,7 @@ impl Page {
             entries.push(entry);
             return Ok(());
         }
+        let review = seen.setting_aside.as_ref().and_then(|decision| decision.review);
         let id = app.make_id()?;
         let days = SignedDuration::from_hours(i64::from(rule.review_within_days) * 24);
         let new = NewAlert {
@@ -180,7 +181,8 @@ impl Page {
             organisation: seen.by.organisation.clone(),
             counterparty: seen.sharing.as_ref().map(|sharing| sharing.to.clone()),
             likeness,
-            review: seen.setting_aside.as_ref().and_then(|decision| decision.review),
+            // Whatever else is odd about an emergency (the hour of it) is not its review's to decide.
+            review: decides_override(rule).then_some(review).flatten(),
             at: seen.at,
         };
         self.alerts.push((new, vec![entry], rule.severity));
@@ -311,6 +313,10 @@ pub(super) fn raised_event(new: &NewAlert, entries: usize) -> Event {
         .with("entries", entries);
     event.counterparty.clone_from(&new.counterparty);
     event
+}
+
+fn decides_override(rule: &Rule) -> bool {
+    matches!(rule.test, Test::Override { .. })
 }
 
 fn once_within(rule: &Rule) -> SignedDuration {
