@@ -289,6 +289,7 @@ impl Config {
         let optional = [
             ("agreements", &self.files.agreements),
             ("rules", &self.files.rules),
+            ("odd_access", &self.files.odd_access),
             ("routing", &self.files.routing),
             ("mappings", &self.files.mappings),
             ("clocks", &self.files.clocks),
@@ -431,6 +432,7 @@ impl Config {
         let optional = [
             &mut files.agreements,
             &mut files.rules,
+            &mut files.odd_access,
             &mut files.routing,
             &mut files.mappings,
             &mut files.clocks,

@@ -161,14 +161,7 @@ pub(crate) fn sort(event: &Event) -> Sort {
         | EventKind::AlertDecided
         | EventKind::RetentionViewed
         | EventKind::AuditViewed => Sort::Looked,
-        EventKind::SharingDecided => {
-            let outcome = event.decision.as_ref().map(|note| note.outcome.as_str());
-            if outcome.is_some_and(|outcome| outcome.starts_with("release")) {
-                Sort::Other
-            } else {
-                Sort::NotGiven
-            }
-        }
+        EventKind::SharingDecided => decided(event),
         EventKind::DeliveryHeld
         | EventKind::DeliveryWithdrawn
         | EventKind::DeliveryFailed
@@ -220,6 +213,13 @@ pub(crate) fn sort(event: &Event) -> Sort {
         | EventKind::GatewayStarted
         | EventKind::GatewayStopped => Sort::Other,
     }
+}
+
+/// What was let go is a line when it goes.
+fn decided(event: &Event) -> Sort {
+    let outcome = event.decision.as_ref().map(|note| note.outcome.as_str());
+    let goes = outcome.is_some_and(|outcome| outcome.starts_with("release"));
+    if goes { Sort::Other } else { Sort::NotGiven }
 }
 
 /// Reads entries about a person, newest first, into lines. Names come by organisation code.

@@ -221,9 +221,10 @@ fn lines_table(lines: &[AlertLine]) -> String {
 
 fn view_text(view: &AlertView) -> String {
     let line = &view.line;
-    let mut text = format!("{}\n\n{}", lines_table(std::slice::from_ref(line)), line.words);
+    let mut parts =
+        vec![lines_table(std::slice::from_ref(line)), String::new(), line.words.clone()];
     if let Some(review) = line.review {
-        text.push_str(&format!("\nIts review decides it: POST /v1/reviews/{review}/decision"));
+        parts.push(format!("Its review decides it: POST /v1/reviews/{review}/decision"));
     }
     let rows = view.concerns.iter().map(|entry| {
         vec![
@@ -236,12 +237,10 @@ fn view_text(view: &AlertView) -> String {
         ]
     });
     let header = ["entry", "when", "what", "organisation", "person", "record"];
-    text.push_str(&format!("\n\n{}", table(&header, rows)));
-    for decision in &view.decisions {
-        text.push_str(&format!(
-            "\n{} {} ({}) by {} of {}",
-            decision.at, decision.outcome, decision.reason, decision.person, decision.organisation
-        ));
-    }
-    text
+    parts.extend([String::new(), table(&header, rows)]);
+    parts.extend(view.decisions.iter().map(|one| {
+        let (outcome, reason, by) = (&one.outcome, &one.reason, &one.organisation);
+        format!("{} {outcome} ({reason}) by {} of {by}", one.at, one.person)
+    }));
+    parts.join("\n")
 }

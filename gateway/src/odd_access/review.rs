@@ -19,8 +19,8 @@ use crate::store::{
 };
 use crate::telemetry::name_of;
 
-/// Who looks into alerts.
-#[derive(Debug, Clone)]
+/// Who looks into alerts. Without `Debug`: it holds a user id.
+#[derive(Clone)]
 pub struct Reviewer {
     /// Their organisation.
     pub organisation: OrganisationCode,

@@ -146,12 +146,10 @@ fn drawn_alert(
 fn seed(note: &str, draw: &Draw) -> String {
     let Draw { from, until, count, organisation } = draw;
     let of = organisation.as_ref().map_or("-", OrganisationCode::as_str);
-    let mut text = "ehc-gateway sample 1\n".to_owned();
-    for line in note.lines().take(3) {
-        text.push_str(line);
-        text.push('\n');
-    }
-    text.push_str(&format!("{from} {until} {count} {of}\n"));
+    let signed = note.lines().take(3).map(str::to_owned);
+    let asked = format!("{from} {until} {count} {of}");
+    let lines = std::iter::once("ehc-gateway sample 1".to_owned()).chain(signed);
+    let text: String = lines.chain([asked]).map(|line| line + "\n").collect();
     sha256_hex(text.as_bytes())
 }
 

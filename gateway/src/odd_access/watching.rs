@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use schemas::{MessageType, OrganisationCode};
 use uuid::Uuid;
 
 use super::judging::{Around, Look, Observation, Odd, Way, judge, observe};
-use super::rules::{Rule, Severity};
+use super::rules::{Rule, Severity, Test};
 use crate::app::App;
 use crate::audit::{Actor, Entry, Event, EventKind};
 use crate::clock::london_date;
@@ -135,7 +136,7 @@ impl Page {
             known_since,
             last_sent: sent.max(here(from, to.as_str(), Some(sharing.kind))),
             last_back: back.max(here(to.as_str(), from, None)),
-            routed: app.routes_to(to, london_date(seen.at)),
+            routed: routed(app, to, london_date(seen.at)),
         })
     }
 
@@ -166,6 +167,7 @@ impl Page {
             entries.push(entry);
             return Ok(());
         }
+        let review = seen.setting_aside.as_ref().and_then(|decision| decision.review);
         let id = app.make_id()?;
         let days = SignedDuration::from_hours(i64::from(rule.review_within_days) * 24);
         let new = NewAlert {
@@ -179,7 +181,8 @@ impl Page {
             organisation: seen.by.organisation.clone(),
             counterparty: seen.sharing.as_ref().map(|sharing| sharing.to.clone()),
             likeness,
-            review: seen.setting_aside.as_ref().and_then(|decision| decision.review),
+            // Whatever else is odd about an emergency (the hour of it) is not its review's to decide.
+            review: decides_override(rule).then_some(review).flatten(),
             at: seen.at,
         };
         self.alerts.push((new, vec![entry], rule.severity));
@@ -312,6 +315,10 @@ pub(super) fn raised_event(new: &NewAlert, entries: usize) -> Event {
     event
 }
 
+fn decides_override(rule: &Rule) -> bool {
+    matches!(rule.test, Test::Override { .. })
+}
+
 fn once_within(rule: &Rule) -> SignedDuration {
     // Each override is an alert of its own, however long its votes are apart.
     if rule.once_within.is_zero() { SignedDuration::from_hours(24 * 366) } else { rule.once_within }
@@ -339,11 +346,9 @@ async fn in_common(app: &App, seen: &Observation) -> Result<InCommon, StoreError
     app.store.in_common((&seen.by.organisation, person), subject).await
 }
 
-impl App {
-    /// Whether the routing table names an organisation for any service on a day.
-    fn routes_to(&self, organisation: &OrganisationCode, on: jiff::civil::Date) -> bool {
-        self.routes_in_force(on).any(|route| route.organisation == *organisation)
-    }
+/// Whether the routing table names an organisation for any service on a day.
+fn routed(app: &App, organisation: &OrganisationCode, on: Date) -> bool {
+    app.routes_in_force(on).any(|route| route.organisation == *organisation)
 }
 
 /// How often a stretch is looked at again when alerts change under it.
