@@ -260,6 +260,8 @@ impl Metrics {
             ("ehc_reviews_oldest_seconds", "How long the oldest of them has waited."),
             ("ehc_alerts", "Alerts of odd access and samples that nobody has signed off, by rule."),
             ("ehc_alerts_oldest_seconds", "How long the oldest of them has waited."),
+            ("ehc_backup_age_seconds", "How long ago the newest backup was made."),
+            ("ehc_backup_every_seconds", "How often the gateway makes one by itself; 0 never."),
         ] {
             self.recorder.describe_gauge(text(name), None, about(words));
         }
@@ -267,16 +269,6 @@ impl Metrics {
             text("ehc_legs_overdue"),
             None,
             about("Legs that owe an answer and whose date has passed."),
-        );
-        self.recorder.describe_gauge(
-            text("ehc_backup_age_seconds"),
-            None,
-            about("Seconds since the newest backup was made."),
-        );
-        self.recorder.describe_gauge(
-            text("ehc_backup_every_seconds"),
-            None,
-            about("Seconds after which the gateway makes the next backup by itself; 0 never."),
         );
         self.recorder.describe_gauge(
             text("ehc_differences_open"),

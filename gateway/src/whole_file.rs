@@ -40,7 +40,7 @@ pub fn create(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
 /// place. Dropped before that, it is removed.
 #[derive(Debug)]
 pub struct Staged {
-    staged: PathBuf,
+    beside: PathBuf,
     path: PathBuf,
     is_put: bool,
 }
@@ -53,11 +53,11 @@ impl Staged {
         }
         let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        let staged = folder.join(format!(".{unique}.partial"));
+        let beside = folder.join(format!(".{unique}.partial"));
         let mut options = OpenOptions::new();
-        let file = options.write(true).create_new(true).mode(0o600).open(&staged)?;
+        let file = options.write(true).create_new(true).mode(0o600).open(&beside)?;
         Ok((
-            Self { staged, path: folder.join(path.file_name().unwrap_or_default()), is_put: false },
+            Self { beside, path: folder.join(path.file_name().unwrap_or_default()), is_put: false },
             file,
         ))
     }
@@ -67,7 +67,7 @@ impl Staged {
         if self.path.try_exists()? {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        std::fs::rename(&self.staged, &self.path)?;
+        std::fs::rename(&self.beside, &self.path)?;
         self.is_put = true;
         flush_folder(self.path.parent().ok_or(io::ErrorKind::InvalidInput)?)
     }
@@ -76,7 +76,7 @@ impl Staged {
 impl Drop for Staged {
     fn drop(&mut self) {
         if !self.is_put {
-            drop(std::fs::remove_file(&self.staged));
+            drop(std::fs::remove_file(&self.beside));
         }
     }
 }

@@ -129,11 +129,8 @@ async fn make(
     app.store.close().await;
     let made = made?;
     if json {
-        let mut body = of_manifest(&made.manifest);
-        body["file"] = made.path.display().to_string().into();
-        body["bytes"] = made.bytes.into();
-        body["sha256"] = made.sha256.into();
-        body["entry"] = made.entry.into();
+        let more = serde_json::json!({ "file": made.path.display().to_string(), "bytes": made.bytes, "sha256": made.sha256, "entry": made.entry });
+        let body = of_manifest(&made.manifest, more);
         print_line(&serde_json::to_string_pretty(&body)?);
     } else {
         print_line(&made.path.display().to_string());
@@ -225,15 +222,9 @@ fn say(proved: &Proved, json: bool) -> anyhow::Result<Outcome> {
     let verification = &proved.verification;
     let whole = verification.faults.is_empty() && proved.absent.is_empty();
     if json {
-        let mut body = of_manifest(&proved.manifest);
-        body["bytes"] = proved.bytes.into();
-        body["sha256"] = proved.sha256.clone().into();
-        body["segments"] = proved.segments.into();
-        body["records"] = verification.records_checked.into();
         let faults: Vec<String> = verification.faults.iter().map(ToString::to_string).collect();
-        body["faults"] = faults.into();
-        body["absent_documents"] = proved.absent.len().into();
-        body["proved"] = whole.into();
+        let more = serde_json::json!({ "bytes": proved.bytes, "sha256": proved.sha256.clone(), "segments": proved.segments, "records": verification.records_checked, "faults": faults, "absent_documents": proved.absent.len(), "proved": whole });
+        let body = of_manifest(&proved.manifest, more);
         print_line(&serde_json::to_string_pretty(&body)?);
         return Ok(if whole { Outcome::Done } else { Outcome::Found });
     }
@@ -280,8 +271,9 @@ fn say(proved: &Proved, json: bool) -> anyhow::Result<Outcome> {
     Ok(if whole { Outcome::Done } else { Outcome::Found })
 }
 
-fn of_manifest(manifest: &Manifest) -> serde_json::Value {
-    serde_json::json!({
+/// What a backup holds, and more about it.
+fn of_manifest(manifest: &Manifest, more: serde_json::Value) -> serde_json::Value {
+    let mut body = serde_json::json!({
         "backup": manifest.id,
         "made_at": manifest.made_at.to_string(),
         "gateway": manifest.gateway,
@@ -289,7 +281,11 @@ fn of_manifest(manifest: &Manifest) -> serde_json::Value {
         "log_size": manifest.log_size,
         "documents": manifest.documents,
         "documents_in_it": manifest.parts.len().saturating_sub(1),
-    })
+    });
+    if let (Some(body), serde_json::Value::Object(more)) = (body.as_object_mut(), more) {
+        body.extend(more);
+    }
+    body
 }
 
 async fn restore(configured: &Configured, file: &Path, json: bool) -> anyhow::Result<Outcome> {
@@ -301,10 +297,9 @@ async fn restore(configured: &Configured, file: &Path, json: bool) -> anyhow::Re
     bar.finish_and_clear();
     let restored = restored?;
     if json {
-        let mut body = of_manifest(&restored.manifest);
-        body["sha256"] = restored.sha256.into();
-        body["entry"] = restored.entry.into();
-        body["held"] = true.into();
+        let more =
+            serde_json::json!({ "sha256": restored.sha256, "entry": restored.entry, "held": true });
+        let body = of_manifest(&restored.manifest, more);
         print_line(&serde_json::to_string_pretty(&body)?);
     } else {
         print_line(&format!(
@@ -335,11 +330,8 @@ async fn drill(
     let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     if json {
         let whole = proved.verification.faults.is_empty() && proved.absent.is_empty();
-        let mut body = of_manifest(&proved.manifest);
-        body["bytes"] = proved.bytes.into();
-        body["made_in_ms"] = ms(making).into();
-        body["restored_and_proved_in_ms"] = ms(proving).into();
-        body["proved"] = whole.into();
+        let more = serde_json::json!({ "bytes": proved.bytes, "made_in_ms": ms(making), "restored_and_proved_in_ms": ms(proving), "proved": whole });
+        let body = of_manifest(&proved.manifest, more);
         print_line(&serde_json::to_string_pretty(&body)?);
         return Ok(if whole { Outcome::Done } else { Outcome::Found });
     }

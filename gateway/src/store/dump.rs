@@ -1,8 +1,8 @@
 //! Everything in the database as rows, for backups: read as it is at one instant, and put into an
 //! empty database.
 //!
-//! Both engines keep integers, text and bytes in tables of the same names, so a dump of one goes
-//! into the other. The tables and their columns are the database's own word, not a list here: a
+//! Both engines keep integers, text and bytes in tables of the same names, so that a dump has one
+//! form: one of PostgreSQL is proved in an embedded database. The tables and their columns are the database's own word, not a list here: a
 //! table that a later migration adds is in every backup from then on. A dump is put into a database
 //! of the very migration it was made at, which is then brought up to date, all in one transaction.
 //!

@@ -111,8 +111,9 @@ impl BackupKey {
     fn advance(&mut self, place: SegmentPlace) -> Result<(Nonce, Vec<u8>), VaultError> {
         let index = self.next;
         self.next = index.checked_add(1).ok_or(VaultError::Malformed("segment"))?;
-        let [a, b, c, d, e, f, g, h] = index.to_be_bytes();
-        let nonce = Nonce::assume_unique_for_key([0, 0, 0, 0, a, b, c, d, e, f, g, h]);
+        let place_in_file = u128::from(index).to_be_bytes();
+        let (_, nonce) = place_in_file.split_last_chunk::<12>().ok_or(VaultError::Refused)?;
+        let nonce = Nonce::assume_unique_for_key(*nonce);
         let context = [
             self.context.as_slice(),
             &index.to_be_bytes(),
