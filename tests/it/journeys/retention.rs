@@ -12,7 +12,8 @@ use gateway::store::Removable;
 use jiff::SignedDuration;
 use schemas::RecordId;
 use serde_json::{Value, json};
-use tests::{Engine, TestGateway, each_engine, each_engine_prepared};
+use tests::gateway::each_engine_prepared;
+use tests::{Engine, TestGateway, each_engine, peers};
 
 /// A request for advice about a child that is answered, both collected; the request's leg and
 /// record, and the document that the answer names.
@@ -176,6 +177,8 @@ fn the_certificate_proves_with_the_public_key_alone_what_was_removed_and_by_whic
         assert_eq!((reply.status, reply.media_type.as_str()), (200, "application/jwt"));
         let jws = reply.text();
         assert_eq!(get(gateway.la(), &path).await.status, 403);
+        let keys = get(gateway.auditor(), "/v1/audit/keys").await.json()["receipts"].to_string();
+        peers::must_take(&["receipt", &keys], &jws);
         let found = certificate::verify(&jws, &app.log_vkey).expect("it holds");
         assert_eq!(u64::try_from(found.removed.len()).ok(), Some(ran.removed));
         let listed = found.removed.iter().find(|one| one.item == record.0).expect("it is listed");
@@ -312,7 +315,8 @@ fn an_open_case_an_unreviewed_row_and_what_nobody_collected_are_kept_and_the_dut
     let schedule = include_str!("../../../gateway/rules/retention-1.toml")
         .replacen("period = \"30 days\"", "period = \"7 days\"", 1)
         .replacen("version = \"retention-1\"", "version = \"council-7\"", 1);
-    let prepare = async |stage: &gateway::practice::Stage, _| {
+    let prepare = async |stage: &gateway::practice::Stage,
+                         _: std::sync::Arc<dyn gateway::clock::Clock>| {
         let file = stage.config_path();
         let mut config = std::fs::read_to_string(file).expect("a file");
         config.push_str("\n[retention]\nenabled = true\nschedule = \"retention.toml\"\n");
