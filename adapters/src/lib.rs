@@ -31,6 +31,7 @@ pub mod mesh;
 mod person_level;
 pub mod read_error;
 pub mod set;
+pub mod sheets;
 mod table;
 pub mod workbook;
 pub mod xlsx;

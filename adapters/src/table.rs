@@ -21,7 +21,7 @@ use std::borrow::Cow;
 
 use schemas::{Issue, Place};
 
-pub(crate) use cells::{needs_guard, plain, trimmed};
+pub(crate) use cells::{needs_guard, plain, starts_formula, trimmed};
 pub(crate) use reading::{Body, fields, read};
 
 /// Where a row stands in its file.

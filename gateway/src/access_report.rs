@@ -11,34 +11,40 @@
 //! power. Left out, and why: pseudonyms, roles, rules, entry numbers and classes of data (a class
 //! that was cut tells of a protected address); what was held, refused or withdrawn, every look at
 //! it and every vote (a hold is not to be told); messages about safety, identity and agreement;
-//! releases on an override or in an emergency (telling may put somebody at risk); what stands under
+//! releases on an override or in an emergency (telling may put somebody at risk); looks at lists (a
+//! list of what is held is not to be told, and who opened a record from a list is); what stands under
 //! another pseudonym (a merge may join records from before an adoption). Where any restriction was
 //! ever recorded, no version is made by machine: even the name of a hospital may tell where a
 //! child lives, and a person must write the answer. What is said does not depend on what is left out.
 //!
-//! Limits: the newest [`ENTRIES_MAX`] entries about a person. Not supported: looks at lists of many
-//! people (the board, what is held), because the log has the number of their lines and not whose
-//! they are; [`Report::lists`] names who had the child on theirs. Messages that went into
-//! quarantine name nobody; content that was read outside the gateway is not in its log.
+//! Limits: the newest [`ENTRIES_MAX`] entries about a person, and the newest [`LOOKS_MAX`] looks at
+//! lists that the person was on (the board, what is held). Not supported: looks at lists from before
+//! the gateway kept who was on them; periods whose [look-up](crate::look_up) was destroyed, which
+//! the answer names. Messages that went into quarantine name nobody; content that
+//! was read outside the gateway is not in its log.
 
 mod family;
 mod reading;
+mod same_person;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use schemas::OrganisationCode;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
+use crate::audit::looked::OnList;
 use crate::audit::{Actor, Entry, Event, EventKind, SubjectKey};
 use crate::clock::london_date;
 use crate::evidence::{PackFault, PackLog, proved, verify_log};
+use crate::look_up::{self, Standing};
 use crate::store::{Change, StoreError};
 
 pub use family::{FamilyLine, Unsafe};
-pub use reading::{Account, Line, Summary};
+pub use reading::{Account, Line, ListLine, Summary};
+pub(crate) use reading::{Sort, in_words, sort, words};
+pub use same_person::Opening;
 
 /// Why somebody asks who has seen a record. A closed list: the log is for ever, and free text would
 /// hold names.
@@ -55,12 +61,29 @@ pub enum Reason {
     RoutineCheck,
     /// The family asked.
     FamilyQuestion,
+    /// The conduct of somebody on the staff is looked into.
+    StaffInvestigation,
+    /// The Information Commissioner or an inspectorate asked.
+    Regulator,
+    /// A court, a tribunal or an ombudsman asked.
+    Tribunal,
+    /// Figures for those who answer for the service.
+    Management,
 }
 
 impl Reason {
     /// Every code, in the order in which they are offered.
-    pub const CODES: [&str; 5] =
-        ["subject-access-request", "complaint", "incident", "routine-check", "family-question"];
+    pub const CODES: [&str; 9] = [
+        "subject-access-request",
+        "complaint",
+        "incident",
+        "routine-check",
+        "family-question",
+        "staff-investigation",
+        "regulator",
+        "tribunal",
+        "management",
+    ];
 
     /// From its code.
     pub fn parse(code: &str) -> Option<Self> {
@@ -105,10 +128,14 @@ pub struct Report {
     /// The lines.
     #[serde(flatten)]
     pub account: Account,
-    /// Who had the child on its lists, whose looks the log counts and does not tell apart.
-    pub lists: Vec<String>,
     /// Whether there are older entries than were read.
     pub older_left_out: bool,
+    /// Whether there are older looks at lists than were read.
+    pub older_lists_left_out: bool,
+    /// Years of which nobody can tell any more whom the entries are about, because the look-up was
+    /// lawfully destroyed: what there was of the child in them is not in the lines.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub look_ups_destroyed: Vec<Standing>,
     /// The entries that the lines are of, newest first; for [`prove`] and [`for_family`].
     #[serde(skip)]
     pub entries: Vec<Entry>,
@@ -116,9 +143,15 @@ pub struct Report {
 
 /// Answers who has seen a record. The asking is durable in the log before anything is read.
 pub async fn look(app: &App, question: &Question, actor: &Actor) -> Result<Report, StoreError> {
+    let asked = app.store.commit(Change::because(asking(WHAT, question, actor))).await?;
+    read(app, question, asked.first_seq).await
+}
+
+/// The event of an asking, by what it is asked for.
+pub(crate) fn asking(what: &str, question: &Question, actor: &Actor) -> Event {
     let name = crate::telemetry::name_of;
     let mut event = Event::new(EventKind::AuditViewed, actor.clone())
-        .with("what", WHAT)
+        .with("what", what)
         .with("reason", name(question.reason));
     for (name, day) in [("from", question.from), ("until", question.until)] {
         if let Some(day) = day {
@@ -126,22 +159,53 @@ pub async fn look(app: &App, question: &Question, actor: &Actor) -> Result<Repor
         }
     }
     event.subject = Some(question.subject);
-    let asked = app.store.commit(Change::because(event)).await?;
+    event
+}
+
+/// Answers what was asked in an entry that is durable in the log.
+pub(crate) async fn read(app: &App, question: &Question, entry: u64) -> Result<Report, StoreError> {
     let mut entries = Vec::new();
     let mut before = u64::try_from(i64::MAX).unwrap_or_default();
     while entries.len() < ENTRIES_MAX {
-        let page = app.store.entries_concerning(question.subject, before, PAGE).await?;
+        let page = app.store.entries_naming(question.subject, before, PAGE).await?;
         let Some(last) = page.last() else { break };
         before = last.seq;
         entries.extend(page);
     }
     let older_left_out = entries.len() >= ENTRIES_MAX;
-    let names = |code: &str| named(app, code);
+    let older_lists_left_out = add_looks(app, question.subject, &mut entries).await?;
+    let names = |code: &str| app.name_of_code(code);
     let account = reading::account(&entries, question, &names);
-    let lists = reading::parties(&entries).into_iter().map(|code| named(app, &code)).collect();
     let Question { reason, from, until, .. } = *question;
-    let entry = asked.first_seq;
-    Ok(Report { reason, from, until, entry, account, lists, older_left_out, entries })
+    Ok(Report {
+        reason,
+        from,
+        until,
+        entry,
+        account,
+        older_left_out,
+        older_lists_left_out,
+        look_ups_destroyed: look_up::destroyed_within(app, from, until).await?,
+        entries,
+    })
+}
+
+/// Adds the looks at lists that a person was on, in their places. Says whether there are more.
+async fn add_looks(
+    app: &App,
+    subject: SubjectKey,
+    entries: &mut Vec<Entry>,
+) -> Result<bool, StoreError> {
+    let (mut looks, mut before) = (0, u64::try_from(i64::MAX).unwrap_or_default());
+    while looks < LOOKS_MAX {
+        let page = app.store.looks_concerning(subject, before, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        before = last.seq;
+        looks = looks.saturating_add(page.len());
+        entries.extend(page);
+    }
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.seq));
+    Ok(looks >= LOOKS_MAX)
 }
 
 /// The version for a family, newest first; or why a person must write it.
@@ -155,17 +219,8 @@ pub async fn for_family(
     if restricted || report.older_left_out {
         return Ok(Err(if restricted { Unsafe::Restricted } else { Unsafe::TooLong }));
     }
-    let names = |code: &str| named(app, code);
+    let names = |code: &str| app.name_of_code(code);
     Ok(family::lines(&report.entries, question, &names))
-}
-
-/// The name of an organisation as the partners file has it.
-fn named(app: &App, code: &str) -> String {
-    match OrganisationCode::parse(code) {
-        Ok(code) => app.name_of(&code),
-        // The gateway itself, or an operator at its machine.
-        Err(_) => "The gateway".to_owned(),
-    }
 }
 
 /// Entries with their proofs: can it be proved? Its JSON form is the file.
@@ -183,6 +238,13 @@ pub struct AccessProof {
     pub until: Option<Date>,
     /// Every entry about the child in those days, and of the asking itself.
     pub log: PackLog,
+    /// For each entry that is a look at a list, the proof that the child stood on it.
+    #[serde(default)]
+    pub lists: Vec<OnList>,
+    /// What shows that the aliases in the entries are all one person's. Proofs from before there were
+    /// aliases have none, and are not asked for it.
+    #[serde(default)]
+    pub aliases: Vec<Opening>,
 }
 
 /// The proof of a report.
@@ -192,8 +254,18 @@ pub async fn prove(
     question: &Question,
 ) -> Result<AccessProof, StoreError> {
     let within = report.entries.iter().filter(|entry| question.takes(reading::instant(entry)));
-    let mut seqs: Vec<u64> = within.map(|entry| entry.seq).collect();
+    let within: Vec<&Entry> = within.collect();
+    let mut seqs: Vec<u64> = within.iter().map(|entry| entry.seq).collect();
     seqs.push(report.entry);
+    let own = app.store.pseudonyms_of(question.subject).await?;
+    let mut lists = Vec::new();
+    for entry in within.iter().filter(|entry| reading::is_list(&entry.event)) {
+        let looked = app.store.looked_at(entry.seq).await?;
+        lists.extend(own.iter().find_map(|subject| looked.proof_of(entry.seq, *subject)));
+    }
+    let asking = report.entries.iter().filter(|entry| entry.seq == report.entry);
+    let shown: Vec<&Entry> = within.iter().copied().chain(asking).collect();
+    let aliases = same_person::openings(app, &shown, &own).await?;
     Ok(AccessProof {
         format: FORMAT.to_owned(),
         made_at: app.clock.now().to_string(),
@@ -201,6 +273,8 @@ pub async fn prove(
         from: report.from,
         until: report.until,
         log: proved(app, &seqs).await?,
+        lists,
+        aliases,
     })
 }
 
@@ -214,9 +288,19 @@ pub struct Proved {
 }
 
 /// Checks a proof against the log's public key, without a gateway. It proves that each entry is in
-/// the signed log; that none is missing is for the whole log to show (`audit verify`).
+/// the signed log, that they name one person, and that the pseudonym that is named stood on each
+/// list that was looked at; that none is missing is for the whole log to show (`audit verify`).
 pub fn verify(proof: &AccessProof, vkey: &str) -> Proved {
     let (mut entries, mut faults) = verify_log(&proof.log, vkey);
+    for entry in entries.iter().filter(|entry| reading::is_list(&entry.event)) {
+        let mut lists = proof.lists.iter().filter(|list| list.entry == entry.seq);
+        if !lists.any(|list| list.holds(&entry.event)) {
+            faults.push(PackFault::List(entry.seq));
+        }
+    }
+    if !proof.aliases.is_empty() {
+        faults.extend(same_person::stranger(&entries, &proof.aliases).map(PackFault::Stranger));
+    }
     if proof.format != FORMAT {
         faults = vec![PackFault::Form];
     }
@@ -236,13 +320,16 @@ pub fn verify(proof: &AccessProof, vkey: &str) -> Proved {
 pub(crate) type Counts = BTreeMap<String, u64>;
 
 /// What the entry of the asking says was looked at.
-const WHAT: &str = "who-has-seen";
+pub(crate) const WHAT: &str = "who-has-seen";
 
 /// The name of the form of a proof.
 const FORMAT: &str = "ehc-access-proof-1";
 
 /// The most entries about one person that are read: some megabytes, and years of a case.
 pub const ENTRIES_MAX: usize = 20_000;
+
+/// The most looks at lists that are read: the board may be looked at every few minutes.
+pub const LOOKS_MAX: usize = 5_000;
 
 /// How many are asked for at once.
 const PAGE: u32 = 1000;

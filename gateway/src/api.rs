@@ -2,12 +2,14 @@
 //!
 //! [`ROUTES`] says for every route who may call it and whether a person must be named; the router,
 //! the API description and the safety tests are all made from it, so a route cannot be added
-//! without being classified. Every request passes `entry`: a caller is identified, roles are
+//! without being classified; its answers must leave an entry or are withheld (`totality`). Every request passes `entry`: a caller is identified, roles are
 //! enforced, refusals are audited, and one line is logged at the end.
 
 pub mod problem;
 
+mod alerts;
 mod audit;
+mod audit_search;
 mod board;
 mod cases;
 mod clocks;
@@ -23,7 +25,9 @@ mod openapi;
 mod recalls;
 mod reconciliations;
 mod records;
+mod reports;
 mod retention;
+mod totality;
 mod transitions;
 
 use std::sync::Arc;
@@ -40,11 +44,12 @@ use crate::app::App;
 use crate::audit::{Actor, Event, EventKind};
 use crate::peer::{Peer, Role};
 use crate::pipeline::Sender;
-use crate::store::Change;
+use crate::store::{Change, Notice};
 use problem::{Kind, Problem};
 
 pub use health::admin_router;
 pub use openapi::document as openapi_document;
+pub use totality::leaves_nothing;
 
 /// A route: what it is for and who may call it.
 #[derive(Debug, Clone, Copy)]
@@ -109,6 +114,11 @@ pub enum RouteId {
     AnswerQuestion,
     Reviews,
     CloseReview,
+    Alerts,
+    ShowAlert,
+    DecideAlert,
+    SampleAccesses,
+    ListStaff,
     Deliveries,
     Resend,
     LegalHolds,
@@ -121,6 +131,9 @@ pub enum RouteId {
     ShowCheckpoint,
     Entries,
     WhoHasSeen,
+    Reports,
+    MakeReport,
+    SearchLog,
     Tile,
     Inclusion,
     Consistency,
@@ -192,6 +205,11 @@ pub const ROUTES: &[Route] = &[
     Route { id: RouteId::AnswerQuestion, method: "POST", path: "/v1/questions/{question}/answer", summary: "Answer a question about a held delivery, once.", roles: PARTNERS, person: true },
     Route { id: RouteId::Reviews, method: "GET", path: "/v1/reviews", summary: "List releases in an emergency of what the caller sent or was sent, with their reviews.", roles: HOLD_DECIDERS, person: false },
     Route { id: RouteId::CloseReview, method: "POST", path: "/v1/reviews/{review}/decision", summary: "Say whether a release in an emergency was right; somebody else than who released it.", roles: HOLD_DECIDERS, person: true },
+    Route { id: RouteId::Alerts, method: "GET", path: "/v1/alerts", summary: "List alerts of odd access and samples that wait for a person, oldest first; nobody is named.", roles: HOLD_DECIDERS, person: true },
+    Route { id: RouteId::ShowAlert, method: "GET", path: "/v1/alerts/{alert}", summary: "One alert: the entries of the log it is about, and its sign-off.", roles: HOLD_DECIDERS, person: true },
+    Route { id: RouteId::DecideAlert, method: "POST", path: "/v1/alerts/{alert}/decision", summary: "Sign an alert off as justified or not, or pass it on; never who did what it is about.", roles: HOLD_DECIDERS, person: true },
+    Route { id: RouteId::SampleAccesses, method: "POST", path: "/v1/alerts/sample", summary: "Draw accesses of past days at random, for line managers to confirm; nobody picks.", roles: AUDITORS, person: true },
+    Route { id: RouteId::ListStaff, method: "POST", path: "/v1/staff", summary: "List the caller's staff, so that an access to somebody's own is told; only keyed hashes are kept.", roles: PARTNERS, person: true },
     Route { id: RouteId::Deliveries, method: "GET", path: "/v1/deliveries", summary: "List deliveries of the caller's records that failed, or whose fate is not known.", roles: SENDERS, person: false },
     Route { id: RouteId::Resend, method: "POST", path: "/v1/deliveries/{delivery}/resend", summary: "Send a delivery again that failed, or whose fate is not known.", roles: SENDERS, person: true },
     Route { id: RouteId::LegalHolds, method: "GET", path: "/v1/retention/holds", summary: "List legal holds: what they are on, why, who placed and who lifted them.", roles: AUDITORS, person: true },
@@ -204,6 +222,9 @@ pub const ROUTES: &[Route] = &[
     Route { id: RouteId::ShowCheckpoint, method: "POST", path: "/v1/audit/checkpoints", summary: "Show the gateway a checkpoint the caller keeps; one it does not know means it was restored, and nothing is released.", roles: EVERYONE, person: false },
     Route { id: RouteId::Entries, method: "GET", path: "/v1/audit/entries", summary: "Entries of the audit log as JSON lines, for verification.", roles: EVERYONE, person: false },
     Route { id: RouteId::WhoHasSeen, method: "POST", path: "/v1/audit/who-has-seen", summary: "Who has seen a person's record or was sent it, and why; with the entries and their proofs when asked.", roles: AUDITORS, person: true },
+    Route { id: RouteId::Reports, method: "GET", path: "/v1/reports", summary: "The reports of information governance and the question that each answers.", roles: AUDITORS, person: false },
+    Route { id: RouteId::MakeReport, method: "POST", path: "/v1/reports/{report}", summary: "Make a report for a reason: as JSON with its cover, or as CSV or a workbook when a form is named.", roles: AUDITORS, person: true },
+    Route { id: RouteId::SearchLog, method: "POST", path: "/v1/audit/search", summary: "Entries of the log by child, person, organisation, kind, purpose, authority, outcome and time, newest first.", roles: AUDITORS, person: true },
     Route { id: RouteId::Tile, method: "GET", path: "/v1/audit/tile/{*tile}", summary: "A tile of hashes or entries of the log, as C2SP tlog-tiles has them.", roles: EVERYONE, person: false },
     Route { id: RouteId::Inclusion, method: "GET", path: "/v1/audit/entries/{seq}/proof", summary: "The proof that an entry is in the log.", roles: EVERYONE, person: false },
     Route { id: RouteId::Consistency, method: "GET", path: "/v1/audit/consistency", summary: "The proof that one checkpoint extends another.", roles: EVERYONE, person: false },
@@ -297,6 +318,11 @@ fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
         RouteId::AnswerQuestion => routing::post(holds::answer),
         RouteId::Reviews => routing::get(holds::reviews),
         RouteId::CloseReview => routing::post(holds::close_review),
+        RouteId::Alerts => routing::get(alerts::list),
+        RouteId::ShowAlert => routing::get(alerts::show),
+        RouteId::DecideAlert => routing::post(alerts::decide),
+        RouteId::SampleAccesses => routing::post(alerts::sample),
+        RouteId::ListStaff => routing::post(alerts::staff),
         RouteId::Deliveries => routing::get(deliveries::list),
         RouteId::Resend => routing::post(deliveries::resend),
         RouteId::LegalHolds => routing::get(retention::holds),
@@ -309,6 +335,9 @@ fn handler(id: RouteId) -> MethodRouter<Arc<App>> {
         RouteId::ShowCheckpoint => routing::post(audit::show),
         RouteId::Entries => routing::get(audit::entries),
         RouteId::WhoHasSeen => routing::post(audit::who_has_seen),
+        RouteId::Reports => routing::get(reports::list),
+        RouteId::MakeReport => routing::post(reports::make),
+        RouteId::SearchLog => routing::post(audit_search::search),
         RouteId::Tile => routing::get(audit::tile),
         RouteId::Inclusion => routing::get(audit::inclusion),
         RouteId::Consistency => routing::get(audit::consistency),
@@ -350,8 +379,10 @@ async fn entry(
     let caller = request.extensions().get::<Caller>().cloned();
     match permit(&app, route, request.method().as_str(), caller).await {
         Ok(caller) => {
-            request.extensions_mut().insert(caller);
-            next.run(request).await
+            request.extensions_mut().insert(caller.clone());
+            let notice = Notice::default();
+            let response = notice.over(next.run(request)).await;
+            totality::witnessed(&app, (route, &caller), &notice, response).await
         }
         Err(problem) => problem.into_response(),
     }
@@ -461,21 +492,27 @@ async fn outermost(
 fn identify(app: &App, peer: Option<Peer>, headers: &HeaderMap) -> Result<Caller, Problem> {
     let peer =
         peer.ok_or_else(|| Problem::new(Kind::Internal, "The connection has no identity."))?;
-    let text = |name: &str| {
-        let value = headers.get(name).and_then(|value| value.to_str().ok());
-        value.map(str::trim).filter(|text| !text.is_empty() && text.len() <= HEADER_CHARS_MAX)
-    };
     let names = app.vault.pseudonyms();
-    let user = text("ehc-acting-user");
+    let user = acting_user(headers);
     let person = user.map(|user| names.person(peer.organisation(), user));
     let who = user.map(|user| names.anywhere(user));
     // A closed list: whatever else stands there may be a name, and the log is for ever.
-    let role = text("ehc-acting-role").map(|role| {
+    let role = header_text(headers, "ehc-acting-role").map(|role| {
         let role = role.to_ascii_lowercase().replace(' ', "-");
         ACTING_ROLES.into_iter().find(|known| *known == role).unwrap_or("other")
     });
     let actor = Actor { person, role: role.map(str::to_owned), ..peer.actor() };
     Ok(Caller { peer, actor, who })
+}
+
+/// The user id of the person who acts, as their organisation's system vouches for it.
+fn acting_user(headers: &HeaderMap) -> Option<&str> {
+    header_text(headers, "ehc-acting-user")
+}
+
+fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let value = headers.get(name).and_then(|value| value.to_str().ok());
+    value.map(str::trim).filter(|text| !text.is_empty() && text.len() <= HEADER_CHARS_MAX)
 }
 
 /// The roles of people that the log knows by name.

@@ -20,7 +20,7 @@ use schemas::{OrganisationCode, ServiceCode};
 use uuid::Uuid;
 
 use crate::audit::checkpoint::LogSigner;
-use crate::authority::routing::Routing;
+use crate::authority::routing::{Route, Routing};
 use crate::authority::rules::RuleBook;
 use crate::clock::Clock;
 use crate::config::{Config, Partner};
@@ -28,18 +28,23 @@ use crate::delivery::fhir_message::Attempt;
 use crate::delivery::{Carriers, Parcel, SendError};
 use crate::documents::Documents;
 use crate::entropy::{Entropy, EntropyError};
+use crate::odd_access::Rules as OddAccessRules;
 use crate::peer::Peers;
 use crate::queue::CarrierKind;
 use crate::receipt::ReceiptSigner;
 use crate::retention::schedule::Schedule;
+use crate::sinks::States;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::vault::Vault;
 use crate::vault::keyring::KeyFile;
+use crate::vault::look_up::PeriodKeys;
 use crate::vault::pseudonym::Pseudonyms;
 
-pub(crate) use opening::log_keeper;
 pub use opening::{check_files, open_store_alone};
+pub(crate) use opening::{
+    frontier_from, location, log_keeper, log_signer, naming_log_keeper, open_copy,
+};
 
 /// Everything a request or a command needs.
 #[derive(Debug)]
@@ -54,6 +59,8 @@ pub struct App {
     pub store: Store,
     /// Sealing and opening.
     pub vault: Vault,
+    /// The keys of the log's periods.
+    pub period_keys: Arc<PeriodKeys>,
     /// Who may call.
     pub peers: Arc<Peers>,
     /// The statutory periods.
@@ -70,9 +77,12 @@ pub struct App {
     pub schedule: Schedule,
     /// What an operator may see.
     pub metrics: Metrics,
+    /// Where the log goes besides the database, and how that stands.
+    pub sinks: States,
     origin: String,
     rule_book: Arc<RuleBook>,
     routing: Routing,
+    odd_access: OddAccessRules,
     mappings: BTreeMap<String, Mapping>,
     claimed: Mutex<BTreeSet<(OrganisationCode, String)>>,
     in_hand: Mutex<BTreeMap<OrganisationCode, usize>>,
@@ -138,6 +148,16 @@ impl App {
         &self.rule_book
     }
 
+    /// What counts as odd about an access.
+    pub fn odd_access(&self) -> &OddAccessRules {
+        &self.odd_access
+    }
+
+    /// The routes in force on a day.
+    pub fn routes_in_force(&self, on: Date) -> impl Iterator<Item = &Route> {
+        self.routing.all().iter().filter(move |route| route.holds_on(on))
+    }
+
     /// The organisation that answers for a service on a day.
     pub fn route(&self, service: &ServiceCode, on: Date) -> Option<OrganisationCode> {
         self.routing.route(service, on).ok().map(|route| route.organisation.clone())
@@ -162,6 +182,15 @@ impl App {
     pub fn name_of(&self, organisation: &OrganisationCode) -> String {
         let partner = self.partner(organisation);
         partner.map_or_else(|| organisation.to_string(), |partner| partner.name.clone())
+    }
+
+    /// The name of whoever an entry of the log says acted: an organisation's, or the gateway's own,
+    /// which is also an operator's at its machine.
+    pub fn name_of_code(&self, code: &str) -> String {
+        match OrganisationCode::parse(code) {
+            Ok(code) => self.name_of(&code),
+            Err(_) => "The gateway".to_owned(),
+        }
     }
 
     /// A mapping by name; the sender's own when none is named.
@@ -289,6 +318,8 @@ pub struct KeyFiles {
     pub log_signing: PathBuf,
     /// Makes pseudonyms.
     pub pseudonym: PathBuf,
+    /// Wraps the keys that seal backups.
+    pub backup: PathBuf,
 }
 
 impl KeyFiles {
@@ -298,12 +329,13 @@ impl KeyFiles {
             wrapping: folder.join("wrapping.keys"),
             log_signing: folder.join("log-signing.key"),
             pseudonym: folder.join("pseudonym.key"),
+            backup: folder.join("backup.keys"),
         }
     }
 
-    /// Makes all three. Refuses when one exists: a lost wrapping key cannot be made again.
+    /// Makes all four. Refuses when one exists: a lost wrapping key cannot be made again.
     pub fn make(&self, entropy: &dyn Entropy) -> Result<(), AppError> {
-        for file in [&self.wrapping, &self.log_signing, &self.pseudonym] {
+        for file in [&self.wrapping, &self.log_signing, &self.pseudonym, &self.backup] {
             if let Some(folder) = file.parent() {
                 std::fs::create_dir_all(folder).map_err(|error| AppError::DataFile {
                     file: folder.display().to_string(),
@@ -314,6 +346,7 @@ impl KeyFiles {
         KeyFile::generate(&self.wrapping, entropy, FIRST_PERIOD)?;
         LogSigner::generate(&self.log_signing, "ehc-gateway", entropy)?;
         Pseudonyms::generate(&self.pseudonym, entropy)?;
+        KeyFile::generate_for_backups(&self.backup, entropy)?;
         Ok(())
     }
 }

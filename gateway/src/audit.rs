@@ -17,8 +17,12 @@ use uuid::Uuid;
 
 use crate::queue::{DeliveryId, SubmissionId};
 
+pub mod alias;
 pub mod bundle;
 pub mod checkpoint;
+pub mod forms;
+pub mod found_by;
+pub mod looked;
 pub mod signing;
 pub mod tiles;
 pub mod tree;
@@ -26,7 +30,8 @@ pub mod verify;
 
 /// A child's or young person's pseudonym: an HMAC under a key of this deployment.
 ///
-/// The same person always has the same pseudonym here and another one elsewhere.
+/// The same person always has the same pseudonym here and another one elsewhere. In the leaves of
+/// the log an [`alias`] stands for it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SubjectKey(pub [u8; 32]);
@@ -140,6 +145,12 @@ pub enum EventKind {
     /// An operator confirmed that the consent ledger has caught up after a restore.
     #[serde(rename = "restore.confirmed")]
     RestoreConfirmed,
+    /// A sealed and signed copy of everything was made; committed before the file is there.
+    #[serde(rename = "backup.made")]
+    BackupMade,
+    /// This database was restored from a backup: nothing is released from here on.
+    #[serde(rename = "backup.restored")]
+    BackupRestored,
     /// The upload of a document began.
     #[serde(rename = "document.begun")]
     DocumentBegun,
@@ -176,6 +187,9 @@ pub enum EventKind {
     /// Somebody looked at the board.
     #[serde(rename = "board.viewed")]
     BoardViewed,
+    /// Somebody looked at how something stands: what waits, a recall, what a message would do.
+    #[serde(rename = "standing.viewed")]
+    StandingViewed,
     /// Somebody looked at cases on the way to adulthood.
     #[serde(rename = "transitions.viewed")]
     TransitionsViewed,
@@ -188,6 +202,25 @@ pub enum EventKind {
     /// Somebody read or verified the log.
     #[serde(rename = "audit.viewed")]
     AuditViewed,
+    /// An access, or a few that belong together, is odd by a rule, or was drawn in a sample:
+    /// somebody else must look into it. It names nobody.
+    #[serde(rename = "alert.raised")]
+    AlertRaised,
+    /// More of the same was added to an open alert.
+    #[serde(rename = "alert.grown")]
+    AlertGrown,
+    /// Somebody looked at alerts.
+    #[serde(rename = "alert.viewed")]
+    AlertViewed,
+    /// Somebody signed an alert off, or passed it on.
+    #[serde(rename = "alert.decided")]
+    AlertDecided,
+    /// Accesses of some days were drawn at random, to be confirmed.
+    #[serde(rename = "access.sampled")]
+    AccessSampled,
+    /// An organisation listed its staff, so that an access to somebody's own is told.
+    #[serde(rename = "staff.listed")]
+    StaffListed,
     /// A record's sealed copy was removed, with its key, because its time was over.
     #[serde(rename = "record.removed")]
     RecordRemoved,
@@ -206,6 +239,10 @@ pub enum EventKind {
     /// Somebody looked at what is due for removal, at legal holds or at a certificate.
     #[serde(rename = "retention.viewed")]
     RetentionViewed,
+    /// The look-up of a period of the log was destroyed: nobody can tell any more whom its entries
+    /// are about.
+    #[serde(rename = "lookup.destroyed")]
+    LookUpDestroyed,
     /// The gateway did by itself what falls due at a certain time.
     #[serde(rename = "duty.done")]
     DutyDone,
@@ -218,6 +255,12 @@ pub enum EventKind {
     /// The partners, pins or agreements in force changed.
     #[serde(rename = "trust.changed")]
     TrustChanged,
+    /// The gateway started with another configuration, certificate or key than before.
+    #[serde(rename = "settings.changed")]
+    SettingsChanged,
+    /// A sink of the log was lost, or has caught up again.
+    #[serde(rename = "sink.changed")]
+    SinkChanged,
     /// The gateway started.
     #[serde(rename = "gateway.started")]
     GatewayStarted,

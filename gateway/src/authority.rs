@@ -40,7 +40,7 @@ pub mod rehearsal;
 mod restrictions;
 pub mod routing;
 pub mod rules;
-mod table;
+pub(crate) mod table;
 mod weighing;
 
 pub use agreements::Agreements;
@@ -401,6 +401,14 @@ pub fn is_kept_from(
         use rules::Obstacle::{CourtLimits, Sealed};
         barrier.is_objection() || matches!(barrier.obstacle, CourtLimits | Sealed)
     })
+}
+
+/// The restrictions about a person that stand on a day, for whomever: none means none is in force.
+pub fn restrictions_in_force(
+    consents: &[ConsentEntry],
+    today: Date,
+) -> Vec<schemas::record::Restriction> {
+    ledger::Ledger::new(consents, None, today).restrictions_in_force()
 }
 
 #[cfg(test)]

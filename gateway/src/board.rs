@@ -11,8 +11,9 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::audit::{Actor, Event, EventKind};
+use crate::looks;
 use crate::queue::{DeliveryState, LegState};
-use crate::store::{BoardFilter, BoardLine, BoardPlace, Change, StoreError};
+use crate::store::{BoardFilter, BoardLine, BoardPlace, StoreError};
 use crate::vault::BlobKind;
 
 pub use standing::{Attention, Facts, Standing};
@@ -111,7 +112,7 @@ pub async fn lines(
 ) -> Result<Vec<Line>, StoreError> {
     let rows = app.store.board(filter, after, limit).await?;
     let event = Event::new(EventKind::BoardViewed, actor.clone()).with("rows", rows.len());
-    app.store.commit(Change::because(event)).await?;
+    looks::at_records(app, event, rows.iter().map(|row| row.leg.record)).await?;
     let today = app.clock.today();
     Ok(rows.into_iter().map(|row| line(app, row, labels, today)).collect())
 }

@@ -3,25 +3,32 @@
 //! Data goes to standard output, talk to standard error; `--json` on every command; exit codes
 //! are documented in `docs/operations.md`. This and `main` are the only homes of `anyhow`.
 
+mod alerts;
 mod audit_export;
+mod audit_search;
 mod audit_verify;
 mod authority;
+mod backup;
 mod bench;
 mod case;
 mod clocks;
 mod consents;
 mod demo;
+mod disclosure_pack;
 mod documents;
 mod extract;
 mod holds;
 mod import;
+mod look_ups;
 mod mapping;
 mod pki;
 mod reconcile;
+mod report;
 mod restore;
 mod retention;
 mod serve;
 mod show;
+mod totality;
 mod transitions;
 mod who_has_seen;
 
@@ -29,7 +36,9 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::store::Notice;
 
 /// EHC Gateway: sends advice requests, advice and transition records between a local authority
 /// and the health bodies around it, authorised, sealed, audited and provable.
@@ -80,6 +89,9 @@ enum Command {
     /// About what waits for a person's decision.
     #[command(subcommand)]
     Holds(holds::HoldsCommand),
+    /// About odd access: what waits to be looked into, and the rules it was found by.
+    #[command(subcommand)]
+    Alerts(alerts::AlertsCommand),
     /// About deliveries that did not arrive.
     #[command(subcommand)]
     Deliveries(holds::DeliveriesCommand),
@@ -95,9 +107,17 @@ enum Command {
     /// About agreement to share.
     #[command(subcommand)]
     Consents(consents::ConsentsCommand),
+    /// Backups: made, proved and restored, sealed and signed.
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
     /// About a restored backup: nothing is released until the consent ledger has caught up.
     #[command(subcommand)]
     Restore(restore::RestoreCommand),
+    /// The eleven reports of information governance, as a table, CSV or a workbook.
+    Report(report::ReportArgs),
+    /// What was shared about one person, for whoever answers their subject access request.
+    #[command(subcommand)]
+    DisclosurePack(disclosure_pack::DisclosurePackCommand),
     /// How long things are kept, what is due, and what stops it.
     #[command(subcommand)]
     Retention(retention::RetentionCommand),
@@ -157,7 +177,9 @@ impl From<Outcome> for ExitCode {
 
 /// Parses the command line, runs the command, and says how it ended.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let path = totality::path(&matches);
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -166,8 +188,16 @@ pub fn run() -> ExitCode {
         }
     };
     let json = cli.json;
-    match runtime.block_on(dispatch(cli)) {
-        Ok(outcome) => outcome.into(),
+    let notice = Notice::default();
+    match runtime.block_on(notice.over(dispatch(cli))) {
+        Ok(outcome) if totality::is_witnessed(&path, outcome, &notice) => outcome.into(),
+        Ok(_) => {
+            eprintln_line(
+                "error: this left no entry in the audit log, which is a fault of the program: tell \
+                 whoever made it, and your information governance lead",
+            );
+            Outcome::Failed.into()
+        }
         Err(error) => report(&error, json),
     }
 }
@@ -189,12 +219,16 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Case(command) => case::case(&command, json).await,
         Command::Reconcile(args) => reconcile::reconcile(&args, json).await,
         Command::Holds(command) => holds::holds(&command, json).await,
+        Command::Alerts(command) => alerts::alerts(&command, json).await,
         Command::Deliveries(command) => holds::deliveries(&command, json).await,
         Command::Quarantine(command) => Box::pin(holds::quarantine(&command, json)).await,
         Command::Documents(command) => Box::pin(documents::documents(&command, json)).await,
         Command::Authority(command) => Box::pin(authority::authority(&command, json)).await,
         Command::Consents(command) => consents::consents(&command, json).await,
+        Command::Backup(command) => Box::pin(backup::backup(&command, json)).await,
         Command::Restore(command) => restore::restore(&command, json).await,
+        Command::Report(args) => Box::pin(report::report(&args, json)).await,
+        Command::DisclosurePack(command) => disclosure_pack::disclosure_pack(&command, json).await,
         Command::Retention(command) => Box::pin(retention::retention(&command, json)).await,
         Command::Audit(command) => audit_verify::audit(&command, json).await,
         Command::Config(command) => show::config(&command, json),

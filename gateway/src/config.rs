@@ -13,6 +13,7 @@
 //! Limits: a configuration file is at most 1 MiB. Environment variables are not read at all.
 
 mod audit;
+mod backup;
 mod consent;
 mod document;
 mod documents;
@@ -31,11 +32,14 @@ use std::time::Duration;
 use schemas::OrganisationCode;
 use serde::Deserialize;
 
-pub use audit::AuditSection;
+pub use audit::{AuditSection, ConfirmedBy, SinkKind, SinkSection};
+pub use backup::BackupSection;
 pub use consent::{ConsentSection, IfMatch};
 use document::{Document, Step};
 pub use documents::{DocumentsSection, KeepingSection, S3Section, ScannerAddress};
 pub use files::FilesSection;
+use files::file_fault;
+pub(crate) use files::readable_by_others;
 pub use folders::Watch;
 pub use mesh::MeshSection;
 pub(crate) use partners::mllp_address;
@@ -68,6 +72,8 @@ pub struct Config {
     pub retention: RetentionSection,
     /// Where the audit log goes besides the database.
     pub audit: AuditSection,
+    /// Which key seals backups, and where the gateway puts those it makes by itself.
+    pub backup: BackupSection,
     /// How decisions about sharing come into force.
     pub consent: ConsentSection,
     /// Where the newest checkpoint of the log is kept, outside the database: what a restored
@@ -300,6 +306,7 @@ impl Config {
             named.push(("store", "url_file", url_file, true));
         }
         named.extend(self.documents.secret().map(|path| ("documents", "s3", path, true)));
+        named.extend(self.backup.files());
         named
             .into_iter()
             .filter_map(|(section, setting, path, secret)| {
@@ -327,6 +334,7 @@ impl Config {
             checkpoint_file: raw.store.checkpoint_file.clone().unwrap_or(newest),
             audit: raw.audit,
             retention: raw.retention,
+            backup: raw.backup.checked(&raw.keys, &document)?,
             consent: raw.consent,
             store: raw.store.checked(&raw.gateway.data_dir, &document)?,
             documents: raw.documents.checked(&raw.gateway.data_dir, &document)?,
@@ -384,6 +392,11 @@ impl Config {
         if let Some((setting, problem, fix)) = self.consent.fault() {
             return wrong("consent", setting, problem, fix);
         }
+        if let Some((at, setting, problem, fix)) = self.audit.fault() {
+            let step =
+                [Step::Key("audit"), Step::Key("sinks"), Step::Index(at), Step::Key(setting)];
+            return Err(self.document.error(&step, problem, fix));
+        }
         if let Some((setting, problem, fix)) = self.mesh.as_ref().and_then(MeshSection::fault) {
             return wrong("mesh", setting, problem, fix);
         }
@@ -424,8 +437,9 @@ impl Config {
             .chain(optional.into_iter().flatten())
             .chain(self.mesh.iter_mut().flat_map(MeshSection::paths))
             .chain(self.documents.paths())
-            .chain(self.audit.publish_to.iter_mut())
+            .chain(self.audit.paths())
             .chain(self.retention.schedule.iter_mut())
+            .chain(self.backup.paths())
             .for_each(|path| *path = folder.join(&path));
     }
 }
@@ -474,6 +488,8 @@ struct Raw {
     #[serde(default)]
     consent: ConsentSection,
     #[serde(default)]
+    backup: backup::RawBackup,
+    #[serde(default)]
     log: LogSection,
     #[serde(default)]
     mllp: Option<MllpSection>,
@@ -521,35 +537,6 @@ impl RawStore {
             ),
         }
     }
-}
-
-/// What is wrong with a file, if anything, and what to do.
-fn file_fault(path: &Path, secret: bool) -> Option<(String, String)> {
-    let shown = path.display();
-    match std::fs::metadata(path) {
-        Err(error) => {
-            let fix = format!("create {shown}, or correct the path");
-            Some((format!("{shown} cannot be read ({error})"), fix))
-        }
-        Ok(found) if secret && readable_by_others(&found) => {
-            let fix = format!("chmod 600 {shown}");
-            Some((format!("{shown} holds a secret and others may read it"), fix))
-        }
-        Ok(_) => None,
-    }
-}
-
-/// Whether anyone but the owner may read, write or run a file.
-#[cfg(unix)]
-pub(crate) fn readable_by_others(found: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    found.permissions().mode() & 0o077 != 0
-}
-
-/// Elsewhere than on Unix the access list is the operator's to check.
-#[cfg(not(unix))]
-pub(crate) fn readable_by_others(_found: &std::fs::Metadata) -> bool {
-    false
 }
 
 fn default_listen() -> SocketAddr {

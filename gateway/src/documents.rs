@@ -67,7 +67,7 @@ pub enum DocumentState {
 /// The parts that documents need: where they are kept, and what scans them.
 #[derive(Debug)]
 pub struct Documents {
-    keeping: Keeping,
+    pub(crate) keeping: Keeping,
     scanner: Option<Scanner>,
     settings: DocumentsSection,
     in_hand: Mutex<BTreeSet<Uuid>>,

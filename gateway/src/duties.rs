@@ -7,6 +7,7 @@
 //!
 //! Use: one row of `DUTIES` and one file under `duties/` for each.
 
+mod backups;
 mod consents;
 mod forgotten;
 mod reconciling;
@@ -36,6 +37,9 @@ pub enum DutyError {
     /// What is due could not be removed.
     #[error("what is due could not be removed")]
     Retention(#[from] crate::retention::RetentionError),
+    /// A backup could not be made.
+    #[error("a backup could not be made")]
+    Backup(#[from] crate::backup::BackupError),
     /// The shipped rules do not cover the date.
     #[error("the gateway could not work out {0}")]
     Ours(&'static str),
@@ -83,13 +87,26 @@ const DUTIES: &[Duty] = &[
     },
     Duty { name: "retention", period: retention::period, act: retention::act },
     Duty { name: "reconciliation", period: reconciling::period, act: reconciling::act },
+    // Last: it takes as long as there is much to keep.
+    Duty { name: "backup", period: backups::period, act: |app| Box::pin(backups::make(app)) },
 ];
+
+/// The names of all duties, as the log has them.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    DUTIES.iter().map(|duty| duty.name)
+}
 
 /// Does what has fallen due and was not done yet. Gives how many duties were done. One that fails
 /// does not keep the others from being done; the first failure is given at the end.
 pub async fn run_due(app: &App) -> Result<usize, DutyError> {
     let mut done = 0;
     let mut failure = None;
+    // Each time, and each entry of the log once: it keeps its own place.
+    if let Err(error) = crate::odd_access::watch(app).await {
+        let chain = crate::telemetry::chain(&error);
+        tracing::error!(error = %chain, "the log could not be watched for odd access");
+        failure.get_or_insert(error.into());
+    }
     for duty in DUTIES {
         match run(app, duty).await {
             Ok(true) => done += 1,

@@ -26,6 +26,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::audit::{Actor, Event, EventKind};
+use crate::looks;
 use crate::queue::{Delivery, DeliveryId, DeliveryState};
 use crate::store::{Ageing, Change, HoldFilter, HoldPlace, StoreError, StoredQuestion};
 
@@ -144,7 +145,7 @@ pub async fn lines(
     actor: &Actor,
 ) -> Result<Vec<Line>, StoreError> {
     let held = app.store.held(filter, after, limit).await?;
-    viewed(app, actor, "holds", held.len()).await?;
+    viewed(app, actor, "holds", held.iter().map(|(delivery, _)| delivery.record)).await?;
     let mut lines = Vec::with_capacity(held.len());
     for (delivery, since) in held {
         lines.push(line_of(app, delivery, since).await?);
@@ -246,9 +247,15 @@ fn days_since(app: &App, since: Timestamp) -> i64 {
     app.clock.now().duration_since(since).max(SignedDuration::ZERO).as_hours() / 24
 }
 
-async fn viewed(app: &App, actor: &Actor, what: &str, rows: usize) -> Result<(), StoreError> {
+/// Somebody looks at a list about what is held, each line about a record.
+async fn viewed(
+    app: &App,
+    actor: &Actor,
+    what: &str,
+    records: impl ExactSizeIterator<Item = RecordId>,
+) -> Result<(), StoreError> {
     let event = Event::new(EventKind::HoldViewed, actor.clone()).with("what", what);
-    app.store.commit(Change::because(event.with("rows", rows))).await.map(drop)
+    looks::at_records(app, event.with("rows", records.len()), records).await
 }
 
 /// A held delivery that a person may act about: of their organisation's records, or any.

@@ -11,9 +11,14 @@
 //! - [`queue`], [`delivery`]: deliveries, legs, leases, the worker, and how parcels leave.
 //! - [`documents`]: documents of any size, uploaded apart from their message.
 //! - [`accountability`]: why a record may go, and what other rules would have made of the past.
-//! - [`access_report`]: who has seen a person's record, with proofs, and what a family may be told.
-//! - [`board`], [`journey`], [`holds`], [`repair`]: what people look at, and what they decide about
-//!   what is held, did not arrive or was not accepted.
+//! - [`look_up`]: whom the entries of the log are about, period by period, until it is destroyed.
+//! - [`access_report`], [`log_search`]: who has seen a person's record, with proofs, and what a
+//!   family may be told; who did what, when and why.
+//! - [`reports`], [`disclosure_pack`]: the eleven reports of information governance, as tables; what
+//!   was shared about one person, for whoever answers their request.
+//! - [`odd_access`]: what is rare among what people look at, and who looks into it.
+//! - [`board`], [`journey`], [`holds`], [`repair`], [`looks`]: what people look at, and what they
+//!   decide about what is held, did not arrive or was not accepted.
 //! - [`cases`], [`notices`]: which messages belong together, what was superseded or recalled.
 //! - [`duties`], [`reconciliation`]: what is done at its time; each day, signed and answerable.
 //! - [`transition`]: the way to adulthood, case by case, and what is missing on it.
@@ -21,6 +26,10 @@
 //! - [`tls`], [`peer`], [`pki`]: who is calling, and practice certificates.
 //! - [`config`], [`app`], [`serving`], [`telemetry`], [`commands`]: put together and run.
 //! - [`publication`]: the log as static files, for tools that read transparency logs.
+//! - [`backup`]: everything in one file, sealed and signed; proved, and put back.
+//! - [`standing`]: looks at how something stands.
+//! - [`settings`]: what changed while the gateway was not running.
+//! - [`sinks`]: the log in a second place, which can be required.
 //! - [`restore`]: nothing is released until the consent ledger has caught up after a restore.
 //! - [`mllp`]: how HL7 v2 messages are framed on a connection.
 //! - [`clock`], [`entropy`], [`secret_file`]: time, randomness and secrets, from outside.
@@ -33,12 +42,14 @@ pub mod api;
 pub mod app;
 pub mod audit;
 pub mod authority;
+pub mod backup;
 pub mod board;
 pub mod cases;
 pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod delivery;
+pub mod disclosure_pack;
 pub mod documents;
 pub mod duties;
 pub mod entropy;
@@ -46,9 +57,13 @@ pub mod evidence;
 pub mod holds;
 pub mod intake;
 pub mod journey;
+pub mod log_search;
+pub mod look_up;
+pub mod looks;
 pub mod mllp;
 pub mod notices;
 pub mod obligations;
+pub mod odd_access;
 pub mod peer;
 pub mod performance;
 pub mod pipeline;
@@ -59,10 +74,14 @@ pub mod queue;
 pub mod receipt;
 pub mod reconciliation;
 pub mod repair;
+pub mod reports;
 pub mod restore;
 pub mod retention;
 pub mod secret_file;
 pub mod serving;
+pub mod settings;
+pub mod sinks;
+pub mod standing;
 pub mod store;
 pub mod telemetry;
 pub mod tls;

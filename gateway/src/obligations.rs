@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::audit::{Actor, Event, EventKind};
 use crate::board::Labels;
+use crate::looks;
 use crate::store::{CaseClock, CaseClockLine, Change, ClockFilter, ClockWrite, StoreError, Write};
 use crate::telemetry::name_of;
 use crate::vault::BlobKind;
@@ -130,7 +131,7 @@ pub async fn list(
 ) -> Result<Vec<Obligation>, StoreError> {
     let rows = app.store.case_clocks(filter, after, limit).await?;
     let event = Event::new(EventKind::BoardViewed, actor.clone()).with("clocks", rows.len());
-    app.store.commit(Change::because(event)).await?;
+    looks::at_people(app, event, rows.iter().map(|row| row.clock.subject)).await?;
     let today = app.clock.today();
     Ok(rows.into_iter().map(|row| obligation(app, row, labels, today)).collect())
 }

@@ -47,6 +47,7 @@ use crate::audit::{Actor, Event, EventKind, SubjectKey};
 use crate::authority;
 use crate::entropy::EntropyError;
 use crate::queue::SubmissionId;
+use crate::standing::{self, Standing};
 use crate::store::{Change, MOVED_ON, NewQuarantine, SUPERSEDED_ONCE, StoreError, Write};
 use crate::vault::{BlobKind, VaultError};
 use admission::{Finished, Mode};
@@ -225,7 +226,10 @@ pub async fn rehearse(
     for item in reading.items {
         batch.take(item).await?;
     }
-    Ok(Preview::new(batch.into_rows(), reading.notes))
+    let preview = Preview::new(batch.into_rows(), reading.notes);
+    // It may tell whether a message is known: a look, though nothing is stored of it.
+    standing::viewed(app, &sender.actor, (Standing::Rehearsal, preview.rows.len()), None).await?;
+    Ok(preview)
 }
 
 fn read(app: &App, sender: &Sender, raw: &RawMessage) -> Result<adapters::Reading, ReceiveError> {

@@ -176,6 +176,10 @@ pub async fn confirm(
     Ok(())
 }
 
+/// Who is said to have shown what was lost, when a backup was restored by command: at first nothing
+/// is known to be lost, and the gateway is held all the same.
+pub const BY_COMMAND: &str = "backup";
+
 /// Why an operator confirms.
 pub const REASONS: [&str; 3] = ["partners-sent-again", "nothing-was-sent-since", "exercise"];
 

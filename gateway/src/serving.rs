@@ -3,6 +3,7 @@
 //! [`start`] returns once partners can connect; [`Running::stop`] finishes what has begun, then
 //! closes the store.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,8 @@ use crate::intake;
 use crate::publication;
 use crate::queue::worker;
 use crate::restore;
+use crate::settings;
+use crate::sinks;
 use crate::store::{Change, Write};
 use crate::tls::{self, Limits, ServerTls, TrustChange, TrustNews};
 
@@ -105,6 +108,7 @@ pub async fn start(
     tasks.spawn(caretaker::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(restore::keep_newest(Arc::clone(&app), stop.clone()));
     tasks.spawn(publication::keep_published(Arc::clone(&app), stop.clone()));
+    follow_sinks(&app, &tasks, &stop);
     tasks.spawn(do_duties(Arc::clone(&app), stop.clone()));
     tasks.spawn(watch_trust(Arc::clone(&app), Arc::clone(&tls), stop.clone()));
     tasks.spawn(write_down_refusals(Arc::clone(&app), tls, stop.clone()));
@@ -158,6 +162,13 @@ impl Running {
     }
 }
 
+/// The log goes to each of its sinks, at that sink's own pace.
+fn follow_sinks(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationToken) {
+    for state in app.sinks.each() {
+        tasks.spawn(sinks::follow(Arc::clone(app), Arc::clone(state), stop.clone()));
+    }
+}
+
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
     let fail = |source| ServeError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(fail)?;
@@ -174,6 +185,9 @@ async fn record_start(app: &App) -> Result<(), AppError> {
     let trust = app.trust_fingerprint(None);
     if app.store.trust_in_force().await?.as_deref() != Some(trust.as_str()) {
         change = change.join(trust_changed(&trust, "at start"));
+    }
+    if let Some(changed) = settings::changed(app).await? {
+        change = change.join(changed);
     }
     app.store.commit(change).await?;
     Ok(())
@@ -244,29 +258,31 @@ async fn do_duties(app: Arc<App>, stop: CancellationToken) {
 /// Counts refused connections into the log: one entry per reason and interval, so that a flood
 /// of strangers does not become a flood of entries.
 async fn write_down_refusals(app: Arc<App>, tls: Arc<ServerTls>, stop: CancellationToken) {
-    let mut last = false;
+    let (mut last, mut waiting) = (false, BTreeMap::<&'static str, u64>::new());
     while !last {
         tokio::select! {
             () = tokio::time::sleep(REFUSALS_EVERY) => {}
             () = stop.cancelled() => last = true,
         }
-        let mut change: Option<Change> = None;
         for (reason, count) in tls.refusals().drain() {
             app.metrics.refused_connections(reason, count);
+            let all = waiting.entry(reason).or_default();
+            *all = all.saturating_add(count);
+        }
+        let changes = waiting.iter().map(|(reason, count)| {
             let event = Event::new(EventKind::ConnectionRefused, Actor::gateway())
                 .with("reason", reason)
                 .with("count", count);
-            let next = Change::because(event);
-            change = Some(match change {
-                Some(change) => change.join(next),
-                None => next,
-            });
-        }
-        if let Some(change) = change
-            && let Err(error) = app.store.commit(change).await
-        {
-            let chain = crate::telemetry::chain(&error);
-            tracing::error!(error = %chain, "refused connections could not be written down");
+            Change::because(event)
+        });
+        let Some(change) = changes.reduce(Change::join) else { continue };
+        match app.store.commit(change).await {
+            Ok(_) => waiting.clear(),
+            // They are counted on, and written down when the log can be written again.
+            Err(error) => {
+                let chain = crate::telemetry::chain(&error);
+                tracing::error!(error = %chain, "refused connections could not be written down");
+            }
         }
     }
 }

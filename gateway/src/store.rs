@@ -14,9 +14,13 @@
 //! callers are slowed. A list never returns more than it was asked for.
 //!
 //! Not supported, and why: deleting and rewriting rows, because what happened stays told. Retention
-//! is a change like any other: it makes sealed bytes nothing and leaves the row. The one exception: a
-//! new hold takes the earlier votes off its delivery; the log keeps them.
+//! is a change like any other: it makes sealed bytes nothing and leaves the row. The exceptions: a new
+//! hold takes the earlier votes off its delivery, and the log keeps them; what the watch keeps beside
+//! the log is forgotten when no rule looks back as far; a list of staff takes the place of the one
+//! before; the look-up of a period of the log is destroyed, by a change like any other.
 
+mod alerts;
+mod backups;
 mod cases;
 mod clocks;
 mod commit;
@@ -25,6 +29,7 @@ mod consents;
 mod counts;
 mod deliveries;
 mod documents;
+pub(crate) mod dump;
 mod duties;
 mod engine;
 mod error;
@@ -34,19 +39,26 @@ mod kept;
 mod legal_holds;
 mod legs;
 mod log;
+mod looks;
 mod migration;
+mod notice;
+mod periods;
 mod plan;
+mod pulse;
 mod reconciliations;
 mod records;
 mod relations;
 mod restores;
 mod retention;
 mod row;
+mod searches;
 mod sends;
 mod signal;
+mod sinks;
 mod subjects;
 mod transitions;
 mod value;
+mod watch;
 mod writes;
 
 pub mod bare;
@@ -62,6 +74,11 @@ use engine::Engine;
 use signal::Signal;
 use subjects::SubjectLocks;
 
+pub use alerts::{
+    AlertDecision, AlertEntry, AlertFilter, AlertPlace, AlertWrite, DRAWN_ONCE, ESCALATED,
+    NewAlert, NewSample, StoredAlert,
+};
+pub use backups::{NewBackup, StoredBackup};
 pub use cases::{CaseClock, CaseClockLine, ClockFilter, NewCaseClock};
 pub use change::{
     Change, DocumentFound, NewConsent, NewDelivery, NewDocument, NewLeg, NewQuarantine, NewRecord,
@@ -87,7 +104,10 @@ pub use legal_holds::{
 };
 pub use legs::{BoardFilter, BoardLine, BoardPlace};
 pub use log::{AuditRow, Head, StoredCheckpoint};
+pub use notice::Notice;
+pub use periods::{LogPeriod, LookUpGone, LookUpSize};
 pub use plan::{Appended, LogError, LogKeeper};
+pub use pulse::Unwritable;
 pub use reconciliations::{
     Explained, NewDifference, NewStatement, Parcelled, ParcelledTo, Refused, Span, StatementId,
     StoredDifference, StoredStatement,
@@ -98,11 +118,16 @@ pub use restores::{Restore, Shown};
 pub use retention::{
     NewCertificate, Removable, Removal, RetentionWrite, StoredCertificate, StoredRemoval,
 };
+pub use searches::LogFilter;
 pub use sends::{CLOCKS_AGREE, NewSend};
+pub use sinks::RequiredSink;
 pub use subjects::{Hold, SubjectGuard, SubjectGuards};
 pub use transitions::{
     NewTransitionStep, TransitionDay, TransitionDelivery, TransitionFilter, TransitionStep,
     TransitionWrite,
+};
+pub use watch::{
+    InCommon, LOOKED_AT, Mark, StaffMember, WatchWrite, Watched, WatchedLook, WatchedTo, WatchedWay,
 };
 
 /// Everything the gateway keeps. Cheap to clone; all clones are one store.
@@ -112,6 +137,7 @@ pub struct Store {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     desk: Arc<Desk>,
+    keeper: Arc<LogKeeper>,
     subjects: Arc<SubjectLocks>,
     signal: Signal,
 }
@@ -151,15 +177,16 @@ impl Store {
     ) -> Result<Self, StoreError> {
         migration::migrate(&engine, clock.now()).await?;
         let signal = Signal::open(&engine);
+        let keeper = Arc::new(keeper);
         let desk = Committer::start(
             engine.clone(),
-            keeper,
+            Arc::clone(&keeper),
             Arc::clone(&clock),
             Arc::clone(&entropy),
             signal.clone(),
         );
         let subjects = Arc::new(SubjectLocks::new(engine.clone()));
-        Ok(Self { engine, clock, entropy, desk: Arc::new(desk), subjects, signal })
+        Ok(Self { engine, clock, entropy, desk: Arc::new(desk), keeper, subjects, signal })
     }
 
     /// Commits a change with its audit entries, durably, or not at all.
@@ -168,7 +195,17 @@ impl Store {
     /// committed even when the caller goes away. After `Unavailable` it may or may not have been
     /// made.
     pub async fn commit(&self, change: Change) -> Result<Committed, StoreError> {
-        self.desk.commit(change).await
+        let committed = self.desk.commit(change).await;
+        if committed.is_ok() {
+            notice::mark();
+        }
+        committed
+    }
+
+    /// Whether the log can be written now: without it nothing is accepted and nothing released.
+    /// Asking adds no entry, takes at most three seconds, and costs a flush at most once a second.
+    pub async fn is_writable(&self) -> Result<(), Unwritable> {
+        self.desk.is_writable().await
     }
 
     /// Commits everything handed over so far, then closes the database. Later commits are

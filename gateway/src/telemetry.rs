@@ -33,6 +33,8 @@ pub enum Ages {
     Holds,
     /// Reviews of releases in an emergency.
     Reviews,
+    /// Alerts of odd access, and samples.
+    Alerts,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -75,6 +77,13 @@ impl Metrics {
             Label::new("status", status.to_string()),
         ];
         let key = Key::from_parts("ehc_submissions_total", labels);
+        self.recorder.register_counter(&key, &METADATA).increment(1);
+    }
+
+    /// An alert of odd access was raised, by this rule.
+    pub fn alert_raised(&self, rule: &str) {
+        let labels = vec![Label::new("rule", rule.to_owned())];
+        let key = Key::from_parts("ehc_alerts_raised_total", labels);
         self.recorder.register_counter(&key, &METADATA).increment(1);
     }
 
@@ -139,6 +148,15 @@ impl Metrics {
         self.recorder.register_gauge(&overdue, &METADATA).set(gauge(counts.overdue));
     }
 
+    /// How old the newest backup is, and how often one is due; both in seconds.
+    pub fn backup(&self, age: u64, every: u64) {
+        for (name, value) in [("ehc_backup_age_seconds", age), ("ehc_backup_every_seconds", every)]
+        {
+            let key = Key::from_name(name);
+            self.recorder.register_gauge(&key, &METADATA).set(gauge(value));
+        }
+    }
+
     /// How many differences in reconciliations nobody has explained, and the days the oldest is open.
     pub fn differences(&self, open: u64, days: u64) {
         for (name, value) in [("ehc_differences_open", open), ("ehc_differences_oldest_days", days)]
@@ -162,12 +180,22 @@ impl Metrics {
         }
     }
 
+    /// How many entries a sink of the audit log has not confirmed, and whether it takes none.
+    pub fn sink(&self, sink: &str, behind: u64, lost: bool) {
+        let labels = || vec![Label::new("sink", sink.to_owned())];
+        let key = Key::from_parts("ehc_audit_sink_behind_entries", labels());
+        self.recorder.register_gauge(&key, &METADATA).set(gauge(behind));
+        let key = Key::from_parts("ehc_audit_sink_lost", labels());
+        self.recorder.register_gauge(&key, &METADATA).set(gauge(u64::from(lost)));
+    }
+
     /// What waits for people, by rule, and how long the oldest has waited. Rules that hold nothing
     /// any more fall to zero.
     pub fn ageing(&self, what: Ages, ageing: &[Ageing], now: Timestamp) {
         let (count, oldest) = match what {
             Ages::Holds => ("ehc_holds", "ehc_holds_oldest_seconds"),
             Ages::Reviews => ("ehc_reviews", "ehc_reviews_oldest_seconds"),
+            Ages::Alerts => ("ehc_alerts", "ehc_alerts_oldest_seconds"),
         };
         let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
         rules.extend(ageing.iter().map(|one| (what, one.rule.clone())));
@@ -203,6 +231,11 @@ impl Metrics {
             about("Submissions answered, by organisation and status."),
         );
         self.recorder.describe_counter(
+            text("ehc_alerts_raised_total"),
+            None,
+            about("Alerts of odd access raised by this process, by rule."),
+        );
+        self.recorder.describe_counter(
             text("ehc_mllp_messages_total"),
             None,
             about("HL7 v2 messages answered over MLLP, by organisation and acknowledgement."),
@@ -219,10 +252,14 @@ impl Metrics {
         );
         self.recorder.describe_gauge(text("ehc_deliveries"), None, about("Deliveries by state."));
         for (name, words) in [
+            ("ehc_audit_sink_behind_entries", "Entries that a sink of the log has not confirmed."),
+            ("ehc_audit_sink_lost", "1 while a sink of the log takes no entries."),
             ("ehc_holds", "Deliveries that wait for a person, by the rule that holds them."),
             ("ehc_holds_oldest_seconds", "How long the oldest of them has waited."),
             ("ehc_reviews", "Releases in an emergency that nobody has reviewed."),
             ("ehc_reviews_oldest_seconds", "How long the oldest of them has waited."),
+            ("ehc_alerts", "Alerts of odd access and samples that nobody has signed off, by rule."),
+            ("ehc_alerts_oldest_seconds", "How long the oldest of them has waited."),
         ] {
             self.recorder.describe_gauge(text(name), None, about(words));
         }
@@ -230,6 +267,16 @@ impl Metrics {
             text("ehc_legs_overdue"),
             None,
             about("Legs that owe an answer and whose date has passed."),
+        );
+        self.recorder.describe_gauge(
+            text("ehc_backup_age_seconds"),
+            None,
+            about("Seconds since the newest backup was made."),
+        );
+        self.recorder.describe_gauge(
+            text("ehc_backup_every_seconds"),
+            None,
+            about("Seconds after which the gateway makes the next backup by itself; 0 never."),
         );
         self.recorder.describe_gauge(
             text("ehc_differences_open"),

@@ -16,6 +16,7 @@
 //! revoked certificate stops within one reload interval, on open connections too. Not supported:
 //! TLS 1.2 for the API and for pushes over HTTPS, because no partner of today's journeys needs it.
 
+mod collector;
 mod listener;
 mod material;
 mod mesh;
@@ -45,6 +46,7 @@ use material::Material;
 use reload::Fingerprints;
 use verifier::{EndpointVerifier, PartnerVerifier, Whose};
 
+pub use collector::connect_collector;
 pub use listener::{Connection, Limits, NoLonger, Served, serve, serve_streams};
 pub use mesh::mesh_client_config;
 pub use refusals::{Refusal, Refusals};

@@ -30,6 +30,7 @@ use crate::app::App;
 use crate::audit::{Actor, Event, EventKind, SubjectKey};
 use crate::authority;
 use crate::clock::london_date;
+use crate::looks;
 use crate::store::{
     Change, StoreError, TransitionDay, TransitionDelivery, TransitionFilter, TransitionStep,
     TransitionWrite, Write,
@@ -99,7 +100,7 @@ pub async fn list(
 ) -> Result<Vec<CaseView>, TransitionError> {
     let views = views(app, viewer, None).await?;
     let event = Event::new(EventKind::TransitionsViewed, actor.clone()).with("cases", views.len());
-    app.store.commit(Change::because(event)).await?;
+    looks::at_people(app, event, views.iter().map(|(_, known)| known.subject)).await?;
     Ok(views.into_iter().map(|(view, _)| view.without_lines()).collect())
 }
 

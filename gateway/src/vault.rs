@@ -82,8 +82,10 @@ use envelope::{Context, Envelope, Namespace};
 use keyring::{KeyId, KeyWrapper};
 use pseudonym::Pseudonyms;
 
+pub mod backups;
 mod envelope;
 pub mod keyring;
+pub mod look_up;
 pub mod pseudonym;
 pub mod segments;
 

@@ -4,22 +4,28 @@
 //! exports the log, or a part of it, as a [bundle](crate::audit::bundle) for those who check it
 //! without us. It must never know what is in a record: it compares hashes of sealed bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 
 use schemas::RecordId;
 
 use crate::audit::checkpoint::{Checkpoint, CheckpointError};
+use crate::audit::looked::Looked;
 use crate::audit::tree::TreeError;
-use crate::audit::verify::{Fault, FaultKind, Row, Verifier};
+use crate::audit::verify::{Beside, Fault, FaultKind, Row, Verifier};
 use crate::audit::{Entry, EventKind};
 use crate::entropy::{hex, sha256};
 use crate::store::{Store, StoreError};
+use look_ups::LookUps;
 
 mod exporting;
+mod forming;
+mod look_ups;
 
 pub use crate::audit::verify::Verification;
+pub(crate) use exporting::write;
 pub use exporting::{Exported, Wanted, export};
+pub use forming::export_as;
 
 /// Why a verification could not be made; not the same as one that found something.
 #[derive(Debug, thiserror::Error)]
@@ -30,12 +36,12 @@ pub enum VerificationError {
     /// A checkpoint that was handed in is not one of this log.
     #[error("a checkpoint that was handed in cannot be used")]
     Checkpoint(#[from] CheckpointError),
-    /// An entry of the log cannot be read, so that it cannot be said what it names.
-    #[error("entry {0} of the log cannot be read; run `audit verify`")]
-    Entry(u64),
     /// The tree of the log cannot be followed.
     #[error("the hashes of the log cannot be followed; run `audit verify`")]
     Tree(#[from] TreeError),
+    /// An entry that is to be written in another form cannot be read.
+    #[error("entry {0} cannot be read; run `audit verify`")]
+    Entry(u64),
     /// The bundle could not be written.
     #[error("the bundle could not be written")]
     Io(#[from] io::Error),
@@ -63,12 +69,18 @@ pub async fn of_store(
     checkpoints.extend(own);
     let mut verifier = Verifier::new(checkpoints);
     let mut from = 0;
+    let mut looks = Looks::new(store);
+    let mut look_ups = LookUps::of(store).await?;
     while from < head {
-        let rows = rows(store, from).await?;
-        let Some(last) = rows.last() else { break };
+        let rows = store.audit_rows_found_by(from, ROWS_AT_ONCE).await?;
+        let Some((last, _)) = rows.last() else { break };
         from = last.seq.saturating_add(1);
-        for row in rows.iter().filter(|row| row.seq < head) {
-            verifier.row(row);
+        for (row, found_by) in rows {
+            if row.seq < head {
+                let looked = looks.of(row.seq).await?;
+                let (found_by, look_up) = look_ups.beside(&row, found_by);
+                verifier.stored_row(&row.into(), &Beside { found_by, looked, look_up });
+            }
         }
         seen(from.min(head));
     }
@@ -77,6 +89,7 @@ pub async fn of_store(
     if !signed {
         verification.faults.push(Fault { first_bad: None, what: FaultKind::Unsigned });
     }
+    verification.faults.extend(look_ups.faults());
     forgive_the_newest(store, head, &mut verification).await?;
     Ok(verification)
 }
@@ -107,6 +120,36 @@ async fn forgive_the_newest(
     }
     verification.faults = kept;
     Ok(())
+}
+
+/// Who was on the lists that were looked at, read alongside the log.
+struct Looks<'a> {
+    store: &'a Store,
+    read: VecDeque<(u64, Looked)>,
+    from: u64,
+    more: bool,
+}
+
+impl<'a> Looks<'a> {
+    fn new(store: &'a Store) -> Self {
+        Self { store, read: VecDeque::new(), from: 0, more: true }
+    }
+
+    /// The hash of whom the store has for an entry; entries are asked about in their order.
+    async fn of(&mut self, seq: u64) -> Result<Option<String>, StoreError> {
+        loop {
+            while self.read.front().is_some_and(|(look, _)| *look < seq) {
+                self.read.pop_front();
+            }
+            if !self.read.is_empty() || !self.more {
+                let here = self.read.front().filter(|(look, _)| *look == seq);
+                return Ok(here.map(|(_, looked)| looked.hash()));
+            }
+            self.read = self.store.looks_from(self.from.max(seq)).await?.into();
+            self.more = !self.read.is_empty();
+            self.from = self.read.back().map_or(self.from, |(last, _)| last.saturating_add(1));
+        }
+    }
 }
 
 async fn rows(store: &Store, from: u64) -> Result<Vec<Row>, StoreError> {

@@ -12,7 +12,7 @@
 use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Puts a file into place, over whatever file is there. `unique` keeps two writers apart.
 pub fn replace(path: &Path, content: &[u8], unique: &str) -> io::Result<()> {
@@ -34,6 +34,51 @@ pub fn create(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(mode & 0o666))?;
     file.write_all(content)?;
     file.sync_all()
+}
+
+/// A file that is written bit by bit, beside its place, for its owner only, until it is put into
+/// place. Dropped before that, it is removed.
+#[derive(Debug)]
+pub struct Staged {
+    staged: PathBuf,
+    path: PathBuf,
+    is_put: bool,
+}
+
+impl Staged {
+    /// Begins a file; what is given is written to. Refuses when the place is taken.
+    pub fn begin(path: &Path, unique: &str) -> io::Result<(Self, File)> {
+        if path.try_exists()? {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let staged = folder.join(format!(".{unique}.partial"));
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create_new(true).mode(0o600).open(&staged)?;
+        Ok((
+            Self { staged, path: folder.join(path.file_name().unwrap_or_default()), is_put: false },
+            file,
+        ))
+    }
+
+    /// Puts the file, which must be flushed, into its place, and makes that durable.
+    pub fn put(mut self) -> io::Result<()> {
+        if self.path.try_exists()? {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        std::fs::rename(&self.staged, &self.path)?;
+        self.is_put = true;
+        flush_folder(self.path.parent().ok_or(io::ErrorKind::InvalidInput)?)
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if !self.is_put {
+            drop(std::fs::remove_file(&self.staged));
+        }
+    }
 }
 
 /// Makes a folder with these permissions. One that is there stays as it is; anything else of that

@@ -12,6 +12,8 @@
 
 pub mod binary;
 pub mod clamd;
+pub mod collector;
+pub mod faults;
 pub mod gateway;
 pub mod mailboxes;
 pub mod peers;
@@ -22,5 +24,7 @@ mod scenes;
 
 use ::gateway::practice::postgres as server;
 
-pub use gateway::{Engine, TestGateway, each_engine, with_letters_from_a_psychologist};
+pub use gateway::{
+    Engine, TestGateway, each_engine, each_engine_prepared, with_letters_from_a_psychologist,
+};
 pub use scenes::text;

@@ -81,6 +81,20 @@ pub fn script(name: &str) -> Option<Command> {
     Some(command)
 }
 
+/// Asserts that readers which are not ours take the lines of an export in a form, and gives what they say
+/// of them; see `tests/peers/audit_forms.py`.
+pub fn must_take_form(form: &str, lines: &[u8]) -> Option<serde_json::Value> {
+    let mut command = script("audit_forms.py")?;
+    let child =
+        command.arg(form).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = child.spawn().expect("the peer starts");
+    child.stdin.take().expect("its input").write_all(lines).expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    let reason = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "the peer refused {form}: {reason}");
+    Some(serde_json::from_slice(&output.stdout).expect("JSON"))
+}
+
 /// A program on the search path, unless CI requires it and it is missing.
 pub fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;

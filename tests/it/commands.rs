@@ -4,8 +4,11 @@
 //! mistake must be told which, and what to do next.
 
 mod authority;
+mod backups;
 mod exports;
 mod figures;
+mod forms;
+mod reports;
 mod waiting;
 
 use std::process::{Output, Stdio};

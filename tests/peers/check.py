@@ -13,6 +13,8 @@ Usage: check.py WHAT [ARGUMENT ...] < input
                        printed with line feeds between the segments
   checkpoint VKEY      standard input is a C2SP checkpoint; cryptography must verify its signature
   workbook             standard input is an XLSX file in base64; openpyxl must open it
+  sheets               standard input is an XLSX file in base64; openpyxl must open it, and every sheet is
+                       printed: its name, what is frozen, and each cell with its type and number format
   workbook-build       standard input is JSON: rows of cells, a date as {"date": "2026-11-02"};
                        openpyxl writes a workbook, which is printed in base64
 
@@ -175,6 +177,24 @@ def workbook(text):
     return json.dumps({**about, "cells": cells})
 
 
+def sheets(text):
+    import io
+
+    from openpyxl import load_workbook
+
+    def told(cell):
+        value = cell.value.isoformat() if cell.is_date else cell.value
+        look = {"type": cell.data_type, "value": value, "look": cell.number_format}
+        return {**look, "quoted": cell.quotePrefix, "link": cell.hyperlink is not None}
+
+    book = load_workbook(io.BytesIO(base64.b64decode(text)))
+    pages = []
+    for page in book.worksheets:
+        rows = [[told(cell) for cell in row] for row in page.iter_rows()]
+        pages.append({"name": page.title, "frozen": page.freeze_panes, "rows": rows})
+    return json.dumps(pages)
+
+
 def workbook_build(text):
     import datetime
     import io
@@ -205,6 +225,7 @@ def main():
         "fhir3": fhir3,
         "fhir3xml": fhir3xml,
         "workbook": workbook,
+        "sheets": sheets,
         "workbook-build": workbook_build,
     }
     check = checks.get(sys.argv[1] if len(sys.argv) > 1 else "")

@@ -2,7 +2,7 @@
 //!
 //! Every entry becomes a line or is counted: nothing about a child is passed over in silence.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
 use schemas::catalogue::Catalogue;
@@ -10,8 +10,9 @@ use schemas::{MessageType, RecordId};
 use serde::Serialize;
 
 use super::{Counts, Question};
-use crate::audit::{Entry, Event, EventKind};
+use crate::audit::{Entry, Event, EventKind, looked};
 use crate::clock::london_time;
+use crate::log_search;
 use crate::queue::DeliveryId;
 use crate::telemetry::name_of;
 
@@ -22,6 +23,8 @@ pub struct Account {
     pub seen: Vec<Line>,
     /// What was asked for, or would have gone, and was not given.
     pub not_given: Vec<Line>,
+    /// Looks at lists that the child stood on, by who looked at which, newest first.
+    pub lists: Vec<ListLine>,
     /// The same by organisation.
     pub organisations: Vec<Summary>,
     /// Entries about the child that are neither, by their kind.
@@ -73,6 +76,35 @@ pub struct Line {
     pub outcome: Option<&'static str>,
 }
 
+/// Looks at one list by one person, or by one system that names nobody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ListLine {
+    /// What the list is, in words.
+    pub what: String,
+    /// Who looked: the organisation's code, or `gateway`.
+    pub organisation: String,
+    /// Its name.
+    pub organisation_name: String,
+    /// The person, as a keyed pseudonym.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
+    /// Their role.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// How whoever looked came in.
+    pub method: String,
+    /// How often.
+    pub looks: u64,
+    /// When first, of those that were read.
+    pub first: String,
+    /// When last.
+    pub last: String,
+    /// The entry of the last.
+    pub entry: u64,
+    /// How many lines the list had at the last.
+    pub lines: u64,
+}
+
 /// What an organisation was given and looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Summary {
@@ -92,7 +124,7 @@ pub struct Summary {
 
 /// What an entry is to somebody who asks who has seen a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sort {
+pub(crate) enum Sort {
     /// Content went out.
     Given,
     /// Somebody looked at something about it, or had to in order to act.
@@ -104,7 +136,7 @@ pub(super) enum Sort {
 }
 
 /// Sorts an event. Every kind is named, so that a new one has to be thought about.
-pub(super) fn sort(event: &Event) -> Sort {
+pub(crate) fn sort(event: &Event) -> Sort {
     match event.kind {
         EventKind::DeliveryCollected | EventKind::DeliveryAttempted => Sort::Given,
         EventKind::HoldDecided
@@ -122,8 +154,11 @@ pub(super) fn sort(event: &Event) -> Sort {
         | EventKind::CaseViewed
         | EventKind::ReconciliationViewed
         | EventKind::BoardViewed
+        | EventKind::StandingViewed
         | EventKind::TransitionsViewed
         | EventKind::JourneyViewed
+        | EventKind::AlertViewed
+        | EventKind::AlertDecided
         | EventKind::RetentionViewed
         | EventKind::AuditViewed => Sort::Looked,
         EventKind::SharingDecided => {
@@ -153,6 +188,8 @@ pub(super) fn sort(event: &Event) -> Sort {
         | EventKind::LegReminded
         | EventKind::ConsentRecorded
         | EventKind::IdentityRecorded
+        | EventKind::BackupMade
+        | EventKind::BackupRestored
         | EventKind::RestoreFound
         | EventKind::RestoreConfirmed
         | EventKind::DocumentBegun
@@ -165,14 +202,21 @@ pub(super) fn sort(event: &Event) -> Sort {
         | EventKind::ReconciliationAnswered
         | EventKind::DifferenceExplained
         | EventKind::TransitionsWorkedOut
+        | EventKind::AlertRaised
+        | EventKind::AlertGrown
+        | EventKind::AccessSampled
+        | EventKind::StaffListed
         | EventKind::RecordRemoved
         | EventKind::ContentRemoved
         | EventKind::DeletionCertified
         | EventKind::LegalHoldPlaced
         | EventKind::LegalHoldLifted
+        | EventKind::LookUpDestroyed
         | EventKind::DutyDone
         | EventKind::ConnectionRefused
         | EventKind::TrustChanged
+        | EventKind::SinkChanged
+        | EventKind::SettingsChanged
         | EventKind::GatewayStarted
         | EventKind::GatewayStopped => Sort::Other,
     }
@@ -189,12 +233,17 @@ pub(super) fn account(
     let mut account = Account {
         seen: Vec::new(),
         not_given: Vec::new(),
+        lists: Vec::new(),
         organisations: Vec::new(),
         other_entries: Counts::new(),
     };
     for entry in entries {
         let event = &entry.event;
         if !question.takes(instant(entry)) {
+            continue;
+        }
+        if is_list(event) {
+            listed(&mut account.lists, entry, names);
             continue;
         }
         // What failed after it was tried may have arrived: the attempt is the line, with its outcome.
@@ -215,6 +264,69 @@ pub(super) fn account(
     }
     account.organisations = summed(&account);
     account
+}
+
+/// Whether an entry is a look at a list, of which the gateway recorded who was on it.
+pub(super) fn is_list(event: &Event) -> bool {
+    event.detail.contains_key(looked::HASH)
+}
+
+/// Adds a look at a list to those of the same list by the same person.
+fn listed(lists: &mut Vec<ListLine>, entry: &Entry, names: &dyn Fn(&str) -> String) {
+    let event = &entry.event;
+    let actor = &event.actor;
+    let what = list_of(event);
+    let same = lists.iter_mut().find(|list| {
+        list.what == what
+            && list.organisation == actor.organisation
+            && (&list.person, &list.role) == (&actor.person, &actor.role)
+            && list.method == actor.method
+    });
+    let when = when(entry);
+    if let Some(list) = same {
+        list.looks = list.looks.saturating_add(1);
+        list.first = when;
+        return;
+    }
+    let lines = LIST_LINES.iter().find_map(|name| event.detail.get(*name)?.parse().ok());
+    lists.push(ListLine {
+        what: what.to_owned(),
+        organisation_name: names(&actor.organisation),
+        organisation: actor.organisation.clone(),
+        person: actor.person.clone(),
+        role: actor.role.clone(),
+        method: actor.method.clone(),
+        looks: 1,
+        first: when.clone(),
+        last: when,
+        entry: entry.seq,
+        lines: lines.unwrap_or_default(),
+    });
+}
+
+/// What a list is, in words.
+fn list_of(event: &Event) -> &'static str {
+    let held = event.detail.get("what").map(String::as_str);
+    match (event.kind, held) {
+        (EventKind::BoardViewed, _) if event.detail.contains_key("clocks") => {
+            "the statutory clocks of cases"
+        }
+        (EventKind::BoardViewed, _) => "the board of who owes what",
+        (EventKind::TransitionsViewed, _) => "cases on the way to adulthood",
+        (EventKind::HoldViewed, Some("questions")) => "questions about what is held",
+        (EventKind::HoldViewed, Some("reviews")) => "releases in an emergency",
+        (EventKind::HoldViewed, _) => "what is held",
+        (EventKind::ReconciliationViewed, _) => "what passed on a day",
+        (_, _) => "a list",
+    }
+}
+
+/// The details that say how many lines a list had.
+const LIST_LINES: [&str; 3] = ["rows", "clocks", "cases"];
+
+/// When an entry was made, by London's clocks.
+fn when(entry: &Entry) -> String {
+    london_time(instant(entry)).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 /// What entries say of records and deliveries that other entries only name.
@@ -278,7 +390,7 @@ fn line(entry: &Entry, sort: Sort, known: &Known<'_>, names: &dyn Fn(&str) -> St
     });
     Line {
         entry: entry.seq,
-        when: london_time(instant(entry)).strftime("%Y-%m-%d %H:%M").to_string(),
+        when: when(entry),
         given,
         what: words(event, kind),
         message_type: kind,
@@ -307,13 +419,13 @@ pub(super) fn whose(event: &Event, sort: Sort) -> String {
 
 /// Why, where no decision says it: a code that was given, or that none is asked for.
 fn said(event: &Event) -> String {
-    let code = ["reason", "ground", "rule", "how", "question", "answer"]
-        .into_iter()
-        .find_map(|name| Some((name, event.detail.get(name)?)));
-    code.map_or_else(
-        || "no reason is asked for".to_owned(),
-        |(name, code)| format!("{name}: {code}"),
-    )
+    said_code(event).unwrap_or_else(|| "no reason is asked for".to_owned())
+}
+
+fn said_code(event: &Event) -> Option<String> {
+    let names = ["reason", "ground", "rule", "how", "question", "answer"];
+    let code = names.into_iter().find_map(|name| Some((name, event.detail.get(name)?)));
+    code.map(|(name, code)| format!("{name}: {code}"))
 }
 
 /// The catalogue's words for a type of message.
@@ -328,14 +440,29 @@ fn classes(kind: Option<MessageType>, cut: &BTreeMap<String, String>) -> Vec<Str
     classes.into_iter().flatten().filter(|class| !cut.contains_key(class)).collect()
 }
 
-fn words(event: &Event, kind: Option<MessageType>) -> String {
+/// What an entry says, in words: what happened, to which message.
+pub(crate) fn words(event: &Event, kind: Option<MessageType>) -> String {
+    let message = if names_a_message(event) { message(event, kind) } else { String::new() };
+    format!("{}{message}", phrase(event))
+}
+
+fn message(event: &Event, kind: Option<MessageType>) -> String {
     let message = kind.map_or_else(
         || "a message".to_owned(),
         |kind| format!("\"{}\" ({})", title(kind), kind.as_str()),
     );
     let document = event.detail.get("number").map(|number| format!("document {number} of "));
-    let message = format!("{}{message}", document.unwrap_or_default());
-    format!("{}{}", phrase(event), if names_a_message(event) { message } else { String::new() })
+    format!("{}{message}", document.unwrap_or_default())
+}
+
+/// What happened, the message that it happened to, and why, as far as each was said: for whoever
+/// reads one entry by itself. A kind without words is told by its name and a colon.
+pub(crate) fn in_words(event: &Event) -> (String, String, String) {
+    let decided = event.decision.as_ref().map(|note| note.reason.clone());
+    let why = decided.or_else(|| said_code(event)).unwrap_or_default();
+    let message =
+        if names_a_message(event) { message(event, event.message_type) } else { String::new() };
+    (phrase(event), message, why)
 }
 
 fn names_a_message(event: &Event) -> bool {
@@ -344,9 +471,10 @@ fn names_a_message(event: &Event) -> bool {
 
 /// What happened, before the message that it happened to.
 fn phrase(event: &Event) -> String {
-    let asked = event.detail.get("what").map(String::as_str) == Some(super::WHAT);
-    if event.kind == EventKind::AuditViewed && asked {
-        return "asked who has seen the record".to_owned();
+    let asked = event.detail.get("what").filter(|_| event.kind == EventKind::AuditViewed);
+    let asked = asked.and_then(|what| ASKED.iter().find(|(asked, _)| asked == what));
+    if let Some((_, words)) = asked {
+        return (*words).to_owned();
     }
     if event.kind == EventKind::ConsentViewed && !names_a_message(event) {
         return "read what is recorded of agreement to share".to_owned();
@@ -359,8 +487,19 @@ fn phrase(event: &Event) -> String {
     phrase.map_or_else(|| format!("{}: ", name_of(event.kind)), |(_, words)| (*words).to_owned())
 }
 
+/// What somebody asked of the log, by the code that the entry has.
+const ASKED: [(&str, &str); 6] = [
+    (super::WHAT, "asked who has seen the record"),
+    (log_search::WHAT, "searched the log for the child"),
+    ("report", "asked for a report"),
+    ("report-export", "took out a report"),
+    ("disclosure-pack", "asked for a disclosure pack"),
+    ("disclosure-pack-made", "took out a disclosure pack"),
+];
+
 /// What happened, in words that go before a message, or stand alone.
-const PHRASES: [(EventKind, &str); 19] = [
+const PHRASES: [(EventKind, &str); 20] = [
+    (EventKind::StandingViewed, "looked at how it stands: "),
     (EventKind::DeliveryCollected, "fetched "),
     (EventKind::DeliveryAttempted, "was sent "),
     (EventKind::JourneyViewed, "looked at what happened to "),
@@ -420,29 +559,30 @@ pub(super) fn instant(entry: &Entry) -> Timestamp {
     Timestamp::from_microsecond(entry.at_us).unwrap_or_default()
 }
 
-/// Who sent, or was sent, anything about the child.
-pub(super) fn parties(entries: &[Entry]) -> BTreeSet<String> {
-    let sent = entries.iter().filter(|entry| entry.event.kind == EventKind::RecordAccepted);
-    let senders = sent.map(|entry| entry.event.actor.organisation.clone());
-    let given = entries.iter().filter(|entry| sort(&entry.event) == Sort::Given);
-    let mut parties: BTreeSet<String> =
-        senders.chain(given.map(|entry| whose(&entry.event, Sort::Given))).collect();
-    parties.remove("gateway");
-    parties
-}
-
 fn summed(account: &Account) -> Vec<Summary> {
     let mut by: BTreeMap<&str, Summary> = BTreeMap::new();
+    let of_nothing = |organisation: &str, organisation_name: &str| Summary {
+        organisation: organisation.to_owned(),
+        organisation_name: organisation_name.to_owned(),
+        given: 0,
+        looks: 0,
+        not_given: 0,
+        last: String::new(),
+    };
+    for list in &account.lists {
+        let summary = by
+            .entry(&list.organisation)
+            .or_insert_with(|| of_nothing(&list.organisation, &list.organisation_name));
+        summary.looks = summary.looks.saturating_add(list.looks);
+        if list.last > summary.last {
+            summary.last.clone_from(&list.last);
+        }
+    }
     let seen = account.seen.iter().map(|line| (line, true));
     for (line, seen) in seen.chain(account.not_given.iter().map(|line| (line, false))) {
-        let summary = by.entry(&line.organisation).or_insert_with(|| Summary {
-            organisation: line.organisation.clone(),
-            organisation_name: line.organisation_name.clone(),
-            given: 0,
-            looks: 0,
-            not_given: 0,
-            last: String::new(),
-        });
+        let summary = by
+            .entry(&line.organisation)
+            .or_insert_with(|| of_nothing(&line.organisation, &line.organisation_name));
         let count = match (seen, line.given) {
             (true, true) => &mut summary.given,
             (true, false) => &mut summary.looks,

@@ -7,7 +7,8 @@
 //!
 //! Limits: a decision is replayed at the instant of its entry, which is moments after it was
 //! made. What goes to nobody, and what was refused before it became a record, is in the log
-//! without a question and is only counted.
+//! without a question and is only counted; so is what stands in a period of the log whose look-up
+//! was destroyed, and what was recorded there is not known to later decisions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -70,22 +71,30 @@ impl<'a> Replay<'a> {
 
     /// The decisions of the next page; `None` at the end of the log.
     pub async fn page(&mut self) -> Result<Option<Vec<Past>>, StoreError> {
-        let rows = self.app.store.audit_rows(self.next, PAGE).await?;
-        let Some(last) = rows.last() else { return Ok(None) };
+        let rows = self.app.store.audit_rows_found_by(self.next, PAGE).await?;
+        let Some((last, _)) = rows.last() else { return Ok(None) };
         self.next = last.seq.saturating_add(1);
         let mut page = Page::default();
         let mut found = Vec::new();
-        for row in &rows {
+        for (row, found_by) in &rows {
             let broken = |error| StoreError::Log(Arc::new(error));
-            let entry = Entry::parse(&row.leaf).map_err(broken)?;
-            self.note(&entry);
+            let mut entry = Entry::parse(&row.leaf).map_err(broken)?;
+            // The leaf has an alias, of which nobody knows any more whose it is without the look-up.
+            let forgotten = entry.event.subject.is_some() && found_by.subject.is_none();
+            entry.event.subject = found_by.subject;
+            if forgotten {
+                let decided = u64::from(entry.event.decision.is_some());
+                self.unasked = self.unasked.saturating_add(decided);
+                continue;
+            }
+            self.note(&entry).await?;
             found.extend(self.past(entry, &mut page).await?);
         }
         Ok(Some(found))
     }
 
     /// Keeps what later decisions knew.
-    fn note(&mut self, entry: &Entry) {
+    async fn note(&mut self, entry: &Entry) -> Result<(), StoreError> {
         let event = &entry.event;
         if event.kind == EventKind::ConsentRecorded
             && let Some(subject) = event.subject
@@ -93,13 +102,13 @@ impl<'a> Replay<'a> {
             let count = self.recorded.entry(subject).or_default();
             *count = count.saturating_add(1);
         }
-        let known_as = event.detail.get("known_as").and_then(|hex| SubjectKey::from_hex(hex));
         if event.kind == EventKind::IdentityRecorded
-            && let (Some(old), Some(now)) = (event.subject, known_as)
+            && let (Some(record), Some(old)) = (event.record, event.subject)
+            && let Some(now) = self.app.store.said_to_be(record, old).await?
         {
             self.tie(old, now);
         }
-        let Some(delivery) = event.delivery else { return };
+        let Some(delivery) = event.delivery else { return Ok(()) };
         let said = |name: &str| event.detail.get(name).map(String::as_str);
         if event.kind == EventKind::DeliveryHeld {
             self.votes.remove(&delivery);
@@ -117,6 +126,7 @@ impl<'a> Replay<'a> {
         {
             self.emergencies.remove(&delivery);
         }
+        Ok(())
     }
 
     async fn past(&mut self, entry: Entry, page: &mut Page) -> Result<Option<Past>, StoreError> {

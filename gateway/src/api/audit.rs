@@ -17,6 +17,7 @@ use serde::Deserialize;
 
 use super::Caller;
 use super::problem::{Kind, Problem};
+use super::totality::names_nobody;
 use crate::access_report::{self, Question, Reason};
 use crate::app::App;
 use crate::audit::tiles::Tile;
@@ -126,7 +127,7 @@ pub(super) async fn who_has_seen(
     let wrong = || {
         Problem::new(
             Kind::InvalidParameter,
-            "Send {\"nhs_number\": \"…\", \"reason\": \"…\"}, or person_id with id_of; reason is subject-access-request, complaint, incident, routine-check or family-question. A proof is not for a family.",
+            "Send {\"nhs_number\": \"…\", \"reason\": \"…\"}, or person_id with id_of; reason is subject-access-request, complaint, incident, routine-check, family-question, staff-investigation, regulator, tribunal or management. A proof is not for a family.",
         )
     };
     let seen: Seen = serde_json::from_slice(&body).or(Err(wrong()))?;
@@ -174,7 +175,8 @@ pub(super) async fn tile(
         let event = Event::new(EventKind::AuditViewed, caller.actor).with("tile", tile);
         app.store.commit(Change::because(event)).await?;
     }
-    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
+    let response = ([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response();
+    Ok(if tile.has_entries() { response } else { names_nobody(response) })
 }
 
 /// The size of the tree a proof is for.

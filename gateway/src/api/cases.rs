@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::cases::{self, Wanted};
 use crate::peer::Role;
 use crate::queue::CaseId;
+use crate::standing::{self, Standing};
 
 pub(super) async fn show(
     State(app): State<Arc<App>>,
@@ -58,6 +59,7 @@ pub(super) async fn find(
         (Some(_), Some(_)) | (None, None) => return Err(wrong()),
     };
     let case = cases::find(&app, &wanted, viewer(&caller)).await?.ok_or_else(none)?;
+    standing::viewed(&app, &caller.actor, (Standing::Case, 1), None).await?;
     Ok(Json(serde_json::json!({ "case": case, "href": format!("/v1/cases/{case}") }))
         .into_response())
 }

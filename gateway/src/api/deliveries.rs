@@ -1,8 +1,7 @@
 //! Deliveries that did not arrive, and sending them again.
 //!
-//! The list is not a look at anybody's record, so it is no entry in the log: like the inbox it has
-//! our own ids, types, codes of organisations and what a carrier answered, and nothing of a person,
-//! a case or a decision of the family. An organisation sees its own; an operator, who must send
+//! The list has our own ids, types, codes of organisations and what a carrier answered, and nothing of a
+//! person, a case or a decision of the family; looking at it is an entry, unless it is empty. An organisation sees its own; an operator, who must send
 //! them again, everybody's. Whoever goes on from there to a record leaves an entry there.
 
 use std::sync::Arc;
@@ -17,11 +16,13 @@ use serde::Deserialize;
 
 use super::holds::{Acting, read};
 use super::problem::{Kind, Problem};
+use super::totality::names_nobody;
 use super::{Caller, inbox};
 use crate::app::App;
 use crate::peer::Role;
 use crate::queue::DeliveryState;
 use crate::repair::{self, RepairError};
+use crate::standing::{self, Standing};
 
 /// Query parameters of the list.
 #[derive(Debug, Deserialize)]
@@ -77,7 +78,12 @@ pub(super) async fn list(
             })
         })
         .collect();
-    Ok(Json(serde_json::json!({ "deliveries": lines })).into_response())
+    let response = Json(serde_json::json!({ "deliveries": lines })).into_response();
+    if lines.is_empty() {
+        return Ok(names_nobody(response));
+    }
+    standing::viewed(&app, &caller.actor, (Standing::Deliveries, lines.len()), None).await?;
+    Ok(response)
 }
 
 /// Why it is sent again.

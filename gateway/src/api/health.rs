@@ -10,6 +10,8 @@ use axum::routing::get;
 
 use super::Caller;
 use crate::app::App;
+use crate::sinks::State as SinkState;
+use crate::store::StoreError;
 use crate::telemetry::Ages;
 
 /// The router of the operator's own listener: `/livez`, `/readyz`, `/metrics`.
@@ -25,8 +27,24 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
     if app.is_stopping() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
     }
+    if let Some(why) = why_not(&app).await {
+        tracing::warn!(why, "not ready: what happens cannot be written down");
+        return (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response();
+    }
     match app.store.unconfirmed_restore().await {
-        Ok(None) => "ready\n".into_response(),
+        Ok(None) => format!(
+            "ready
+{}",
+            lost_sinks(&app)
+        )
+        .into_response(),
+        Ok(Some(restore)) if restore.shown_by == crate::restore::BY_COMMAND => format!(
+            "held: this database was restored from a backup of {} entries; nothing is released \
+             until the consent ledger has caught up: see ehc-gateway restore show
+",
+            restore.own_size
+        )
+        .into_response(),
         // Ready to take consent decisions, which is what it waits for.
         Ok(Some(restore)) => format!(
             "held: this database is older than what {} holds ({} entries against {}); nothing is \
@@ -42,6 +60,34 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
     }
 }
 
+/// Why nothing is accepted or released: no audit, no release.
+async fn why_not(app: &App) -> Option<String> {
+    if let Err(why) = app.store.is_writable().await {
+        return Some(format!("the audit log cannot be written: {why}"));
+    }
+    match app.store.sinks_are_near().await {
+        Err(StoreError::SinkBehind { sink, entries }) => {
+            let fault = app.sinks.by_name(&sink).and_then(SinkState::fault);
+            let fault = fault.map_or_else(|| "it is slow".to_owned(), |fault| fault.to_string());
+            Some(format!(
+                "the audit log does not reach its sink {sink}, which is required: {fault}; it has not \
+                 confirmed {entries} entries"
+            ))
+        }
+        // What else is wrong with the store is said of the store.
+        Err(_) | Ok(()) => None,
+    }
+}
+
+/// A line for each sink that takes no entries and does not have to.
+fn lost_sinks(app: &App) -> String {
+    let lines = app.sinks.each().filter_map(|state| {
+        let fault = state.fault()?;
+        Some(format!("the audit sink {} takes no entries: {fault}\n", state.settings.name))
+    });
+    lines.collect()
+}
+
 async fn metrics(State(app): State<Arc<App>>) -> Response {
     if let Ok(counts) = app.store.counts(app.clock.today()).await {
         app.metrics.queue(&counts);
@@ -53,11 +99,26 @@ async fn metrics(State(app): State<Arc<App>>) -> Response {
         app.metrics.transitions(&day);
     }
     let now = app.clock.now();
+    if let Ok(Some(newest)) = app.store.newest_backup().await {
+        let age = u64::try_from(now.duration_since(newest.made_at).as_secs()).unwrap_or(0);
+        let settings = &app.config.backup;
+        let every = settings.to.as_ref().map_or(0, |_| settings.every_hours.get());
+        app.metrics.backup(age, u64::from(every) * 3600);
+    }
     if let Ok(holds) = app.store.holds_by_rule(None).await {
         app.metrics.ageing(Ages::Holds, &holds, now);
     }
     if let Ok(reviews) = app.store.reviews_open(None).await {
         app.metrics.ageing(Ages::Reviews, reviews.as_slice(), now);
+    }
+    if let Ok(alerts) = app.store.alerts_by_rule(None).await {
+        app.metrics.ageing(Ages::Alerts, &alerts, now);
+    }
+    if let Ok(size) = app.log_size().await {
+        for state in app.sinks.each() {
+            let lost = state.fault().is_some();
+            app.metrics.sink(&state.settings.name, size.saturating_sub(state.next()), lost);
+        }
     }
     let text = app.metrics.render();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()

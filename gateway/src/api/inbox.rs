@@ -1,7 +1,7 @@
 //! The inbox: list, fetch, acknowledge.
 //!
-//! Listing shows no content, so polling it is not a look at anybody's record and is not audited.
-//! Fetching is a release: decided, and in the log, before a byte leaves.
+//! Listing shows no content, but that somebody is written to: a list that is not empty is a look, in the
+//! log. Fetching is a release: decided, and in the log, before a byte leaves.
 
 use std::sync::Arc;
 
@@ -18,10 +18,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::problem::{Kind, Problem};
+use super::totality::names_nobody;
 use super::{Caller, cursor, documents, records};
 use crate::app::App;
 use crate::pipeline::{self, Apart, Collected, CollectedDocument};
 use crate::queue::{Delivery, DeliveryId, DeliveryState};
+use crate::standing::{self, Standing};
 use crate::store::{InboxPlace, Related};
 
 /// Query parameters of the inbox.
@@ -104,6 +106,10 @@ pub(super) async fn list(
     {
         response.headers_mut().insert(header::LINK, link);
     }
+    if lines.is_empty() {
+        return Ok(names_nobody(response));
+    }
+    standing::viewed(&app, &caller.actor, (Standing::Inbox, lines.len()), None).await?;
     Ok(response)
 }
 

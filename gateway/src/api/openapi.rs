@@ -69,11 +69,13 @@ pub fn document() -> Value {
 }
 
 /// What needs no idempotency key: it changes nothing, or tells a repetition by other means.
-const WITHOUT_KEY: [RouteId; 8] = [
+const WITHOUT_KEY: [RouteId; 10] = [
     RouteId::Rehearse,
     RouteId::FindConsents,
     RouteId::FindCase,
     RouteId::WhoHasSeen,
+    RouteId::MakeReport,
+    RouteId::SearchLog,
     RouteId::PreviewConsent,
     RouteId::ShowCheckpoint,
     RouteId::ProcessMessage,
@@ -162,6 +164,7 @@ fn header_parameter(name: &str, required: bool) -> Value {
     json!({ "name": name, "in": "header", "required": required, "schema": { "type": "string" } })
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "most routes take none")]
 fn query_parameters(id: RouteId) -> &'static [&'static str] {
     match id {
         RouteId::Submit => &["dry-run"],
@@ -180,6 +183,7 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         RouteId::Clocks => &["open", "period", "owner", "cursor", "limit"],
         RouteId::Performance => &["month", "as_of", "by", "organisation"],
         RouteId::Holds => &["rule", "from", "to", "older-than", "cursor", "limit"],
+        RouteId::Alerts => &["rule", "state", "kind", "cursor", "limit"],
         RouteId::Deliveries => &["state", "limit"],
         RouteId::Transitions => &["gaps", "all", "cursor", "limit"],
         RouteId::Entries => &["from", "limit"],
@@ -187,55 +191,8 @@ fn query_parameters(id: RouteId) -> &'static [&'static str] {
         RouteId::RetentionDue => &["within"],
         RouteId::Inclusion => &["size"],
         RouteId::Consistency => &["from", "to"],
-        RouteId::Rehearse
-        | RouteId::Tile
-        | RouteId::Journey
-        | RouteId::ExplainRecord
-        | RouteId::Recall
-        | RouteId::ShowRecall
-        | RouteId::Notice
-        | RouteId::ShowCase
-        | RouteId::FindCase
-        | RouteId::Reconciliations
-        | RouteId::AnswerReconciliation
-        | RouteId::Differences
-        | RouteId::ExplainDifference
-        | RouteId::Collect
-        | RouteId::Document
-        | RouteId::Acknowledge
-        | RouteId::BeginDocument
-        | RouteId::AppendDocument
-        | RouteId::ShowDocument
-        | RouteId::SayOfClock
-        | RouteId::Evidence
-        | RouteId::ShowTransition
-        | RouteId::RecordConsent
-        | RouteId::FindConsents
-        | RouteId::WhoHasSeen
-        | RouteId::PreviewConsent
-        | RouteId::ConsentEvidence
-        | RouteId::ConsentDocument
-        | RouteId::ShowHold
-        | RouteId::DecideHold
-        | RouteId::AskAboutHold
-        | RouteId::BreakGlass
-        | RouteId::Questions
-        | RouteId::AnswerQuestion
-        | RouteId::Reviews
-        | RouteId::CloseReview
-        | RouteId::Resend
-        | RouteId::LegalHolds
-        | RouteId::PlaceLegalHold
-        | RouteId::LiftLegalHold
-        | RouteId::DeletionCertificates
-        | RouteId::DeletionCertificate
-        | RouteId::Checkpoint
-        | RouteId::ShowCheckpoint
-        | RouteId::Keys
-        | RouteId::WhoAmI
-        | RouteId::Describe
-        | RouteId::Capability
-        | RouteId::ProcessMessage => &[],
+        // All others say what they mean in their path or their body.
+        _ => &[],
     }
 }
 
@@ -251,6 +208,33 @@ fn word_about_a_clock() -> Value {
     })
 }
 
+/// What is drawn at random.
+fn draw() -> Value {
+    let date = json!({ "type": "string", "format": "date" });
+    json!({
+        "type": "object", "required": ["from", "until", "count"],
+        "properties": {
+            "from": date, "until": date, "organisation": { "type": "string" },
+            "count": { "type": "integer", "minimum": 1, "maximum": 200 },
+        },
+    })
+}
+
+/// An organisation's staff.
+fn staff() -> Value {
+    let texts = json!({ "type": "array", "maxItems": 4, "items": { "type": "string" } });
+    let member = json!({
+        "type": "object", "required": ["user"],
+        "properties": { "user": { "type": "string" }, "surnames": texts, "postcodes": texts },
+    });
+    json!({
+        "type": "object", "required": ["staff"],
+        "properties": { "staff": {
+            "type": "array", "maxItems": crate::odd_access::STAFF_MAX, "items": member,
+        } },
+    })
+}
+
 /// Whose record, why, and what kind of answer.
 fn who_has_seen() -> Value {
     let date = json!({ "type": "string", "format": "date" });
@@ -262,6 +246,47 @@ fn who_has_seen() -> Value {
             "reason": { "enum": crate::access_report::Reason::CODES },
             "from": date, "until": date,
             "for_family": { "type": "boolean" }, "proof": { "type": "boolean" },
+        },
+    })
+}
+
+/// Which days, of whom, why, and in which form.
+fn report() -> Value {
+    let date = json!({ "type": "string", "format": "date" });
+    json!({
+        "type": "object", "required": ["reason"],
+        "properties": {
+            "reason": { "enum": crate::access_report::Reason::CODES },
+            "from": date, "until": date,
+            "organisation": { "type": "string" }, "user": { "type": "string" },
+            "nhs_number": { "type": "string" },
+            "person_id": { "type": "string" }, "id_of": { "type": "string" },
+            "outside": { "type": "boolean" },
+            "accesses": { "type": "integer", "minimum": 1 },
+            "again": { "type": "integer", "minimum": 1 },
+            "form": { "enum": ["csv", "xlsx"] },
+        },
+    })
+}
+
+/// What is searched for in the log, and why.
+fn log_search() -> Value {
+    let date = json!({ "type": "string", "format": "date" });
+    let text = json!({ "type": "string" });
+    let limit = json!({
+        "type": "integer", "minimum": 1, "maximum": crate::log_search::LIMIT_MAX,
+    });
+    json!({
+        "type": "object", "required": ["reason"],
+        "properties": {
+            "reason": { "enum": crate::access_report::Reason::CODES },
+            "nhs_number": text, "person_id": text, "id_of": text,
+            "user": text, "user_of": text, "person": text,
+            "organisation": text, "counterparty": text,
+            "kinds": { "type": "array", "items": text },
+            "purpose": text, "authority": text, "outcome": text,
+            "from": date, "until": date,
+            "before": { "type": "integer", "minimum": 0 }, "limit": limit,
         },
     })
 }
@@ -300,7 +325,9 @@ fn request_body(id: RouteId) -> Option<Value> {
             "properties": { "nhs_number": { "type": "string" } },
         } } }),
         RouteId::WhoHasSeen => json!({ "application/json": { "schema": who_has_seen() } }),
+        RouteId::MakeReport => json!({ "application/json": { "schema": report() } }),
         RouteId::PlaceLegalHold => json!({ "application/json": { "schema": legal_hold() } }),
+        RouteId::SearchLog => json!({ "application/json": { "schema": log_search() } }),
         RouteId::BeginDocument => json!({ "application/json": { "schema": {
             "type": "object", "required": ["size"],
             "properties": {
@@ -308,6 +335,8 @@ fn request_body(id: RouteId) -> Option<Value> {
                 "sha256": { "type": "string", "pattern": "^[0-9a-fA-F]{64}$" },
             },
         } } }),
+        RouteId::SampleAccesses => json!({ "application/json": { "schema": draw() } }),
+        RouteId::ListStaff => json!({ "application/json": { "schema": staff() } }),
         RouteId::SayOfClock => json!({ "application/json": { "schema": word_about_a_clock() } }),
         RouteId::AppendDocument => json!({ "application/octet-stream": {} }),
         RouteId::Recall
@@ -389,7 +418,7 @@ fn recall_reasons() -> Vec<&'static str> {
 type Coded = (&'static str, &'static [&'static str]);
 
 /// Bodies whose members are all codes of closed lists, by route.
-const CODED: [(RouteId, &[Coded]); 7] = [
+const CODED: [(RouteId, &[Coded]); 8] = [
     (
         RouteId::DecideHold,
         &[("decision", &["release", "refuse"]), ("reason", &crate::journey::HOLD_REASONS)],
@@ -409,6 +438,10 @@ const CODED: [(RouteId, &[Coded]); 7] = [
     (
         RouteId::CloseReview,
         &[("outcome", &["upheld", "not-upheld"]), ("finding", &crate::holds::FINDINGS)],
+    ),
+    (
+        RouteId::DecideAlert,
+        &[("outcome", &crate::odd_access::OUTCOMES), ("reason", &crate::odd_access::REASONS)],
     ),
     (RouteId::Resend, &[("reason", &crate::repair::RESEND_REASONS)]),
     (RouteId::LiftLegalHold, &[("reason", &crate::retention::legal::LIFT_REASONS)]),

@@ -282,9 +282,10 @@ impl IntoResponse for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let kind = match &error {
-            StoreError::Unavailable(_) | StoreError::Closed | StoreError::Fenced => {
-                Kind::TemporarilyUnavailable
-            }
+            StoreError::Unavailable(_)
+            | StoreError::Closed
+            | StoreError::Fenced
+            | StoreError::SinkBehind { .. } => Kind::TemporarilyUnavailable,
             StoreError::KeyTaken | StoreError::DuplicateRecord => Kind::RequestInProgress,
             StoreError::Conflict { .. } => Kind::AlreadyDecided,
             StoreError::StillLeaving => Kind::NotYetInForce,

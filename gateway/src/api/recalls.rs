@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::notices;
 use crate::peer::Role;
 use crate::pipeline::RawMessage;
+use crate::standing::{self, Standing};
 
 /// What is recalled, why, and from whom.
 #[derive(Deserialize)]
@@ -77,6 +78,7 @@ pub(super) async fn show(
     let contained = notices::containment(&app, record).await?;
     let contained =
         contained.ok_or_else(|| Problem::new(Kind::NotFound, "This record was never recalled."))?;
+    standing::viewed(&app, &caller.actor, (Standing::Recall, 1), Some(record)).await?;
     Ok(Json(contained).into_response())
 }
 
@@ -90,6 +92,7 @@ pub(super) async fn notice(
     let notice = notice.ok_or_else(|| {
         Problem::new(Kind::NotFound, "Nothing of yours was superseded or recalled by this record.")
     })?;
+    standing::viewed(&app, &caller.actor, (Standing::Notice, 1), Some(record)).await?;
     Ok(([(header::CONTENT_TYPE, "application/jose")], notice).into_response())
 }
 

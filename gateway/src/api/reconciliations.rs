@@ -1,8 +1,8 @@
 //! Each day's signed statement, the partner's answer to it, and the differences that are left.
 //!
-//! A statement lists what passed, so looking at one is an entry in the log. The list of days and the
-//! list of differences are none: days, versions, codes and our own ids, nothing of a person or a
-//! case, and a partner sees its own alone. An auditor and an operator see everybody's differences,
+//! A statement lists what passed, so looking at one is an entry in the log. So is looking at the list of
+//! days and at the list of differences, unless it is empty: days, versions, codes and our own ids,
+//! nothing of a person or a case, and a partner sees its own alone. An auditor and an operator see everybody's differences,
 //! which they must explain by name; that is an entry.
 
 use std::sync::Arc;
@@ -16,13 +16,16 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::problem::{Kind, Problem};
+use super::totality::names_nobody;
 use super::{Caller, records};
 use crate::app::App;
 use crate::audit::{Event, EventKind};
+use crate::looks;
 use crate::peer::Role;
 use crate::pipeline;
 use crate::reconciliation::{self, Answer, ReconciliationError};
-use crate::store::{Change, StoredDifference, StoredStatement};
+use crate::standing::{self, Standing};
+use crate::store::{StoredDifference, StoredStatement};
 
 pub(super) async fn list(
     State(app): State<Arc<App>>,
@@ -42,7 +45,13 @@ pub(super) async fn list(
             })
         })
         .collect();
-    Ok(Json(serde_json::json!({ "reconciliations": lines })).into_response())
+    let response = Json(serde_json::json!({ "reconciliations": lines })).into_response();
+    if lines.is_empty() {
+        return Ok(names_nobody(response));
+    }
+    let looked = (Standing::Reconciliations, lines.len());
+    standing::viewed(&app, &caller.actor, looked, None).await?;
+    Ok(response)
 }
 
 /// Query parameters of one statement.
@@ -71,8 +80,9 @@ pub(super) async fn show(
     let statement = reconciliation::read(&app, &stored)?;
     let event = Event::new(EventKind::ReconciliationViewed, caller.actor.clone())
         .with("day", stored.id.day)
-        .with("version", stored.id.version);
-    app.store.commit(Change::because(event)).await?;
+        .with("version", stored.id.version)
+        .with("rows", statement.lines.len());
+    looks::at_records(&app, event, statement.lines.iter().filter_map(|line| line.record)).await?;
     let body = serde_json::json!({ "statement": statement, "signed": stored.signed });
     let mut response = Json(body).into_response();
     if let Ok(value) = HeaderValue::from_str(&tag) {
@@ -121,7 +131,12 @@ pub(super) async fn differences(
     let open = app.store.differences(own, None, DIFFERENCES_LISTED).await?;
     let today = app.clock.today();
     let lines: Vec<_> = open.iter().map(|difference| line(difference, today)).collect();
-    Ok(Json(serde_json::json!({ "differences": lines })).into_response())
+    let response = Json(serde_json::json!({ "differences": lines })).into_response();
+    if lines.is_empty() {
+        return Ok(names_nobody(response));
+    }
+    standing::viewed(&app, &caller.actor, (Standing::Differences, lines.len()), None).await?;
+    Ok(response)
 }
 
 fn line(difference: &StoredDifference, today: Date) -> serde_json::Value {

@@ -17,6 +17,7 @@ use super::Caller;
 use super::problem::{Kind, Problem};
 use crate::app::App;
 use crate::pipeline::{self, Answer, RawMessage};
+use crate::store::Notice;
 
 /// Query parameters of a submission.
 #[derive(Debug, Deserialize)]
@@ -63,8 +64,10 @@ pub(super) async fn received(
     expected: Option<String>,
 ) -> Result<Answer, Problem> {
     let (receiving, sender) = (Arc::clone(app), caller.sender());
-    let received =
-        tokio::spawn(async move { pipeline::receive_if(&receiving, &sender, raw, expected).await });
+    // The entry that is made there is this request's.
+    let notice = Notice::current();
+    let receive = async move { pipeline::receive_if(&receiving, &sender, raw, expected).await };
+    let received = tokio::spawn(async move { notice.over(receive).await });
     let received = received.await;
     let answer = received.or(Err(Problem::new(
         Kind::Internal,

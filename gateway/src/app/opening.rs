@@ -22,14 +22,17 @@ use crate::config::{Config, Partners, StoreSection};
 use crate::delivery::Carriers;
 use crate::documents::Documents;
 use crate::entropy::{Entropy, hex, sha256};
+use crate::odd_access::Rules as OddAccessRules;
 use crate::peer::Peers;
 use crate::queue::CarrierKind;
 use crate::receipt::ReceiptSigner;
 use crate::retention::schedule::Schedule;
+use crate::sinks::{self, States};
 use crate::store::{Appended, DatabaseUrl, LogError, LogKeeper, Store, StoreError, StoreLocation};
 use crate::telemetry::Metrics;
 use crate::vault::Vault;
 use crate::vault::keyring::KeyFile;
+use crate::vault::look_up::PeriodKeys;
 use crate::vault::pseudonym::Pseudonyms;
 
 impl App {
@@ -39,9 +42,10 @@ impl App {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, AppError> {
-        let (keeper, location) = (keeper(&config)?, location(&config)?);
+        let (keys, location) = (period_keys(&config, &entropy)?, location(&config)?);
+        let keeper = keeper(&config, &keys)?;
         let store = Store::open(location, keeper, Arc::clone(&clock), Arc::clone(&entropy)).await?;
-        Self::over(store, config, clock, entropy)
+        Self::over((store, keys), config, clock, entropy)
     }
 
     /// The same over a database that must be there: for commands that only look.
@@ -50,14 +54,15 @@ impl App {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, AppError> {
-        let (keeper, location) = (keeper(&config)?, location(&config)?);
+        let (keys, location) = (period_keys(&config, &entropy)?, location(&config)?);
+        let keeper = keeper(&config, &keys)?;
         let (time, random) = (Arc::clone(&clock), Arc::clone(&entropy));
         let store = Store::open_existing(location, keeper, time, random).await?;
-        Self::over(store, config, clock, entropy)
+        Self::over((store, keys), config, clock, entropy)
     }
 
     fn over(
-        store: Store,
+        (store, period_keys): (Store, Arc<PeriodKeys>),
         config: Config,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
@@ -72,12 +77,13 @@ impl App {
         let partners = Partners::load(&config.files.partners)?;
         mailboxes(&config, &partners)?;
         let (rule_book, routing) = (rule_book(&config)?, routing(&config)?);
-        let mappings = mappings(&config)?;
+        let (mappings, odd_access) = (mappings(&config)?, odd_access(&config)?);
         Ok(Self {
             clock,
             entropy,
             store,
             vault,
+            period_keys,
             peers: Arc::new(Peers::new(partners)),
             rules: Arc::new(clocks(&config)?),
             receipts: ReceiptSigner::new(signer.key()),
@@ -87,8 +93,10 @@ impl App {
             documents: Documents::open(&config.documents)?,
             schedule: schedule(&config)?,
             metrics: Metrics::new(),
+            sinks: States::of(&config.audit),
             rule_book: Arc::new(rule_book),
             routing,
+            odd_access,
             mappings,
             claimed: Mutex::new(BTreeSet::new()),
             in_hand: Mutex::new(BTreeMap::new()),
@@ -104,8 +112,9 @@ impl App {
         let now = self.peers.partners().canonical_text();
         let partners = partners.unwrap_or(&now);
         let rules = self.rule_book.version();
-        let (routing, schedule) = (self.routing.version(), self.schedule.version());
-        hex(&sha256(format!("{partners}\n{rules}\n{routing}\n{schedule}").as_bytes()))
+        let (routing, odd) = (self.routing.version(), &self.odd_access.version);
+        let schedule = self.schedule.version();
+        hex(&sha256(format!("{partners}\n{rules}\n{routing}\n{odd}\n{schedule}").as_bytes()))
     }
 
     /// Proof that the tree of a size has an entry.
@@ -156,6 +165,7 @@ pub fn check_files(config: &Config) -> Vec<String> {
     };
     note(rule_book(config).map(drop));
     note(routing(config).map(drop));
+    note(odd_access(config).map(drop));
     note(clocks(config).map(drop));
     note(schedule(config).map(drop));
     note(partners_and_mappings(config));
@@ -219,17 +229,53 @@ fn mailboxes(config: &Config, partners: &Partners) -> Result<(), AppError> {
 
 /// Opens another database with the parts of an app: a copy to verify, a restored backup.
 pub async fn open_store_alone(location: StoreLocation, app: &App) -> Result<Store, StoreError> {
+    let seams = (Arc::clone(&app.clock), Arc::clone(&app.entropy));
+    open_copy(location, &app.period_keys, seams).await
+}
+
+/// The same without an app.
+pub(crate) async fn open_copy(
+    location: StoreLocation,
+    keys: &Arc<PeriodKeys>,
+    (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
+) -> Result<Store, StoreError> {
     let nobody = |_: u64, _: &[u8], _: Timestamp| Err("a copy is for reading".into());
     let keeper = LogKeeper::new(|_, _, _| Err("a copy is for reading".into()), nobody);
-    Store::open_existing(location, keeper, Arc::clone(&app.clock), Arc::clone(&app.entropy)).await
+    let keeper = with_look_up(keeper, keys);
+    Store::open_existing(location, keeper, clock, entropy).await
 }
 
-fn keeper(config: &Config) -> Result<LogKeeper, AppError> {
+fn keeper(config: &Config, keys: &Arc<PeriodKeys>) -> Result<LogKeeper, AppError> {
+    let keeper = naming_log_keeper(log_signer(config)?, keys);
+    Ok(keeper.requiring(sinks::required(&config.audit)))
+}
+
+/// What signs the log of a configuration.
+pub(crate) fn log_signer(config: &Config) -> Result<LogSigner, AppError> {
     let origin = format!("ehc-gateway/{}", config.gateway.organisation);
-    Ok(log_keeper(LogSigner::load(&config.keys.log_signing, &origin)?))
+    Ok(LogSigner::load(&config.keys.log_signing, &origin)?)
 }
 
-/// How the store has its log extended and signed, without knowing how.
+/// The same of a log that names people, by an alias.
+pub(crate) fn naming_log_keeper(signer: LogSigner, keys: &Arc<PeriodKeys>) -> LogKeeper {
+    with_look_up(log_keeper(signer), keys)
+}
+
+fn period_keys(config: &Config, entropy: &Arc<dyn Entropy>) -> Result<Arc<PeriodKeys>, AppError> {
+    let wrapper = Arc::new(KeyFile::load(&config.keys.wrapping)?);
+    Ok(Arc::new(PeriodKeys::new(wrapper, Arc::clone(entropy))))
+}
+
+/// How the store has people named in its log, without knowing how.
+fn with_look_up(keeper: LogKeeper, keys: &Arc<PeriodKeys>) -> LogKeeper {
+    let (making, naming) = (Arc::clone(keys), Arc::clone(keys));
+    keeper.with_look_up(
+        move |period| Ok(making.make(period)?),
+        move |period, key, subject| Ok(naming.alias(period, key, subject)?),
+    )
+}
+
+/// How the store has its log extended and signed, without knowing how. Such a log can name nobody.
 pub(crate) fn log_keeper(signer: LogSigner) -> LogKeeper {
     LogKeeper::new(
         |_size, frontier, leaf| {
@@ -245,7 +291,7 @@ pub(crate) fn log_keeper(signer: LogSigner) -> LogKeeper {
 }
 
 /// The frontier in the head row; the empty one of a log that has just begun.
-fn frontier_from(bytes: &[u8]) -> Result<Frontier, LogError> {
+pub(crate) fn frontier_from(bytes: &[u8]) -> Result<Frontier, LogError> {
     if bytes.is_empty() { Ok(Frontier::default()) } else { Ok(Frontier::from_bytes(bytes)?) }
 }
 
@@ -289,6 +335,14 @@ fn routing(config: &Config) -> Result<Routing, AppError> {
     Routing::parse(&text).map_err(|error| in_file(&name, &error))
 }
 
+/// What counts as odd about an access.
+fn odd_access(config: &Config) -> Result<OddAccessRules, AppError> {
+    let shipped = OddAccessRules::built_in_text();
+    let (name, text) =
+        data_file(config.files.odd_access.as_deref(), "rules of odd access", shipped)?;
+    OddAccessRules::parse(&text).map_err(|error| in_file(&name, &error))
+}
+
 /// The statutory clocks, and the table of bank holidays.
 fn clocks(config: &Config) -> Result<DeadlineRules, AppError> {
     let text = |path: Option<&Path>| path.map(read).transpose();
@@ -319,7 +373,8 @@ fn mappings(config: &Config) -> Result<BTreeMap<String, Mapping>, AppError> {
     Ok(mappings)
 }
 
-fn location(config: &Config) -> Result<StoreLocation, AppError> {
+/// Where the database of a configuration is. An embedded one's folder is made.
+pub(crate) fn location(config: &Config) -> Result<StoreLocation, AppError> {
     match &config.store {
         StoreSection::Sqlite { path } => {
             if let Some(folder) = path.parent() {

@@ -23,11 +23,17 @@ use std::fmt;
 use schemas::RecordId;
 use serde::Serialize;
 
+use super::alias::Period;
 use super::checkpoint::Checkpoint;
+use super::found_by::FoundBy;
+use super::looked;
 use super::tree::{Frontier, leaf_hash};
 use super::{Entry, Event, EventKind};
 use trail::{Settled, Trail};
 
+pub use look_up::{LookUp, LookUpFault};
+
+mod look_up;
 mod trail;
 
 /// An entry as it is stored.
@@ -39,6 +45,18 @@ pub struct Row {
     pub leaf: Vec<u8>,
     /// The nodes that were stored with it (see [`tree`](super::tree)).
     pub nodes: Vec<u8>,
+}
+
+/// What a store has beside an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beside {
+    /// What the entry is searched by.
+    pub found_by: FoundBy,
+    /// The hash, in hexadecimal, of who was on the list that it says was looked at
+    /// ([`looked`]); `None` when the store names nobody.
+    pub looked: Option<String>,
+    /// Whether the look-up of its period is there to be compared.
+    pub look_up: LookUp,
 }
 
 /// Something that is wrong.
@@ -115,6 +133,20 @@ pub enum FaultKind {
     RecordRemovedOther {
         /// Which.
         record: RecordId,
+    },
+    /// What the store searches the entry by is not what the entry says: a search may miss it.
+    Misfiled {
+        /// The columns that differ.
+        columns: Vec<&'static str>,
+    },
+    /// Who the store says was on the list that was looked at is not whom the entry vouches for.
+    LookChanged,
+    /// The look-up of a period is not as the log says.
+    LookUp {
+        /// Which.
+        period: Period,
+        /// What is wrong with it.
+        look_up: LookUpFault,
     },
     /// A line of a bundle cannot be read; nothing from there on was.
     Line {
@@ -196,6 +228,7 @@ pub struct Verifier {
     /// Which entry says that a record was removed, and the hash of what was.
     removed: BTreeMap<RecordId, (u64, String)>,
     faults: Vec<Fault>,
+    found_beside: Vec<Fault>,
 }
 
 /// Verifies rows in order against checkpoints and, where given, the sealed records in the store.
@@ -245,6 +278,7 @@ impl Verifier {
             sealed: None,
             removed: BTreeMap::new(),
             faults: Vec::new(),
+            found_beside: Vec::new(),
         };
         verifier.compare();
         verifier
@@ -257,6 +291,15 @@ impl Verifier {
 
     /// Judges the next row.
     pub fn row(&mut self, row: &Row) {
+        self.judge(row, None);
+    }
+
+    /// Judges the next row of a store, and what the store has beside it.
+    pub fn stored_row(&mut self, row: &Row, beside: &Beside) {
+        self.judge(row, Some(beside));
+    }
+
+    fn judge(&mut self, row: &Row, beside: Option<&Beside>) {
         self.rows = self.rows.saturating_add(1);
         if row.seq < self.next {
             self.came_before(row);
@@ -269,7 +312,7 @@ impl Verifier {
         }
         self.next = row.seq.saturating_add(1);
         let before = self.faults.len();
-        self.entry(row);
+        self.entry(row, beside);
         let known = self.faults.len() > before;
         self.nodes(row, known);
         self.compare();
@@ -283,6 +326,12 @@ impl Verifier {
             self.fault(self.next, FaultKind::CutShort { checkpoint_size: size });
         }
         self.locate();
+        for fault in std::mem::take(&mut self.found_beside) {
+            // Of an entry that was itself changed, what it is found by says no more.
+            if !self.faults.iter().any(|other| other.first_bad == fault.first_bad) {
+                self.push(fault);
+            }
+        }
         let (records_checked, records_removed) =
             sealed.map_or((0, 0), |sealed| self.records(sealed));
         let root = self.tree.and_then(|tree| tree.root());
@@ -314,12 +363,15 @@ impl Verifier {
         }
     }
 
-    fn entry(&mut self, row: &Row) {
+    fn entry(&mut self, row: &Row, beside: Option<&Beside>) {
         let Ok(entry) = Entry::parse(&row.leaf) else {
             return self.fault(row.seq, FaultKind::Unreadable);
         };
         if entry.seq != row.seq {
             return self.fault(row.seq, FaultKind::Misplaced { says: entry.seq });
+        }
+        if let Some(beside) = beside {
+            self.beside(&entry, beside);
         }
         let Some(sealed) = &mut self.sealed else { return };
         // The latest entry that names a record's sealed bytes vouches for them.
@@ -332,6 +384,27 @@ impl Verifier {
         if let (Some(record), Some(hash)) = (record, hashes.remove(SEALED)) {
             sealed.insert(record, (row.seq, hash));
         }
+    }
+
+    /// Compares what the store has beside an entry with it. What is wrong there says nothing of the
+    /// entry, so it must not explain what else is found.
+    fn beside(&mut self, entry: &Entry, beside: &Beside) {
+        let mut told = FoundBy::of(entry);
+        let mut agrees = looked::agrees(&entry.event, beside.looked.as_deref());
+        match beside.look_up {
+            LookUp::Kept => {}
+            LookUp::Locked => told.subject = beside.found_by.subject,
+            LookUp::Destroyed => {
+                told.subject = None;
+                agrees = beside.looked.is_none();
+            }
+        }
+        let columns = told.differences(&beside.found_by);
+        let misfiled = (!columns.is_empty()).then_some(FaultKind::Misfiled { columns });
+        let looks = (!agrees).then_some(FaultKind::LookChanged);
+        let found = misfiled.into_iter().chain(looks);
+        self.found_beside.extend(found.map(|what| Fault { first_bad: Some(entry.seq), what }));
+        self.found_beside.truncate(FAULTS_MAX);
     }
 
     fn nodes(&mut self, row: &Row, known: bool) {
@@ -502,6 +575,15 @@ impl fmt::Display for FaultKind {
                 "says that other bytes of the record {record} were removed than those that an \
                  earlier entry vouches for"
             ),
+            Self::Misfiled { columns } => write!(
+                f,
+                "what it is searched by is not what it says, so that a search may miss it: {}",
+                columns.join(", ")
+            ),
+            Self::LookChanged => f.write_str(
+                "who was on the list that was looked at is not whom this entry vouches for",
+            ),
+            Self::LookUp { period, look_up } => write!(f, "the look-up of {period}: {look_up}"),
             Self::Line { line } => {
                 write!(
                     f,

@@ -110,6 +110,11 @@ impl<'a> Ledger<'a> {
         self.pass_on.is_some_and(|day| day <= self.today)
     }
 
+    /// The restrictions that stand, for whomever.
+    pub(super) fn restrictions_in_force(&self) -> Vec<schemas::record::Restriction> {
+        self.restrictions.kinds().collect()
+    }
+
     /// The decision of a kind that stands.
     pub(super) fn newest(&self, kind: ConsentKind) -> Option<&'a ConsentEntry> {
         self.of(kind).voice().newest()

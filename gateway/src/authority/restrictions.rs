@@ -68,6 +68,11 @@ impl<'a> Restrictions<'a> {
         }
     }
 
+    /// Of what kinds they are; one whose kind was not recorded is taken for the widest.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = OnRecord> {
+        self.0.iter().map(|(_, entry)| entry.restriction.unwrap_or(OnRecord::Sealed))
+    }
+
     /// Those that concern a recipient: all that name nobody, and those that name it.
     pub(super) fn for_recipient(
         &self,

@@ -21,12 +21,12 @@ pub struct TableError {
 }
 
 impl TableError {
-    pub(super) fn at<T>(text: &str, place: &Spanned<T>, problem: impl Into<String>) -> Self {
+    pub(crate) fn at<T>(text: &str, place: &Spanned<T>, problem: impl Into<String>) -> Self {
         Self { line: line_of(text, place.span().start), problem: problem.into() }
     }
 }
 
-pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T, TableError> {
+pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, TableError> {
     toml::from_str(text).map_err(|error| TableError {
         line: error.span().map_or(1, |span| line_of(text, span.start)),
         problem: error.message().to_owned(),
@@ -34,7 +34,7 @@ pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T, TableError> {
 }
 
 /// A TOML date, written without quotes: `from = 2026-09-01`.
-pub(super) fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
+pub(crate) fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
     let written = toml::value::Datetime::deserialize(deserializer)
         .map_err(|_syntax| D::Error::custom(DATE_HELP))?;
     match (written.date, written.time, written.offset) {

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::{Configured, Outcome, eprintln_line, print_line, progress};
 use crate::app::App;
+use crate::audit::forms::Form;
 use crate::cases;
 use crate::queue::CaseId;
 use crate::verification::{self, Wanted};
@@ -31,6 +32,10 @@ pub(super) struct ExportArgs {
     /// Why; it is written into the log.
     #[arg(long, value_name = "CODE", value_parser = clap::builder::PossibleValuesParser::new(REASONS))]
     reason: String,
+    /// The form: a bundle that proves itself, or one entry a line for another machine: JSON lines,
+    /// ATNA messages in syslog, or FHIR `AuditEvent` resources after IHE BALP.
+    #[arg(long = "as", value_name = "FORM", value_enum, default_value_t = As::Bundle)]
+    form: As,
     /// All that the log says from this day on, for example 2026-03-01 (London).
     #[arg(long, value_name = "DAY")]
     from: Option<Date>,
@@ -44,6 +49,27 @@ pub(super) struct ExportArgs {
     /// What names a partner, by its code.
     #[arg(long, value_name = "CODE")]
     partner: Option<String>,
+}
+
+/// What is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum As {
+    Bundle,
+    Jsonl,
+    Atna,
+    Balp,
+}
+
+impl As {
+    /// `None` for a bundle.
+    fn form(self) -> Option<Form> {
+        match self {
+            Self::Bundle => None,
+            Self::Jsonl => Some(Form::JsonLines),
+            Self::Atna => Some(Form::Atna),
+            Self::Balp => Some(Form::Balp),
+        }
+    }
 }
 
 pub(super) async fn export(args: &ExportArgs, json: bool) -> anyhow::Result<Outcome> {
@@ -85,7 +111,13 @@ impl ExportArgs {
         let mut file = BufWriter::new(file);
         let bar = progress(size, "exporting");
         let seen = |entries| bar.set_position(entries);
-        let exported = verification::export(app, &wanted, &self.reason, &mut file, seen).await;
+        let exported = match self.form.form() {
+            None => verification::export(app, &wanted, &self.reason, &mut file, seen).await,
+            Some(form) => {
+                let wanted = (&wanted, form);
+                verification::export_as(app, wanted, &self.reason, &mut file, seen).await
+            }
+        };
         bar.finish_and_clear();
         // Half a bundle is no bundle.
         let exported = match exported {
@@ -100,7 +132,7 @@ impl ExportArgs {
             }
         };
         file.flush()?;
-        said(out, exported, json);
+        said(out, exported, (self.form, json));
         Ok(Outcome::Done)
     }
 
@@ -144,17 +176,22 @@ fn none() -> Outcome {
     Outcome::NotFound
 }
 
-fn said(out: &Path, exported: verification::Exported, json: bool) {
+fn said(out: &Path, exported: verification::Exported, (form, json): (As, bool)) {
     let verification::Exported { entries, size } = exported;
     if json {
         let out = out.display().to_string();
-        let body = serde_json::json!({ "entries": entries, "log_size": size, "bundle": out });
+        let named = form.form().map_or("bundle", Form::name);
+        let body = serde_json::json!({ "entries": entries, "log_size": size, named: out });
         print_line(&body.to_string());
     }
-    eprintln_line(&format!(
-        "{entries} of {size} entries are in {}. Check it with `audit verify --bundle`.",
-        out.display()
-    ));
+    let out = out.display();
+    let next = match form {
+        As::Bundle => "Check it with `audit verify --bundle`.",
+        As::Jsonl | As::Atna | As::Balp => {
+            "It proves nothing by itself: each line names its entry and the hash of its leaf."
+        }
+    };
+    eprintln_line(&format!("{entries} of {size} entries are in {out}. {next}"));
 }
 
 /// Why somebody takes entries out of the log.

@@ -9,6 +9,8 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use super::audit_export::{self, ExportArgs};
+use super::audit_search::{AuditSearchArgs, audit_search};
+use super::look_ups::{self, DestroyArgs};
 use super::who_has_seen::{WhoHasSeenArgs, who_has_seen};
 use super::{Configured, Outcome, eprintln_line, print_line, progress};
 use crate::audit::bundle::{self, BundleError, Judged};
@@ -37,6 +39,15 @@ pub(super) enum AuditCommand {
     },
     /// Who has seen a person's record, or was sent it, and why; whose, on standard input.
     WhoHasSeen(Box<WhoHasSeenArgs>),
+    /// Search the log by child, person, organisation, kind, purpose, authority, outcome and time.
+    Search(Box<AuditSearchArgs>),
+    /// The years of the log: whether it can be told whom their entries are about, and how long.
+    LookUps {
+        #[command(flatten)]
+        configured: Configured,
+    },
+    /// Destroy, for good, what tells whom the entries of a year are about. Proofs stay valid.
+    DestroyLookUp(DestroyArgs),
     /// Print the keys that checkpoints and receipts are verified with.
     Keys {
         #[command(flatten)]
@@ -72,6 +83,9 @@ pub(super) async fn audit(command: &AuditCommand, json: bool) -> anyhow::Result<
         AuditCommand::Export(args) => audit_export::export(args, json).await,
         AuditCommand::Publish { configured, to } => publish(configured, to, json).await,
         AuditCommand::WhoHasSeen(args) => who_has_seen(args, json).await,
+        AuditCommand::Search(args) => audit_search(args, json).await,
+        AuditCommand::LookUps { configured } => look_ups::list(configured, json).await,
+        AuditCommand::DestroyLookUp(args) => look_ups::destroy(args, json).await,
         AuditCommand::Keys { configured } => {
             let app = super::serve::open_existing(configured).await?;
             let keys = serde_json::json!({

@@ -234,6 +234,10 @@ async fn measure(args: &AcceptArgs, folder: &Path) -> anyhow::Result<[(&'static 
                 }
                 Half::Measured(measured)
             }
+            // Whoever names an engine wants its figures: that there are none is no success.
+            Found::Nothing if args.on.engine.is_some() => {
+                Half::Broken("PostgreSQL was asked for and not found on this machine".to_owned())
+            }
             Found::Nothing => Half::NotRun("PostgreSQL was not found on this machine".to_owned()),
             Found::Broken(why) => Half::Broken(format!("PostgreSQL did not start: {why}")),
         },

@@ -2,6 +2,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "serde_json answers null where there is nothing")]
 
+mod evidence;
 mod judgement;
 mod story;
 mod trusts;
@@ -61,14 +62,21 @@ pub(super) async fn demo(args: &DemoArgs, json: bool) -> anyhow::Result<Outcome>
     let lines = crate::board::lines(cast.app(), (&all, Labels::Shown), None, 500, &me).await?;
     judged.push(afterwards::decisions_pass_on(&cast, &clock, tell).await?);
     let mut summary = prove(&cast, &folder.path, (&seen, &lines), tell).await?;
-    let intended = summary["as_intended"] == true && judgement::intended(&judged);
+    let (mut shown, who_saw) = evidence::who_saw(&cast).await?;
+    let (cast, caught) = Box::pin(evidence::restored(cast, &seen.backup)).await?;
+    shown.push(caught);
+    let held = shown.iter().all(evidence::Shown::holds);
+    let intended = summary["as_intended"] == true && judgement::intended(&judged) && held;
     summary["as_intended"] = intended.into();
     summary["decisions"] = judged.iter().map(judgement::Judged::json).collect();
+    summary["evidence"] = shown.iter().map(evidence::Shown::json).collect();
     if json {
         print_line(&format!("{summary:#}"));
     } else {
         print_line(&format!("\nWhat was decided, and why:\n\n{}", judgement::table_of(&judged)));
         print_line(&format!("\nThe board, seven weeks later:\n\n{}", show::board_table(&lines)));
+        print_line(&format!("\nWho saw one child's record, newest first:\n\n{who_saw}"));
+        print_line(&format!("\nWhat the log answers:\n\n{}", evidence::table_of(&shown)));
         print_line(&format!("\n{}\n", summary_table(&summary)));
     }
     if !args.exit {
@@ -150,7 +158,7 @@ fn flip_a_byte_of(file: &Path, entry: u64) -> anyhow::Result<()> {
 }
 
 fn summary_table(summary: &Value) -> String {
-    // The decisions have a table of their own.
+    // Decisions and evidence have tables of their own.
     let figures = summary.as_object().into_iter().flatten().filter(|(_, v)| !v.is_array());
     let rows = figures.map(|(name, value)| {
         let name = name.replace('_', " ");

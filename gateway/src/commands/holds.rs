@@ -17,6 +17,7 @@ use crate::holds::{self, Line, ReviewLine};
 use crate::queue::{DeliveryId, DeliveryState};
 use crate::receipt::RowResult;
 use crate::repair::{self, QuarantineLine, RepairError, Replay};
+use crate::standing::{self, Standing};
 use crate::store::HoldFilter;
 use crate::telemetry::name_of;
 
@@ -310,8 +311,15 @@ async fn undone(
         Undone::Failed => DeliveryState::Failed,
         Undone::Unknown => DeliveryState::Unknown,
     };
-    let found = app.store.deliveries_in(state, None, limit).await?;
+    let found = async {
+        let found = app.store.deliveries_in(state, None, limit).await?;
+        let looked = (Standing::Deliveries, found.len());
+        standing::viewed(&app, &Actor::local(), looked, None).await?;
+        Ok::<_, crate::store::StoreError>(found)
+    };
+    let found = found.await;
     app.store.close().await;
+    let found = found?;
     let rows: Vec<Vec<String>> = found
         .iter()
         .map(|delivery| {

@@ -12,6 +12,7 @@ use crate::app::KeyFiles;
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::SystemEntropy;
 use crate::pki::{Practice, PracticePlan, pin_of_pem};
+use crate::vault::keyring::KeyFile;
 
 /// Practice certificates.
 #[derive(Debug, Subcommand)]
@@ -41,10 +42,17 @@ pub(super) enum PkiCommand {
 /// The gateway's own keys.
 #[derive(Debug, Subcommand)]
 pub(super) enum KeysCommand {
-    /// Make the wrapping, log-signing and pseudonym keys, each in a file only its owner can read.
+    /// Make the wrapping, log-signing, pseudonym and backup keys, each in a file only its owner
+    /// can read.
     Make {
         /// The folder; made when it is not there. Existing keys are never replaced.
         #[arg(long, value_name = "FOLDER")]
+        out: PathBuf,
+    },
+    /// Make the backup key alone, for a gateway from before there were backups.
+    MakeBackup {
+        /// The file, for example `keys/backup.keys`. An existing one is never replaced.
+        #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
 }
@@ -79,10 +87,17 @@ pub(super) fn pki(command: &PkiCommand, json: bool) -> anyhow::Result<Outcome> {
 }
 
 pub(super) fn keys(command: &KeysCommand, json: bool) -> anyhow::Result<Outcome> {
-    let KeysCommand::Make { out } = command;
-    let files = KeyFiles::in_folder(out);
-    files.make(&SystemEntropy::default())?;
-    let made = [&files.wrapping, &files.log_signing, &files.pseudonym];
+    let made = match command {
+        KeysCommand::Make { out } => {
+            let files = KeyFiles::in_folder(out);
+            files.make(&SystemEntropy::default())?;
+            vec![files.wrapping, files.log_signing, files.pseudonym, files.backup]
+        }
+        KeysCommand::MakeBackup { out } => {
+            KeyFile::generate_for_backups(out, &SystemEntropy::default())?;
+            vec![out.clone()]
+        }
+    };
     let made: Vec<String> = made.iter().map(|file| file.display().to_string()).collect();
     if json {
         print_line(&serde_json::json!({ "made": made }).to_string());

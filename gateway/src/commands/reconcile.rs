@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::audit::Actor;
 use crate::receipt::{Signed, verify_as};
 use crate::reconciliation::{self, EXPLANATION_CODES, ReconciliationError, Statement};
+use crate::standing::{self, Standing};
 use crate::store::StoredStatement;
 use crate::telemetry::name_of;
 
@@ -93,7 +94,12 @@ async fn of_day(of: &OfDay, json: bool) -> anyhow::Result<Outcome> {
         eprintln_line("error: there is no partner with this code in the partners file");
         return Ok(Outcome::NotFound);
     }
-    let found = stored(&app, &partner, of).await;
+    let found = async {
+        let found = stored(&app, &partner, of).await?;
+        standing::viewed(&app, &Actor::local(), (Standing::Statement, 1), None).await?;
+        Ok::<_, anyhow::Error>(found)
+    };
+    let found = found.await;
     let key = app.receipts.public_jwk();
     app.store.close().await;
     let found = found?;
@@ -196,7 +202,13 @@ fn signed_text(content: &str) -> String {
 
 async fn differences(configured: &Configured, json: bool) -> anyhow::Result<Outcome> {
     let app = super::serve::open_existing(configured).await?;
-    let open = app.store.differences(None, None, DIFFERENCES_MAX).await;
+    let open = async {
+        let open = app.store.differences(None, None, DIFFERENCES_MAX).await?;
+        let looked = (Standing::Differences, open.len());
+        standing::viewed(&app, &Actor::local(), looked, None).await?;
+        Ok::<_, crate::store::StoreError>(open)
+    };
+    let open = open.await;
     let today = app.clock.today();
     app.store.close().await;
     let open = open?;

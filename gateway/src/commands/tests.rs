@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clap::CommandFactory as _;
-
-use super::Cli;
+use super::{Cli, CommandFactory as _, totality};
 
 const PAGE: &str = include_str!("../../docs/operations.md");
 
@@ -61,4 +59,29 @@ fn the_operators_page_names_every_command_and_only_flags_that_there_are() {
     }
     let missing: Vec<&String> = all.keys().filter(|name| !named.contains(*name)).collect();
     assert!(missing.is_empty(), "operations.md does not name {missing:?}");
+}
+
+#[test]
+fn every_command_that_leaves_no_entry_is_there_and_has_a_reason() {
+    let all = commands();
+    for (name, why) in totality::LEAVES_NOTHING {
+        assert!(all.contains_key(name), "there is no command {name}");
+        assert!(why.len() > 5, "{name} has no reason");
+    }
+}
+
+#[test]
+fn every_command_leaves_an_entry_or_has_a_reason_not_to() {
+    let all = commands();
+    let leaves: BTreeSet<&str> = include_str!("entries.txt")
+        .lines()
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(command, _)| command)
+        .collect();
+    let exempt: BTreeSet<&str> = totality::LEAVES_NOTHING.iter().map(|(name, _)| *name).collect();
+    let known: BTreeSet<&str> = leaves.union(&exempt).copied().collect();
+    let all: BTreeSet<&str> = all.keys().map(String::as_str).collect();
+    assert_eq!(all, known, "say in entries.txt what a command leaves, or why it leaves nothing");
+    let both: Vec<&&str> = leaves.intersection(&exempt).collect();
+    assert!(both.is_empty(), "{both:?}");
 }

@@ -14,10 +14,11 @@ use schemas::{NhsNumber, OrganisationCode};
 
 use super::{Configured, Outcome, eprintln_line, print_line, table};
 use crate::access_report::{
-    self, AccessProof, Account, FamilyLine, Line, Question, Reason, Report,
+    self, AccessProof, Account, FamilyLine, Line, ListLine, Question, Reason, Report,
 };
 use crate::app::App;
 use crate::audit::{Actor, SubjectKey};
+use crate::look_up::Standing;
 
 /// Arguments of `audit who-has-seen`.
 #[derive(Debug, Args)]
@@ -62,7 +63,12 @@ pub(super) async fn who_has_seen(args: &WhoHasSeenArgs, json: bool) -> anyhow::R
     answered
 }
 
-fn subject(app: &App, whose: &str, id_of: Option<&str>) -> anyhow::Result<Option<SubjectKey>> {
+/// Whom a line of standard input means: an NHS number, or an organisation's own id.
+pub(super) fn subject(
+    app: &App,
+    whose: &str,
+    id_of: Option<&str>,
+) -> anyhow::Result<Option<SubjectKey>> {
     let names = app.vault.pseudonyms();
     let Some(code) = id_of else {
         return Ok(NhsNumber::parse(whose).ok().map(|number| names.key_of_nhs_number(&number)));
@@ -86,16 +92,25 @@ async fn answer(
             "The log says nothing of this person. That you asked is entry {} of it.",
             report.entry
         ));
+        report.look_ups_destroyed.iter().for_each(|one| eprintln_line(&not_known(one)));
         return Ok(Outcome::NotFound);
     }
     if args.for_family {
         return match access_report::for_family(app, &report, &question).await? {
             Ok(lines) if json => {
-                print_line(&serde_json::json!({ "for_family": lines }).to_string());
+                let years = &report.look_ups_destroyed;
+                let body = serde_json::json!({ "for_family": lines, "look_ups_destroyed": years });
+                print_line(&body.to_string());
                 Ok(Outcome::Done)
             }
             Ok(lines) => {
                 print_line(&family_text(&lines));
+                for one in &report.look_ups_destroyed {
+                    print_line(&format!(
+                        "\nOf the year {} nothing can be said any more.",
+                        one.period
+                    ));
+                }
                 Ok(Outcome::Done)
             }
             Err(why) => {
@@ -128,7 +143,7 @@ fn write(file: &Path, proof: &AccessProof) -> anyhow::Result<()> {
 
 /// The answer for an officer.
 fn text(report: &Report) -> String {
-    let Account { seen, not_given, organisations, other_entries } = &report.account;
+    let Account { seen, not_given, lists, organisations, other_entries } = &report.account;
     let header = ["entry", "when (London)", "who", "what", "data", "why", "by"];
     let mut parts = vec![format!("Seen, newest first:\n{}", table(&header, seen.iter().map(row)))];
     parts.push(if not_given.is_empty() {
@@ -137,6 +152,11 @@ fn text(report: &Report) -> String {
         let rows = table(&header, not_given.iter().map(row));
         format!("Asked for and not given, newest first:\n{rows}")
     });
+    if !lists.is_empty() {
+        let header = ["entry", "last", "who", "list", "lines", "looks", "since", "by"];
+        let rows = table(&header, lists.iter().map(list_row));
+        parts.push(format!("Looked at a list on which the child stood:\n{rows}"));
+    }
     let rows = organisations.iter().map(|one| {
         vec![
             format!("{} ({})", one.organisation_name, one.organisation),
@@ -156,17 +176,51 @@ fn text(report: &Report) -> String {
             others.join(", ")
         ));
     }
-    if !report.lists.is_empty() {
-        parts.push(format!(
-            "On lists (the board, holds) the child may stand for: {}. The log counts a list's lines and does not say whose they are.",
-            report.lists.join("; ")
-        ));
+    if report.older_lists_left_out {
+        parts.push("There are older looks at lists that were not read.".to_owned());
     }
     if report.older_left_out {
         parts.push("There are older entries that were not read.".to_owned());
     }
+    parts.extend(report.look_ups_destroyed.iter().map(not_known));
     parts.push(format!("That you asked is entry {}.", report.entry));
     parts.join("\n\n")
+}
+
+fn list_row(list: &ListLine) -> Vec<String> {
+    vec![
+        list.entry.to_string(),
+        list.last.clone(),
+        format!("{} ({})", list.organisation_name, list.organisation),
+        list.what.clone(),
+        list.lines.to_string(),
+        list.looks.to_string(),
+        list.first.clone(),
+        by_whom(list.role.as_deref(), list.person.as_deref(), &list.method),
+    ]
+}
+
+/// Who acted: role, pseudonym and how they came in, as far as they are known.
+pub(super) fn by_whom(role: Option<&str>, person: Option<&str>, method: &str) -> String {
+    let method = match method {
+        "local" => "at the machine",
+        "gateway" => "by itself",
+        method => method,
+    };
+    let person: Vec<&str> = [role, person, Some(method)].into_iter().flatten().collect();
+    person.join(" ")
+}
+
+/// That nothing of a year can be told.
+pub(super) fn not_known(standing: &Standing) -> String {
+    let destroyed = standing.destroyed.as_ref();
+    let on = destroyed.map(|one| format!(" on {}", one.on)).unwrap_or_default();
+    let entry = destroyed.and_then(|one| one.entry);
+    let entry = entry.map(|entry| format!(" (entry {entry})")).unwrap_or_default();
+    format!(
+        "Not known: who saw anything in {}. The look-up of that year was destroyed{on}{entry}, as its retention says; its entries are in the log and proved, and nobody can tell any more whom they are about.",
+        standing.period,
+    )
 }
 
 fn row(line: &Line) -> Vec<String> {
@@ -177,13 +231,6 @@ fn row(line: &Line) -> Vec<String> {
         (true, false) => format!("cut: {}", cut.join(", ")),
         (false, false) => format!("{}; cut: {}", line.classes.join(", "), cut.join(", ")),
     };
-    let method = match line.method.as_str() {
-        "local" => "at the machine",
-        "gateway" => "by itself",
-        method => method,
-    };
-    let person = [line.role.as_deref(), line.person.as_deref(), Some(method)];
-    let person: Vec<&str> = person.into_iter().flatten().collect();
     let outcome = line.outcome.map(|outcome| format!(": {outcome}")).unwrap_or_default();
     let authority = line.authority.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
     vec![
@@ -193,7 +240,7 @@ fn row(line: &Line) -> Vec<String> {
         format!("{}{outcome}", line.what),
         data,
         format!("{authority}{}", line.why),
-        person.join(" "),
+        by_whom(line.role.as_deref(), line.person.as_deref(), &line.method),
     ]
 }
 
@@ -226,9 +273,10 @@ pub(super) fn verified(proof: &AccessProof, key: &str, json: bool) -> Outcome {
         let account = &found.account;
         let given = account.seen.iter().filter(|line| line.given).count();
         print_line(&format!(
-            "proved: {} entries are in the signed log. They say: given {given} times, looked at {} times, not given {} times.",
+            "proved: {} entries are in the signed log. They say: given {given} times, looked at {} times, on a list that was looked at {} times, not given {} times.",
             proof.log.entries.len(),
             account.seen.len().saturating_sub(given),
+            account.lists.iter().map(|list| list.looks).sum::<u64>(),
             account.not_given.len(),
         ));
     } else {

@@ -70,7 +70,7 @@ impl Keeping {
     }
 
     /// Keeps a sealed segment durably, in place of one that was there.
-    pub(super) async fn put(
+    pub(crate) async fn put(
         &self,
         document: Uuid,
         index: u64,
@@ -81,7 +81,7 @@ impl Keeping {
     }
 
     /// A sealed segment.
-    pub(super) async fn get(
+    pub(crate) async fn get(
         &self,
         document: Uuid,
         index: u64,
@@ -90,7 +90,7 @@ impl Keeping {
     }
 
     /// Removes what is kept of a document. Removing it again is no fault.
-    pub(super) async fn remove(&self, document: Uuid, segments: u64) -> Result<(), KeepingError> {
+    pub(crate) async fn remove(&self, document: Uuid, segments: u64) -> Result<(), KeepingError> {
         for index in 0..segments {
             match self.store.delete(&self.path(document, index)).await {
                 Ok(()) | Err(object_store::Error::NotFound { .. }) => {}

@@ -22,6 +22,12 @@ pub enum PackFault {
     /// An entry is not one of the log that the checkpoint is of.
     #[error("entry {0} is not in the log that the checkpoint is of")]
     Entry(u64),
+    /// Nothing proves that the person stood on the list that an entry says was looked at.
+    #[error("nothing proves that the person was on the list that entry {0} says was looked at")]
+    List(u64),
+    /// Nothing proves that an entry is about the person that the others are about.
+    #[error("nothing proves that entry {0} is about the same person as the others")]
+    Stranger(u64),
     /// No entry of the log vouches for the hash of a record.
     #[error("no entry vouches for the hash of record {0}")]
     Record(schemas::RecordId),

@@ -188,7 +188,7 @@ pub async fn reviews(
     actor: &Actor,
 ) -> Result<Vec<ReviewLine>, HoldError> {
     let found = app.store.reviews(organisation, LISTED_MAX).await?;
-    viewed(app, actor, "reviews", found.len()).await?;
+    viewed(app, actor, "reviews", found.iter().map(|(_, delivery)| delivery.record)).await?;
     let lines = found.into_iter().map(|(stored, delivery)| {
         let review = stored.review;
         let closed = stored.closed;

@@ -129,13 +129,15 @@ pub async fn answer(
 pub async fn questions(app: &App, person: &Person) -> Result<Vec<QuestionLine>, HoldError> {
     let own = (!person.sees_all).then_some(&person.organisation);
     let stored = app.store.questions_of(own, LISTED_MAX).await?;
-    viewed(app, &person.actor, "questions", stored.len()).await?;
     let mut lines = Vec::with_capacity(stored.len());
+    let mut records = Vec::with_capacity(stored.len());
     for question in stored {
         let delivery = app.store.find_delivery(question.asked.delivery).await?;
+        records.extend(delivery.as_ref().map(|delivery| delivery.record));
         let message_type = delivery.map(|delivery| delivery.kind);
         lines.push(QuestionLine { message_type, ..question.into() });
     }
+    viewed(app, &person.actor, "questions", records.into_iter()).await?;
     Ok(lines)
 }
 

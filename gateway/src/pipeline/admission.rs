@@ -258,6 +258,7 @@ impl<'a> Batch<'a> {
             return Err(no_reminder(place).into());
         }
         let mut people: Vec<Write> = self.acted_for(&record, &facts).into_iter().collect();
+        people.extend(self.marks(&record, &facts));
         let identifies = guard::identifying(&record).cloned();
         let entry = self.consent_entry(facts.id, record.message().consent.as_ref());
         let entry = entry.filter(|_| !self.noticing);

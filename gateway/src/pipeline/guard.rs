@@ -27,7 +27,9 @@ use super::relations::case_pseudonym;
 use crate::app::App;
 use crate::audit::SubjectKey;
 use crate::peer::Role;
-use crate::store::{CaseKey, CasePerson, Change, IdentityWrite, StoreError, Write};
+use crate::store::{
+    CaseKey, CasePerson, Change, IdentityWrite, Mark, StoreError, WatchWrite, Write,
+};
 
 /// What is known to mean one person.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -127,6 +129,16 @@ impl Batch<'_> {
         let acting = record.message().acting.as_ref()?;
         let who = self.app.vault.pseudonyms().anywhere(acting.user.expose());
         Some(Write::Identity(IdentityWrite::ActedFor(facts.id, who)))
+    }
+
+    /// The write that remembers by which marks an access to somebody's own is told.
+    pub(super) fn marks(&self, record: &Record, facts: &Facts) -> Option<Write> {
+        let about = record.message().subject.as_ref()?;
+        let names = self.app.vault.pseudonyms();
+        let surnames = names.surname_marks(about.family_name.expose()).into_iter();
+        let postcode = about.postcode.as_ref().and_then(|one| names.postcode_mark(one.expose()));
+        let marks = surnames.map(Mark::Surname).chain(postcode.map(Mark::Postcode)).collect();
+        Some(Write::Watch(WatchWrite::SubjectMarks(facts.subject?, marks)))
     }
 
     /// The write that remembers about whom a case is, once the record that opens it is accepted.

@@ -23,6 +23,7 @@ use schemas::{Field, Issue, MessageType, NhsNumber, Place};
 use super::ReceiveError;
 use super::admission::{Batch, Facts, Mode};
 use crate::app::App;
+use crate::audit::alias::KNOWN_AS;
 use crate::audit::{DecisionNote, EventKind, SubjectKey};
 use crate::authority::{ConsentEntry, Decision, Override, Question, Ruling};
 use crate::store::{Change, IdentityKind, IdentityWrite, NewIdentity, StoreError, Write};
@@ -124,7 +125,7 @@ impl Batch<'_> {
             .event(EventKind::IdentityRecorded, facts)
             .with("what", name_of(kind))
             .with("effective_on", on)
-            .with("known_as", subject.to_hex());
+            .with(KNOWN_AS, subject.to_hex());
         event.subject = Some(old);
         Some(Change::because(event).write(Write::Identity(IdentityWrite::Identity(NewIdentity {
             record: facts.id,

@@ -9,10 +9,11 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use crate::app::App;
-use crate::pipeline;
-use crate::queue::Lease;
+use crate::pipeline::{self, CollectError};
+use crate::queue::{DeliveryId, Lease};
 use crate::store::StoreError;
 
 /// Runs until told to stop; attempts that have begun are finished.
@@ -33,12 +34,17 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
         };
         let idle = leases.is_empty();
         for lease in leases {
-            let app = Arc::clone(&app);
+            let (app, stop) = (Arc::clone(&app), stop.clone());
             attempts.spawn(async move {
-                let delivery = lease.delivery.id;
+                let (delivery, token) = (lease.delivery.id, lease.token);
                 if let Err(error) = pipeline::dispatch(&app, lease).await {
                     let chain = crate::telemetry::chain(&error);
                     tracing::error!(%delivery, error = %chain, "attempt for {delivery} failed");
+                    if let CollectError::Store(error) = error
+                        && is_passing(&error)
+                    {
+                        give_back(&app, (delivery, token), &stop).await;
+                    }
                 }
             });
         }
@@ -57,12 +63,41 @@ async fn lease(app: &App, free: u32) -> Result<Vec<Lease>, StoreError> {
     if app.store.unconfirmed_restore().await?.is_some() {
         return Ok(Vec::new());
     }
+    // Nothing is claimed that could not be written down.
+    if app.store.sinks_are_near().await.is_err() {
+        return Ok(Vec::new());
+    }
     let settings = &app.config.delivery;
     let lease_for = SignedDuration::from_secs(settings.lease_seconds.get().into());
     let per_partner = u32::try_from(settings.in_flight_per_partner.get()).unwrap_or(u32::MAX);
     app.store.lease_due(app.clock.now(), lease_for, free, per_partner).await
 }
 
+/// Whether what kept an attempt from being written down passes without anybody's doing.
+fn is_passing(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable(_) | StoreError::SinkBehind { .. })
+}
+
+/// Lets a delivery go again as soon as something can be written, not only when its lease lapses.
+async fn give_back(app: &App, (delivery, token): (DeliveryId, Uuid), stop: &CancellationToken) {
+    let mut waited = Duration::ZERO;
+    let lapses = Duration::from_secs(app.config.delivery.lease_seconds.get().into());
+    while waited < lapses && !stop.is_cancelled() {
+        if app.store.is_writable().await.is_ok() && app.store.sinks_are_near().await.is_ok() {
+            // Otherwise it is tried again; the lease lapses at last.
+            if app.store.give_back(delivery, token).await.is_ok() {
+                return;
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(AGAIN) => waited = waited.saturating_add(AGAIN),
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// How often it is tried to give a lease back.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Attempts under way at once, over all partners.
 const IN_FLIGHT_MAX: usize = 16;
 /// The floor when no wake-up arrives.

@@ -138,9 +138,8 @@ impl Class {
             | Self::IdentityLedger
             | Self::Clocks
             | Self::Receipts
-            | Self::AuditLog
-            | Self::AuditLookup => DeletedBy::Nobody,
-            Self::Backups => DeletedBy::Operator,
+            | Self::AuditLog => DeletedBy::Nobody,
+            Self::AuditLookup | Self::Backups => DeletedBy::Operator,
         }
     }
 

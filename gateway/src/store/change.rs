@@ -5,13 +5,18 @@ use jiff::civil::Date;
 use schemas::{LegId, OrganisationCode, RecordId, ServiceCode};
 use uuid::Uuid;
 
+use super::alerts::AlertWrite;
+use super::backups::NewBackup;
 use super::clocks::ClockWrite;
 use super::holds::HoldWrite;
 use super::identities::IdentityWrite;
+use super::periods::LookUpGone;
 use super::reconciliations::{Explained, NewDifference, NewStatement, StatementId};
 use super::restores::Shown;
 use super::retention::RetentionWrite;
 use super::sends::NewSend;
+use super::watch::WatchWrite;
+use crate::audit::looked::Looked;
 use crate::audit::{Event, SubjectKey};
 use crate::authority::ConsentEntry;
 use crate::documents::DocumentState;
@@ -150,6 +155,8 @@ pub enum Write {
     Resume(DeliveryId, Timestamp),
     /// The fingerprint of the trust files now in force.
     TrustInForce(String),
+    /// The fingerprint of a setting or key now in force, by its name.
+    InForce(&'static str, String),
     /// Somebody is about to send about a person: in the commit that says that bytes will leave.
     /// Fails when the person's ledger is not the one authority was asked about, when a withdrawal
     /// waits, or when nothing may go after a restore.
@@ -158,6 +165,8 @@ pub enum Write {
     Sent(Uuid),
     /// A checkpoint was shown that this database does not know: nothing goes from here on.
     RestoreFound(Shown),
+    /// A backup was made.
+    BackupMade(NewBackup),
     /// An operator confirms, naming the size that was lost and why, that the consent ledger has
     /// caught up. Fails when nothing is held, or another size is.
     RestoreConfirmed {
@@ -201,8 +210,17 @@ pub enum Write {
     Hold(HoldWrite),
     /// About who people are.
     Identity(IdentityWrite),
+    /// Who was on the list that the event says was looked at.
+    Looked(Looked),
+    /// About alerts of odd access, and samples.
+    Alert(AlertWrite),
+    /// About what the watch over the log keeps.
+    Watch(WatchWrite),
     /// About how long things are kept.
     Retention(RetentionWrite),
+    /// The look-up of a period of the log is destroyed: its key, whom its entries are about, and who
+    /// was on lists. Fails when it is not as it was read, or its period is not over.
+    LookUpDestroyed(LookUpGone),
 }
 
 /// The upload of a document as it begins.

@@ -12,15 +12,22 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use jiff::Timestamp;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::change::Change;
-use super::engine::{Engine, Transaction};
+use super::engine::{Engine, Transaction, statements};
 use super::error::StoreError;
+use super::log::Head;
+use super::periods;
 use super::plan::{LogKeeper, Plan};
+use super::pulse::{PATIENCE, Pulse, Unwritable};
 use super::signal::Signal;
+use super::sinks::{self, RequiredSink};
+use super::value::values;
 use super::writes;
+use crate::audit::{Actor, Event, EventKind};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 
@@ -50,6 +57,8 @@ pub(super) struct Desk {
     waiting: mpsc::Sender<Message>,
     task: Mutex<Option<JoinHandle<()>>>,
     tally: Arc<Tally>,
+    pulse: Arc<Pulse>,
+    required: Arc<[RequiredSink]>,
 }
 
 impl Desk {
@@ -71,6 +80,30 @@ impl Desk {
         }
     }
 
+    /// Whether the log can be written now. Nothing is added to it by asking.
+    pub(super) async fn is_writable(&self) -> Result<(), Unwritable> {
+        if self.pulse.at_work() > PATIENCE {
+            return Err(Unwritable::waiting());
+        }
+        if self.pulse.is_fresh() {
+            return Ok(());
+        }
+        let (answer, outcome) = oneshot::channel();
+        let asked = async {
+            self.waiting.send(Message::Probe(answer)).await.or(Err(StoreError::Closed))?;
+            outcome.await.unwrap_or(Err(StoreError::Closed))
+        };
+        match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(outcome) => outcome.map_err(|error| Unwritable::from(&error)),
+            Err(_) => Err(Unwritable::waiting()),
+        }
+    }
+
+    /// The sinks that entries must reach.
+    pub(super) fn required(&self) -> &[RequiredSink] {
+        &self.required
+    }
+
     pub(super) fn traffic(&self) -> Traffic {
         Traffic {
             changes: self.tally.changes.load(Ordering::Relaxed),
@@ -82,32 +115,45 @@ impl Desk {
 /// The task that commits.
 pub(super) struct Committer {
     engine: Engine,
-    keeper: LogKeeper,
+    keeper: Arc<LogKeeper>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     signal: Signal,
     tally: Arc<Tally>,
+    pulse: Arc<Pulse>,
+    required: Arc<[RequiredSink]>,
 }
 
 impl Committer {
     /// Starts the task; it ends when the desk is closed or dropped.
     pub(super) fn start(
         engine: Engine,
-        keeper: LogKeeper,
+        keeper: Arc<LogKeeper>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         signal: Signal,
     ) -> Desk {
         let (waiting, jobs) = mpsc::channel(WAITING_MAX);
         let tally = Arc::new(Tally::default());
-        let committer = Self { engine, keeper, clock, entropy, signal, tally: Arc::clone(&tally) };
+        let pulse = Arc::new(Pulse::default());
+        let required: Arc<[RequiredSink]> = keeper.required().into();
+        let committer = Self {
+            engine,
+            keeper,
+            clock,
+            entropy,
+            signal,
+            tally: Arc::clone(&tally),
+            pulse: Arc::clone(&pulse),
+            required: Arc::clone(&required),
+        };
         let task = tokio::spawn(committer.run(jobs));
-        Desk { waiting, task: Mutex::new(Some(task)), tally }
+        Desk { waiting, task: Mutex::new(Some(task)), tally, pulse, required }
     }
 
     async fn run(self, mut jobs: mpsc::Receiver<Message>) {
         while let Some(message) = jobs.recv().await {
-            let mut group = Vec::new();
+            let (mut group, mut probes) = (Vec::new(), Vec::new());
             let mut steps = 0;
             let mut next = Some(message);
             while let Some(message) = next {
@@ -116,12 +162,19 @@ impl Committer {
                         steps += job.change.steps.len();
                         group.push(*job);
                     }
+                    Message::Probe(answer) => probes.push(answer),
                     Message::Close => jobs.close(),
                 }
                 let full = group.len() >= GROUP_MAX || steps >= STEPS_MAX;
                 next = if full { None } else { jobs.try_recv().ok() };
             }
             self.serve(group).await;
+            if !probes.is_empty() {
+                let outcome = self.probe().await;
+                for answer in probes {
+                    drop(answer.send(outcome.clone()));
+                }
+            }
         }
     }
 
@@ -153,6 +206,13 @@ impl Committer {
 
     /// One transaction for these changes.
     async fn attempt(&self, changes: &[&Change]) -> Result<Vec<Committed>, StoreError> {
+        self.pulse.begins();
+        let outcome = self.transact(changes).await;
+        self.pulse.ended(outcome.is_ok());
+        outcome
+    }
+
+    async fn transact(&self, changes: &[&Change]) -> Result<Vec<Committed>, StoreError> {
         let mut tx = self.engine.begin().await?;
         match self.write(&mut tx, changes).await {
             Ok(plan) => {
@@ -175,14 +235,55 @@ impl Committer {
 
     async fn write(&self, tx: &mut Transaction, changes: &[&Change]) -> Result<Plan, StoreError> {
         let head = writes::lock_head(tx).await?;
-        let mut plan = Plan::new(head, self.clock.now());
-        for change in changes {
-            plan.take(change, &self.keeper, self.entropy.as_ref())?;
-        }
-        plan.sign(&self.keeper)?;
-        writes::apply(tx, &mut plan, changes).await?;
-        Ok(plan)
+        let now = self.clock.now();
+        sinks::gate(tx, &head, (&self.required, now), changes).await?;
+        write_into(tx, head, changes, &self.keeper, (now, self.entropy.as_ref())).await
     }
+
+    /// Whether the log can be written: a whole commit that is undone, since nothing has happened that
+    /// an entry could say, and a durable write beside the log, since a full disk shows only there.
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.pulse.begins();
+        let outcome = self.try_out().await;
+        self.pulse.ended(outcome.is_ok());
+        outcome
+    }
+
+    async fn try_out(&self) -> Result<(), StoreError> {
+        let change = Change::because(Event::new(EventKind::GatewayStarted, Actor::gateway()));
+        let mut tx = self.engine.begin().await?;
+        let written = self.write(&mut tx, &[&change]).await;
+        let undone = tx.rollback().await;
+        written.map(drop)?;
+        undone?;
+        let mut tx = self.engine.begin().await?;
+        tx.execute(&PROBED, values![self.clock.now()]).await?;
+        tx.commit().await
+    }
+}
+
+statements! {
+    PROBED = "commit::probe" on "audit_probe":
+        "insert into audit_probe (id, at_us) values (1, $1)
+        on conflict (id) do update set at_us = excluded.at_us";
+}
+
+/// Writes changes and their entries into a transaction that may do more, and has locked the head.
+pub(super) async fn write_into(
+    tx: &mut Transaction,
+    head: Head,
+    changes: &[&Change],
+    keeper: &LogKeeper,
+    (now, entropy): (Timestamp, &dyn Entropy),
+) -> Result<Plan, StoreError> {
+    let period = periods::current(tx, keeper, (head.size, now)).await?;
+    let mut plan = Plan::new(head, now, period);
+    for change in changes {
+        plan.take(change, keeper, entropy)?;
+    }
+    plan.sign(keeper)?;
+    writes::apply(tx, &mut plan, changes).await?;
+    Ok(plan)
 }
 
 /// A change that waits, and where its outcome goes.
@@ -202,6 +303,7 @@ impl Job {
 #[derive(Debug)]
 enum Message {
     Commit(Box<Job>),
+    Probe(oneshot::Sender<Result<(), StoreError>>),
     Close,
 }
 

@@ -164,7 +164,7 @@ async fn open_postgres(url: &DatabaseUrl, connections: u32) -> Result<Engine, St
     let pool = PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE)
-        .connect_with(options.clone())
+        .connect_with(options.clone().options([("lock_timeout", BUSY_AT_SERVER)]))
         .await?;
     let locks = PgPoolOptions::new()
         .max_connections(LOCKS)
@@ -195,6 +195,8 @@ const SETTINGS: [(&str, &str, &str); 5] = [
 
 /// How long another process may hold the file, for example an import beside a server.
 const BUSY: Duration = Duration::from_secs(10);
+/// The same at a server: how long a row may be held by somebody else's transaction.
+const BUSY_AT_SERVER: &str = "10s";
 const ACQUIRE: Duration = Duration::from_secs(15);
 const LOCK_WAIT: Duration = Duration::from_mins(1);
 /// How long a lock on a person is waited for at the server, when nothing else is said.

@@ -106,6 +106,15 @@ impl Store {
         Ok(leases)
     }
 
+    /// Gives a lease back whose attempt ended without an outcome being written down, so that the
+    /// delivery does not wait for the lease to lapse. What is in the log says whether it may have
+    /// left, as when a lease lapses.
+    pub async fn give_back(&self, delivery: DeliveryId, token: Uuid) -> Result<(), StoreError> {
+        let mut tx = self.engine.begin().await?;
+        tx.execute(&GIVE_BACK, values![delivery.0, token]).await?;
+        tx.commit().await
+    }
+
     async fn claim(
         &self,
         tx: &mut Transaction,
@@ -194,6 +203,9 @@ statements! {
                     and e.carrier = d.carrier
                     and (e.audit_seq, e.id) < (d.audit_seq, d.id))
         order by d.available_at, d.id limit $2", postgres: " for update of d skip locked";
+    GIVE_BACK = "deliveries::give_back" on "deliveries":
+        "update deliveries set lease_token = null, lease_expires_at = null
+        where id = $1 and lease_token = $2 and state = 'queued'";
     CLAIM = "deliveries::claim" on "deliveries":
         "update deliveries set lease_token = $2, lease_expires_at = $3
         where id = $1 and state = 'queued'";

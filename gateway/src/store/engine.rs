@@ -30,7 +30,7 @@ pub(super) struct Statement {
 /// the test that prepares every one on both engines.
 macro_rules! statements {
     ($($constant:ident = $name:literal on $table:literal:
-        $sql:literal $(, postgres: $postgres:literal)?;)+) => {
+        $sql:expr $(, postgres: $postgres:literal)?;)+) => {
         $(pub(super) const $constant: $crate::store::engine::Statement =
             $crate::store::engine::Statement {
                 table: $table,
@@ -126,6 +126,17 @@ impl Engine {
         })
     }
 
+    /// Begins a transaction that sees everything as it is at its first question, and only reads.
+    pub(super) async fn begin_reading(&self) -> Result<Transaction, StoreError> {
+        Ok(match self {
+            Self::Sqlite { read, .. } => Transaction::Sqlite(read.begin().await?),
+            Self::Postgres { pool, .. } => Transaction::Postgres(
+                pool.begin_with("begin transaction isolation level repeatable read read only")
+                    .await?,
+            ),
+        })
+    }
+
     /// All rows of a query, outside any transaction.
     pub(super) async fn rows(
         &self,
@@ -202,6 +213,43 @@ impl Transaction {
             Self::Postgres(tx) => {
                 let rows = postgres(statement.postgres, values).fetch_all(&mut **tx).await?;
                 rows.into_iter().map(|row| Row::postgres(statement.table, row)).collect()
+            }
+        })
+    }
+
+    /// Runs a statement whose text is made for the occasion, and not kept prepared.
+    pub(super) async fn execute_once(
+        &mut self,
+        sql: String,
+        values: Vec<Value>,
+    ) -> Result<(), StoreError> {
+        let sql = AssertSqlSafe(sql);
+        match self {
+            Self::Sqlite(tx) => {
+                sqlite(sql, values).persistent(false).execute(&mut **tx).await?;
+            }
+            Self::Postgres(tx) => {
+                postgres(sql, values).persistent(false).execute(&mut **tx).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All rows of such a query.
+    pub(super) async fn rows_once(
+        &mut self,
+        sql: String,
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let sql = AssertSqlSafe(sql);
+        Ok(match self {
+            Self::Sqlite(tx) => {
+                let rows = sqlite(sql, values).persistent(false).fetch_all(&mut **tx).await?;
+                rows.into_iter().map(|row| Row::sqlite("a table", row)).collect()
+            }
+            Self::Postgres(tx) => {
+                let rows = postgres(sql, values).persistent(false).fetch_all(&mut **tx).await?;
+                rows.into_iter().map(|row| Row::postgres("a table", row)).collect()
             }
         })
     }

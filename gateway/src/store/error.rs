@@ -45,6 +45,14 @@ pub enum StoreError {
     /// This database is older than what partners hold: nothing goes until an operator confirms.
     #[error("nothing goes until the consent ledger has caught up after a restore")]
     HeldAfterRestore,
+    /// A sink that is required is further behind than it may be; nothing was written.
+    #[error("the audit sink {sink} has not confirmed {entries} entries of the log")]
+    SinkBehind {
+        /// Its name in the configuration.
+        sink: String,
+        /// How many entries it has not confirmed.
+        entries: u64,
+    },
     /// What is stored does not allow the change, for example collecting what was withdrawn.
     #[error("the change does not fit what is stored: {rule}")]
     Conflict {
@@ -104,6 +112,7 @@ impl StoreError {
             | Self::StillLeaving
             | Self::LedgerMoved
             | Self::HeldAfterRestore
+            | Self::SinkBehind { .. }
             | Self::Conflict { .. }
             | Self::Contradiction { .. } => true,
             Self::Unavailable(_)

@@ -122,6 +122,16 @@ impl Store {
         Ok(accepted)
     }
 
+    /// The pseudonym that a record said somebody has, who had another one before.
+    pub async fn said_to_be(
+        &self,
+        record: RecordId,
+        old: SubjectKey,
+    ) -> Result<Option<SubjectKey>, StoreError> {
+        let row = self.engine.row(&SAID_TO_BE, values![record.0, old.0]).await?;
+        row.map(|row| row.hash("subject").map(SubjectKey)).transpose()
+    }
+
     /// Since when it is on record that a person died, if it is.
     pub async fn death_of(&self, subject: SubjectKey) -> Result<Option<Timestamp>, StoreError> {
         let mut newest = None;
@@ -213,6 +223,8 @@ statements! {
     ALIASES = "identities::pseudonyms_of" on "identities":
         "select old_subject, subject, demographics from identities
         where old_subject = $1 or subject = $1";
+    SAID_TO_BE = "identities::said_to_be" on "identities":
+        "select subject from identities where record_id = $1 and old_subject = $2";
     DEATH_OF = "identities::death_of" on "identities":
         "select recorded_at from identities where subject = $1 and kind = 'death'
         order by recorded_at desc limit 1";

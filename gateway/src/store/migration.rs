@@ -21,6 +21,16 @@ struct Migration {
 /// Applies what is missing.
 pub(super) async fn migrate(engine: &Engine, now: Timestamp) -> Result<(), StoreError> {
     let mut tx = engine.begin().await?;
+    migrate_to(&mut tx, i64::MAX, now).await?;
+    tx.commit().await
+}
+
+/// Applies what is missing up to a migration, in a transaction that may do more.
+pub(super) async fn migrate_to(
+    tx: &mut Transaction,
+    last: i64,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let preparation = if tx.is_shared() { PREPARE_POSTGRES } else { PREPARE_SQLITE };
     tx.script(preparation)
         .await
@@ -29,14 +39,20 @@ pub(super) async fn migrate(engine: &Engine, now: Timestamp) -> Result<(), Store
         Some(row) => row.int("number")?,
         None => 0,
     };
-    let known = MIGRATIONS.iter().map(|migration| migration.number).max().unwrap_or(0);
+    let known = known();
     if found > known {
         return Err(StoreError::NewerSchema { found, known });
     }
-    for migration in MIGRATIONS.iter().filter(|migration| migration.number > found) {
-        apply(&mut tx, migration, now).await?;
+    let due = |number| number > found && number <= last;
+    for migration in MIGRATIONS.iter().filter(|migration| due(migration.number)) {
+        apply(tx, migration, now).await?;
     }
-    tx.commit().await
+    Ok(())
+}
+
+/// The newest migration this program has.
+pub(super) fn known() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.number).max().unwrap_or(0)
 }
 
 async fn apply(
@@ -54,7 +70,7 @@ async fn apply(
 }
 
 statements! {
-    NEWEST = "migration::migrate" on "migrations":
+    NEWEST = "migration::migrate_to" on "migrations":
         "select coalesce(max(number), 0) as number from migrations";
     APPLIED = "migration::apply" on "migrations":
         "insert into migrations (number, name, applied_at) values ($1, $2, $3)";
@@ -122,14 +138,44 @@ const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../../migrations/postgres/0010_transitions.sql"),
     },
     Migration {
+        number: 12,
+        name: "search_of_the_log",
+        sqlite: include_str!("../../migrations/sqlite/0012_search_of_the_log.sql"),
+        postgres: include_str!("../../migrations/postgres/0012_search_of_the_log.sql"),
+    },
+    Migration {
+        number: 13,
+        name: "audit_sinks",
+        sqlite: include_str!("../../migrations/sqlite/0013_audit_sinks.sql"),
+        postgres: include_str!("../../migrations/postgres/0013_audit_sinks.sql"),
+    },
+    Migration {
+        number: 14,
+        name: "odd_access",
+        sqlite: include_str!("../../migrations/sqlite/0014_odd_access.sql"),
+        postgres: include_str!("../../migrations/postgres/0014_odd_access.sql"),
+    },
+    Migration {
+        number: 15,
+        name: "backups",
+        sqlite: include_str!("../../migrations/sqlite/0015_backups.sql"),
+        postgres: include_str!("../../migrations/postgres/0015_backups.sql"),
+    },
+    Migration {
         number: 16,
         name: "retention",
         sqlite: include_str!("../../migrations/sqlite/0016_retention.sql"),
         postgres: include_str!("../../migrations/postgres/0016_retention.sql"),
     },
+    Migration {
+        number: 17,
+        name: "periods_of_the_log",
+        sqlite: include_str!("../../migrations/sqlite/0017_periods_of_the_log.sql"),
+        postgres: include_str!("../../migrations/postgres/0017_periods_of_the_log.sql"),
+    },
 ];
 
-const PREPARE_SQLITE: &str = "/* migration::migrate */
+const PREPARE_SQLITE: &str = "/* migration::migrate_to */
     create table if not exists migrations (
         number integer primary key,
         name text not null,
@@ -137,7 +183,8 @@ const PREPARE_SQLITE: &str = "/* migration::migrate */
     ) strict";
 
 // The lock is let go at the end of the transaction; its number is arbitrary and ours.
-const PREPARE_POSTGRES: &str = "/* migration::migrate */
+const PREPARE_POSTGRES: &str = "/* migration::migrate_to */
+    set local lock_timeout = 0;
     select pg_advisory_xact_lock(3342014);
     create table if not exists migrations (
         number bigint primary key,

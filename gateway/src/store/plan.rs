@@ -2,7 +2,7 @@
 //! kind share statements.
 //!
 //! Pure but for the random id of each entry. It must never know how the tree is hashed or who
-//! signs: that is the [`LogKeeper`], two functions the store is given.
+//! signs, nor how an alias is made: that is the [`LogKeeper`], functions the store is given.
 //!
 //! Before you change this: rows are inserted kind by kind (submissions, records, deliveries, legs,
 //! quarantine, entries) and only then are the other writes applied, in the order of their changes.
@@ -20,23 +20,32 @@ use super::commit::Committed;
 use super::error::StoreError;
 use super::holds::HoldWrite;
 use super::log::Head;
+use super::looks;
+use super::periods::LogPeriod;
 use super::retention::{self, RetentionWrite};
+use super::sinks::RequiredSink;
 use super::value::{Value, name_of, values};
-use crate::audit::Entry;
+use crate::audit::alias::{self, Period};
+use crate::audit::found_by::FoundBy;
+use crate::audit::{Entry, SubjectKey};
 use crate::entropy::Entropy;
 use crate::queue::DeliveryState;
 
 /// Why the log could not be extended or signed.
 pub type LogError = Box<dyn Error + Send + Sync>;
 
-/// The two things the store must have done to its log without knowing how.
+/// What the store must have done to its log without knowing how.
 pub struct LogKeeper {
     append: Box<Append>,
     checkpoint: Box<Sign>,
+    required: Vec<RequiredSink>,
+    look_up: Option<(Box<MakeKey>, Box<MakeAlias>)>,
 }
 
 type Append = dyn Fn(u64, &[u8], &[u8]) -> Result<Appended, LogError> + Send + Sync;
 type Sign = dyn Fn(u64, &[u8], Timestamp) -> Result<String, LogError> + Send + Sync;
+type MakeKey = dyn Fn(Period) -> Result<Vec<u8>, LogError> + Send + Sync;
+type MakeAlias = dyn Fn(Period, &[u8], SubjectKey) -> Result<SubjectKey, LogError> + Send + Sync;
 
 /// What appending a leaf to the log gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,11 +59,68 @@ pub struct Appended {
 impl LogKeeper {
     /// `append(size, frontier, leaf)` extends the log by one leaf; `checkpoint(size, frontier,
     /// at)` signs its state. Neither may wait for anything: they run inside the transaction.
+    ///
+    /// Such a log can be of nobody: an event that names a person is refused until it has a
+    /// look-up.
     pub fn new(
         append: impl Fn(u64, &[u8], &[u8]) -> Result<Appended, LogError> + Send + Sync + 'static,
         checkpoint: impl Fn(u64, &[u8], Timestamp) -> Result<String, LogError> + Send + Sync + 'static,
     ) -> Self {
-        Self { append: Box::new(append), checkpoint: Box::new(checkpoint) }
+        Self {
+            append: Box::new(append),
+            checkpoint: Box::new(checkpoint),
+            required: Vec::new(),
+            look_up: None,
+        }
+    }
+
+    /// The sinks that entries must reach besides the database.
+    #[must_use]
+    pub fn requiring(self, required: Vec<RequiredSink>) -> Self {
+        Self { required, ..self }
+    }
+
+    pub(super) fn required(&self) -> Vec<RequiredSink> {
+        self.required.clone()
+    }
+
+    /// `make(period)` makes the sealed key of a period; `alias(period, key, subject)` what stands for
+    /// a person in its leaves. Neither may wait for anything.
+    #[must_use]
+    pub fn with_look_up(
+        self,
+        make: impl Fn(Period) -> Result<Vec<u8>, LogError> + Send + Sync + 'static,
+        alias: impl Fn(Period, &[u8], SubjectKey) -> Result<SubjectKey, LogError>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        Self { look_up: Some((Box::new(make), Box::new(alias))), ..self }
+    }
+
+    /// The sealed key of a period, where the log has a look-up.
+    pub(super) fn make_key(&self, period: Period) -> Result<Option<Vec<u8>>, StoreError> {
+        let made = self.look_up.as_ref().map(|(make, _)| make(period)).transpose();
+        made.map_err(|error| StoreError::Log(Arc::from(error)))
+    }
+
+    /// What stands for a person in the leaves of a period.
+    pub(super) fn alias(
+        &self,
+        period: Option<&LogPeriod>,
+        subject: SubjectKey,
+    ) -> Result<SubjectKey, StoreError> {
+        let fault = |error: LogError| StoreError::Log(Arc::from(error));
+        let Some(period) = period else {
+            return Err(fault("a log without a look-up can name nobody".into()));
+        };
+        if period.period == Period::BEFORE {
+            return Ok(subject);
+        }
+        match (&self.look_up, &period.key) {
+            (Some((_, alias)), Some(key)) => alias(period.period, key, subject).map_err(fault),
+            (_, _) => Err(fault("the key of this period is not here".into())),
+        }
     }
 }
 
@@ -67,6 +133,7 @@ impl fmt::Debug for LogKeeper {
 /// The rows and the new head of one transaction.
 pub(super) struct Plan {
     at: Timestamp,
+    period: Option<LogPeriod>,
     pub(super) head: Head,
     pub(super) note: String,
     pub(super) rows: Rows,
@@ -83,14 +150,15 @@ pub(super) struct Rows {
     pub(super) legs: Vec<Vec<Value>>,
     pub(super) quarantine: Vec<Vec<Value>>,
     pub(super) entries: Vec<Vec<Value>>,
+    pub(super) looks: Vec<Vec<Value>>,
     pub(super) removals: Vec<Vec<Value>>,
 }
 
 impl Plan {
-    /// A plan that continues the log from its head.
-    pub(super) fn new(head: Head, at: Timestamp) -> Self {
+    /// A plan that continues the log from its head, within a period.
+    pub(super) fn new(head: Head, at: Timestamp, period: Option<LogPeriod>) -> Self {
         let (note, rows) = (String::new(), Rows::default());
-        Self { at, head, note, rows, spans: Vec::new(), work: false }
+        Self { at, period, head, note, rows, spans: Vec::new(), work: false }
     }
 
     /// Adds a change: its events to the log, its rows to their tables.
@@ -144,18 +212,29 @@ impl Plan {
             .collect()
     }
 
+    /// The leaf names an alias; beside it stands the pseudonym, by which it is found.
     fn append(&mut self, entry: &Entry, keeper: &LogKeeper) -> Result<(), StoreError> {
-        let leaf = serde_json::to_vec(entry).map_err(|error| StoreError::Log(Arc::new(error)))?;
+        let name = |subject| keeper.alias(self.period.as_ref(), subject);
+        let told = Entry { event: alias::renamed(&entry.event, name)?, ..*entry };
+        let leaf = serde_json::to_vec(&told).map_err(|error| StoreError::Log(Arc::new(error)))?;
         let appended = (keeper.append)(self.head.size, &self.head.frontier, &leaf)
             .map_err(|error| StoreError::Log(Arc::from(error)))?;
-        let event = &entry.event;
+        let found_by = FoundBy::of(entry);
         self.rows.entries.push(values![
             entry.seq,
             leaf,
             appended.nodes,
-            event.record.map(|id| id.0),
-            event.delivery.map(|id| id.0),
-            event.subject.map(|key| key.0),
+            found_by.record,
+            found_by.delivery,
+            found_by.subject.map(|key| key.0),
+            found_by.kind,
+            found_by.at_us,
+            found_by.organisation,
+            found_by.person,
+            found_by.counterparty,
+            found_by.authority,
+            found_by.outcome,
+            found_by.reason,
         ]);
         self.head = Head { size: self.head.size + 1, frontier: appended.frontier };
         Ok(())
@@ -171,6 +250,7 @@ impl Plan {
             }
             Write::Leg(new) => self.rows.legs.push(leg(new)),
             Write::Quarantine(new) => self.rows.quarantine.push(quarantine(new)),
+            Write::Looked(looked) => self.rows.looks.extend(looks::rows(looked, seq)),
             Write::Resume(..) | Write::Hold(HoldWrite::Resent(..)) => self.work = true,
             Write::Retention(RetentionWrite::Removed(gone)) => {
                 self.rows.removals.push(retention::row_of(gone, seq, self.at));
@@ -193,10 +273,13 @@ impl Plan {
             | Write::Clock(_)
             | Write::Override(..)
             | Write::TrustInForce(_)
+            | Write::InForce(..)
             | Write::DutyDone(..)
             | Write::Sending(_)
             | Write::Sent(_)
+            | Write::LookUpDestroyed(_)
             | Write::RestoreFound(_)
+            | Write::BackupMade(_)
             | Write::RestoreConfirmed { .. }
             | Write::Transition(_)
             | Write::DocumentBegun(_)
@@ -205,6 +288,8 @@ impl Plan {
             | Write::MessageTaken(_)
             | Write::Hold(_)
             | Write::Identity(_)
+            | Write::Alert(_)
+            | Write::Watch(_)
             | Write::Retention(_) => {}
         }
         Ok(())

@@ -46,6 +46,11 @@ impl Row {
         u64::try_from(self.int(column)?).or(Err(self.contradiction(column)))
     }
 
+    /// An integer, if any.
+    pub(super) fn maybe_int(&self, column: &'static str) -> Result<Option<i64>, StoreError> {
+        self.cell(column)
+    }
+
     /// Text.
     pub(super) fn text(&self, column: &'static str) -> Result<String, StoreError> {
         self.cell(column)
@@ -58,6 +63,11 @@ impl Row {
 
     /// Bytes.
     pub(super) fn bytes(&self, column: &'static str) -> Result<Vec<u8>, StoreError> {
+        self.cell(column)
+    }
+
+    /// Bytes, if any.
+    pub(super) fn maybe_bytes(&self, column: &'static str) -> Result<Option<Vec<u8>>, StoreError> {
         self.cell(column)
     }
 
@@ -147,6 +157,14 @@ impl Row {
         serde_json::from_str(&self.text(column)?).or(Err(self.contradiction(column)))
     }
 
+    /// A cell of a column whose name the database gave.
+    pub(super) fn any<T>(&self, column: &str) -> Result<Option<T>, StoreError>
+    where
+        Option<T>: Cell,
+    {
+        self.read(column).or(Err(self.contradiction("a column")))
+    }
+
     /// The error for a cell that is not what was once written.
     pub(super) fn contradiction(&self, column: &'static str) -> StoreError {
         let id = self.read::<Vec<u8>>("id").ok().and_then(|id| Uuid::from_slice(&id).ok());
@@ -170,7 +188,7 @@ impl Row {
 }
 
 /// What both engines can decode.
-trait Cell:
+pub(super) trait Cell:
     for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres>
 {
 }

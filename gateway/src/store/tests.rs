@@ -1,5 +1,6 @@
 //! The store against real databases: each test runs on both engines.
 
+mod alerts;
 mod changes;
 mod commits;
 mod concerning;
@@ -8,11 +9,13 @@ mod holds;
 mod identities;
 mod leases;
 mod letters;
+mod look_ups;
 #[expect(unreachable_pub, reason = "the file is also included by the tests crate")]
 mod postgres;
 mod questions;
 mod retention;
 mod samples;
+mod searches;
 mod statements;
 
 use std::path::PathBuf;
@@ -21,6 +24,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::{Appended, DatabaseUrl, LogKeeper, Store, StoreError, StoreLocation};
+use crate::audit::SubjectKey;
 use crate::clock::FrozenClock;
 use crate::entropy::SystemEntropy;
 use crate::practice::postgres as server;
@@ -82,5 +86,13 @@ fn chain() -> LogKeeper {
             Ok(Appended { nodes: hash(leaf), frontier: hash(&[frontier, leaf].concat()) })
         },
         |size, frontier, _| Ok(format!("{size} {:02x?}", frontier.get(..4).unwrap_or_default())),
+    )
+    .with_look_up(
+        |period| {
+            let mut random = [0; 32];
+            crate::entropy::Entropy::fill(&SystemEntropy::default(), &mut random)?;
+            Ok([period.to_string().as_bytes(), &random].concat())
+        },
+        |_, key, subject| Ok(SubjectKey(crate::entropy::hmac_sha256(key, &subject.0))),
     )
 }

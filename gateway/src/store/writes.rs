@@ -10,12 +10,15 @@ use super::change::{Change, NewConsent, Settlement, Write};
 use super::engine::{Insert, Statement, Transaction, statements};
 use super::error::{MOVED_ON, StoreError};
 use super::log::Head;
+use super::looks::LOOKS;
 use super::plan::Plan;
 use super::reconciliations;
 use super::retention;
 use super::transitions;
 use super::value::{Value, name_of, values};
-use super::{clocks, documents, holds, identities, restores, sends};
+use super::{
+    alerts, backups, clocks, documents, holds, identities, periods, restores, sends, watch,
+};
 use crate::queue::{DeliveryId, DeliveryState};
 
 /// Reads the head of the log and keeps it locked until the transaction ends.
@@ -40,6 +43,7 @@ pub(super) async fn apply(
     tx.insert(&LEGS, rows.legs).await?;
     tx.insert(&QUARANTINE, rows.quarantine).await?;
     tx.insert(&ENTRIES, rows.entries).await?;
+    tx.insert(&LOOKS, rows.looks).await?;
     tx.insert(&REMOVALS, rows.removals).await?;
     for (_, writes) in changes.iter().flat_map(|change| &change.steps) {
         for write in writes {
@@ -57,9 +61,11 @@ pub(super) async fn apply(
 
 async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(), StoreError> {
     match write {
-        Write::Submission(_) | Write::Record(_) | Write::Delivery(_) | Write::Quarantine(_) => {
-            Ok(())
-        }
+        Write::Submission(_)
+        | Write::Record(_)
+        | Write::Delivery(_)
+        | Write::Quarantine(_)
+        | Write::Looked(_) => Ok(()),
         Write::Leg(new) => clocks::remember(tx, new.id, now).await,
         Write::Clock(write) => clocks::update(tx, write, now).await,
         Write::Consent(new) => consent(tx, new, now).await,
@@ -100,9 +106,13 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         Write::TrustInForce(fingerprint) => {
             tx.execute(&TRUST_IN_FORCE, values![fingerprint.as_str()]).await.map(drop)
         }
+        Write::InForce(name, fingerprint) => {
+            tx.execute(&IN_FORCE, values![*name, fingerprint.as_str()]).await.map(drop)
+        }
         Write::Sending(new) => sends::enter(tx, new, now).await,
         Write::Sent(id) => sends::leave(tx, *id).await,
         Write::RestoreFound(shown) => restores::found(tx, shown, now).await,
+        Write::BackupMade(new) => backups::made(tx, new, now).await,
         Write::RestoreConfirmed { lost_size, reason } => {
             let values = values![*lost_size, reason.as_str(), now];
             one(tx, &restores::CONFIRM, values, "only the size that is held is confirmed").await
@@ -111,6 +121,7 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
             let values = values![*name, period.as_str(), now];
             one(tx, &DUTY_DONE, values, "a duty is done once, by the gateway that took it on").await
         }
+        Write::LookUpDestroyed(gone) => periods::destroy(tx, gone, now).await,
         Write::Transition(write) => transitions::update(tx, write).await,
         Write::DocumentBegun(_)
         | Write::DocumentMoved { .. }
@@ -118,6 +129,8 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         | Write::MessageTaken(_) => documents::update(tx, write, now).await,
         Write::Hold(write) => holds::update(tx, write, now).await,
         Write::Identity(write) => identities::update(tx, write, now).await,
+        Write::Alert(write) => alerts::update(tx, write).await,
+        Write::Watch(write) => watch::update(tx, write).await,
         Write::Retention(write) => retention::update(tx, write, now).await,
     }
 }
@@ -350,6 +363,9 @@ statements! {
     RESUME = "writes::update" on "deliveries":
         "update deliveries set state = 'queued', reason = null, available_at = $2
         where id = $1 and state in ('held', 'failed', 'unknown')";
+    IN_FORCE = "writes::update" on "in_force":
+        "insert into in_force (name, fingerprint) values ($1, $2)
+        on conflict (name) do update set fingerprint = excluded.fingerprint";
     TRUST_IN_FORCE = "writes::update" on "trust_in_force":
         "insert into trust_in_force (id, fingerprint) values (1, $1)
         on conflict (id) do update set fingerprint = excluded.fingerprint";
@@ -357,8 +373,8 @@ statements! {
 
 /// Every insert of many rows, for the test that prepares them.
 #[cfg(test)]
-pub(super) const INSERTS: [&Insert; 7] =
-    [&SUBMISSIONS, &RECORDS, &DELIVERIES, &LEGS, &QUARANTINE, &ENTRIES, &REMOVALS];
+pub(super) const INSERTS: [&Insert; 8] =
+    [&SUBMISSIONS, &RECORDS, &DELIVERIES, &LEGS, &QUARANTINE, &ENTRIES, &LOOKS, &REMOVALS];
 
 const SUBMISSIONS: Insert = Insert {
     name: "writes::submissions",
@@ -457,6 +473,14 @@ const ENTRIES: Insert = Insert {
         ("record_id", "?"),
         ("delivery_id", "?"),
         ("subject", "?"),
+        ("kind", "?"),
+        ("at_us", "?"),
+        ("organisation", "?"),
+        ("person", "?"),
+        ("counterparty", "?"),
+        ("authority", "?"),
+        ("outcome", "?"),
+        ("reason", "?"),
     ],
 };
 

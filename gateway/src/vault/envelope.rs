@@ -32,6 +32,7 @@ pub(super) enum Namespace {
     Label,
     Answer,
     Transition,
+    Period,
 }
 
 /// What a sealed thing is bound to.
@@ -56,6 +57,7 @@ impl Namespace {
             Self::Label => "label",
             Self::Answer => "answer",
             Self::Transition => "transition",
+            Self::Period => "period",
         }
     }
 }

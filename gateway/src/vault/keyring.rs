@@ -25,7 +25,7 @@ use serde::Deserialize;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::VaultError;
-use crate::entropy::Entropy;
+use crate::entropy::{Entropy, hmac_sha256, sha256};
 use crate::secret_file;
 
 /// The name of a wrapping key: 1 to 32 small letters, digits and hyphens. Not secret.
@@ -130,9 +130,23 @@ impl KeyFile {
     ///
     /// Refuses when the file exists: a lost wrapping key cannot be made again.
     pub fn generate(path: &Path, entropy: &dyn Entropy, period: &str) -> Result<Self, VaultError> {
+        Self::generate_under(HEADER, path, entropy, period)
+    }
+
+    /// The same for the keys of backups, which open no record.
+    pub fn generate_for_backups(path: &Path, entropy: &dyn Entropy) -> Result<Self, VaultError> {
+        Self::generate_under(BACKUP_HEADER, path, entropy, "backup")
+    }
+
+    fn generate_under(
+        header: &str,
+        path: &Path,
+        entropy: &dyn Entropy,
+        period: &str,
+    ) -> Result<Self, VaultError> {
         let bad = |problem| VaultError::KeyFile { path: path.to_owned(), problem };
         let mut text = Zeroizing::new(String::with_capacity(1024));
-        text.push_str(HEADER);
+        text.push_str(header);
         let id = key_id_for(period, entropy)?.ok_or_else(|| bad(PERIOD.to_owned()))?;
         for part in ["current = \"", id.as_str(), "\"\n"] {
             text.push_str(part);
@@ -150,6 +164,19 @@ impl KeyFile {
     /// The keys and their periods, for people; never the keys themselves.
     pub fn periods(&self) -> impl Iterator<Item = (&KeyId, &str)> {
         self.keys.iter().map(|(id, key)| (id, key.period.as_str()))
+    }
+
+    /// A fingerprint of which keys there are and which is current. It tells nothing of a key.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let mut all = self.current.as_str().as_bytes().to_vec();
+        for (id, key) in &self.keys {
+            for part in [id.as_str(), key.period.as_str()] {
+                all.push(0);
+                all.extend_from_slice(part.as_bytes());
+            }
+            all.extend_from_slice(&hmac_sha256(key.secret.as_ref(), b"fingerprint"));
+        }
+        sha256(&all)
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, String> {
@@ -279,6 +306,13 @@ const HEADER: &str = "\
 # Wrapping keys of an EHC Gateway. Whoever has this file can read every sealed record.
 # Keep it readable by its owner only (chmod 600) and keep a copy apart from the database.
 # To change keys: add a [[key]], name it in current, and keep the old ones until all is re-wrapped.
+
+";
+const BACKUP_HEADER: &str = "\
+# Backup keys of an EHC Gateway. Whoever has this file can open every backup; the records in it stay
+# sealed under the wrapping keys. Keep it readable by its owner only (chmod 600), and keep a copy
+# where neither the database nor the backups are: without it no backup can be restored.
+# To change keys: add a [[key]], name it in current, and keep the old ones as long as their backups.
 
 ";
 const PERIOD: &str = "a period is 1 to 23 of a-z, 0-9 and -, for example 2026";

@@ -15,6 +15,7 @@
 //! Limits: losing the key file breaks the tie between old and new entries about a person; it is
 //! never changed. Pseudonyms are personal data in law: they single a person out.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
@@ -37,6 +38,7 @@ pub struct Pseudonyms {
     demographics: hmac::Key,
     people: hmac::Key,
     messages: hmac::Key,
+    marks: hmac::Key,
 }
 
 impl Pseudonyms {
@@ -48,6 +50,7 @@ impl Pseudonyms {
             demographics: derive_key(&secret, b"demographics")?,
             people: derive_key(&secret, b"person")?,
             messages: derive_key(&secret, b"message")?,
+            marks: derive_key(&secret, b"mark")?,
         })
     }
 
@@ -109,6 +112,25 @@ impl Pseudonyms {
         keyed(&self.demographics, &[born.as_bytes(), family.as_bytes()])
     }
 
+    /// The marks of a family name: of the whole, and of each part of a name of several, so that
+    /// `Smith-Jones` has a mark in common with `Smith`. None for a name without letters.
+    pub fn surname_marks(&self, name: &str) -> BTreeSet<[u8; 32]> {
+        let parts = name.split(|c: char| c.is_whitespace() || c == '-' || c == '\u{2010}');
+        let told = parts.map(fold).filter(|part| part.chars().count() >= PART_CHARS_MIN);
+        let marks = std::iter::once(fold(name)).chain(told).filter(|part| !part.is_empty());
+        marks.map(|part| keyed(&self.marks, &[b"surname", part.as_bytes()])).collect()
+    }
+
+    /// The mark of a postcode, without regard to case and spaces. None for what is no postcode of a
+    /// place: too short, too long, or one of the NHS pseudo-postcodes, which begin with `ZZ99` and
+    /// say that somebody's address is not known or not in this country.
+    pub fn postcode_mark(&self, postcode: &str) -> Option<[u8; 32]> {
+        let folded = fold(postcode);
+        let fits = POSTCODE_CHARS.contains(&folded.chars().count()) && folded.is_ascii();
+        let place = fits && !folded.starts_with("zz99");
+        place.then(|| keyed(&self.marks, &[b"postcode", folded.as_bytes()]))
+    }
+
     /// A short pseudonym of somebody who acted, by their organisation and their user id there.
     pub fn person(&self, organisation: &OrganisationCode, user: &str) -> String {
         let user = user.trim().to_lowercase();
@@ -152,6 +174,11 @@ fn fold(name: &str) -> Zeroizing<String> {
     folded.extend(name.chars().flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()));
     folded
 }
+
+/// The shortest part of a family name that is a name of its own; `de` and `Mc` are not.
+const PART_CHARS_MIN: usize = 3;
+/// Letters and digits of a postcode of the United Kingdom, `M1 1AA` to `SW1A 1AA`.
+const POSTCODE_CHARS: std::ops::RangeInclusive<usize> = 5..=7;
 
 const SALT: &[u8] = b"ehc-gateway pseudonyms 1";
 

@@ -11,8 +11,7 @@ use super::{VerificationError, rows};
 use crate::app::App;
 use crate::audit::bundle::{self, Anchors, Base64Hash, Filter, Header, Holds, Proved};
 use crate::audit::tree::{self, Frontier, NodeAt};
-use crate::audit::verify::Row;
-use crate::audit::{Actor, Entry, Event, EventKind};
+use crate::audit::{Actor, Event, EventKind};
 use crate::cases::MESSAGES_MAX;
 use crate::clock::london_day_ends;
 use crate::queue::CaseId;
@@ -52,6 +51,16 @@ pub async fn export(
     seen: impl FnMut(u64),
 ) -> Result<Option<Exported>, VerificationError> {
     app.store.commit(Change::because(event(wanted, reason))).await?;
+    write(app, wanted, to, seen).await
+}
+
+/// The same for what an entry of the log says already.
+pub(crate) async fn write(
+    app: &App,
+    wanted: &Wanted,
+    to: &mut impl Write,
+    seen: impl FnMut(u64),
+) -> Result<Option<Exported>, VerificationError> {
     // What is committed from here on is for the next bundle.
     let Some(newest) = app.store.latest_checkpoint().await? else { return Ok(None) };
     match wanted {
@@ -72,14 +81,14 @@ pub async fn export(
             chosen(app, (Holds::Case, filter), (newest, seqs), to, seen).await.map(Some)
         }
         Wanted::Partner(partner) => {
-            let seqs = of_partner(&app.store, partner).await?;
+            let seqs = app.store.places_naming(partner).await?;
             let filter = Filter { partner: Some(partner.clone()), ..Filter::default() };
             chosen(app, (Holds::Partner, filter), (newest, seqs), to, seen).await.map(Some)
         }
     }
 }
 
-fn event(wanted: &Wanted, reason: &str) -> Event {
+pub(super) fn event(wanted: &Wanted, reason: &str) -> Event {
     let event = Event::new(EventKind::AuditViewed, Actor::local())
         .with("what", "export")
         .with("reason", reason);
@@ -153,7 +162,7 @@ async fn stretch(
 }
 
 /// The last checkpoint that was signed before an instant, in microseconds since 1970 UTC.
-async fn last_before(
+pub(super) async fn last_before(
     store: &Store,
     at_us: i64,
     size: u64,
@@ -207,7 +216,7 @@ async fn chosen(
 }
 
 /// What the log says of the messages of a case, and of the submissions they came in.
-async fn of_case(store: &Store, case: CaseId) -> Result<Vec<u64>, StoreError> {
+pub(super) async fn of_case(store: &Store, case: CaseId) -> Result<Vec<u64>, StoreError> {
     let mut seqs = BTreeSet::new();
     for message in store.messages_of_case(case, MESSAGES_MAX).await? {
         seqs.extend(about(store, message.record).await?);
@@ -222,25 +231,6 @@ async fn about(store: &Store, record: RecordId) -> Result<Vec<u64>, StoreError> 
         seqs.extend(submission.map(|submission| submission.audit_seq));
     }
     Ok(seqs)
-}
-
-/// Every entry is looked at: the log is not indexed by whom it names.
-async fn of_partner(
-    store: &Store,
-    partner: &OrganisationCode,
-) -> Result<Vec<u64>, VerificationError> {
-    let (mut seqs, mut from) = (Vec::new(), 0);
-    loop {
-        let rows: Vec<Row> = rows(store, from).await?;
-        let Some(last) = rows.last() else { return Ok(seqs) };
-        from = last.seq.saturating_add(1);
-        for row in &rows {
-            let entry = Entry::parse(&row.leaf).or(Err(VerificationError::Entry(row.seq)))?;
-            if bundle::names(&entry, partner) {
-                seqs.push(row.seq);
-            }
-        }
-    }
 }
 
 /// Entries whose proofs are gathered together; each needs at most forty nodes.

@@ -189,3 +189,43 @@ fn the_way_to_adulthood_is_listed_and_one_case_shown_item_by_item() {
             .talks("there is no case with this id; `ehc-gateway transitions` lists them");
     });
 }
+
+#[test]
+fn odd_accesses_are_listed_shown_and_drawn_and_never_signed_off_at_the_prompt() {
+    beside_a_gateway(async |gateway| {
+        Ran::on(gateway, &["alerts", "rules"])
+            .ends(0)
+            .lines_up(&["RULE", "SEVERITY", "LOOKED INTO BY", "WHAT IT MEANS"])
+            .says("own-postcode")
+            .says("information-governance, 2 days");
+        Ran::on(gateway, &["alerts", "list"]).ends(0).talks("0 alerts");
+        let leg = held(gateway, 57).await;
+        let broken = json!({ "basis": "vital-interests", "reason": "risk-to-life" });
+        let path = format!("/v1/holds/{leg}/break-glass");
+        let review = act(gateway, "officer-2", &path, broken).await["review"].clone();
+        gateway::duties::run_due(gateway.cast.app()).await.expect("the duties are done");
+        let listed = Ran::on(gateway, &["alerts", "list", "--rule", "override", "--json"]).ends(0);
+        let listed = listed.json();
+        assert_eq!(listed["alerts"].as_array().map(Vec::len), Some(1), "{listed}");
+        let alert = listed["alerts"][0]["alert"].as_str().expect("a reference").to_owned();
+        Ran::on(gateway, &["alerts", "list", "--rule", "override"])
+            .ends(0)
+            .lines_up(&["ALERT", "RULE", "SEVERITY", "OF", "AGE", "ENTRIES", "STATE"])
+            .says(&alert)
+            .talks("sign them off over HTTPS, by name");
+        Ran::on(gateway, &["alerts", "show", &alert])
+            .ends(0)
+            .says("hold.broken")
+            .says(review.as_str().expect("a review"));
+        Ran::on(gateway, &["alerts", "show", UNKNOWN]).ends(3).talks("no alert with this reference");
+        let today = gateway.today();
+        let (today, before) = (today.to_string(), today.yesterday().expect("a day").to_string());
+        Ran::on(gateway, &["alerts", "sample", "--from", &today, "--until", &today])
+            .ends(5)
+            .talks("days that are over");
+        Ran::on(gateway, &["alerts", "sample", "--from", &before, "--until", &before])
+            .ends(3)
+            .talks("no entry from before");
+        Ran::run(&["alerts", "decide"]).ends(2);
+    });
+}

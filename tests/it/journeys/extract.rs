@@ -27,7 +27,7 @@ fn a_bad_row_is_quarantined_and_the_others_go() {
 }
 
 #[test]
-fn a_dry_run_says_what_would_happen_and_commits_nothing() {
+fn a_dry_run_says_what_would_happen_and_commits_nothing_but_that_it_was_asked() {
     each_engine("extract_dry_run", |gateway| async move {
         let size = gateway.cast.app().log_size().await.expect("a size");
         let extract =
@@ -39,7 +39,11 @@ fn a_dry_run_says_what_would_happen_and_commits_nothing() {
         assert_eq!(preview["accepted"], 1);
         assert_eq!(preview["quarantined"], 1);
         assert_eq!(preview["rows"][1]["issues"][0]["rule"], "service-unknown");
-        assert_eq!(gateway.cast.app().log_size().await.expect("a size"), size);
+        // It says whether a message is known and what would be decided: a look, and nothing else.
+        let rows = gateway.cast.app().store.audit_rows(size, 10).await.expect("rows");
+        assert_eq!(rows.len(), 1);
+        let entry = gateway::audit::Entry::parse(&rows[0].leaf).expect("an entry");
+        assert_eq!(entry.event.kind, gateway::audit::EventKind::StandingViewed);
         assert!(gateway.board(gateway.la()).await.is_empty());
         gateway.end().await;
     });

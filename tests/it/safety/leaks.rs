@@ -33,16 +33,19 @@ fn forms(text: &str) -> Vec<Vec<u8>> {
     forms
 }
 
-fn hunt(where_it_is: &str, bytes: &[u8], canaries: &[String]) {
+pub(super) fn hunt(where_it_is: &str, bytes: &[u8], canaries: &[String]) {
+    // Every form is ASCII, which no replacing of other bytes takes away; text is searched faster.
+    let text = String::from_utf8_lossy(bytes);
     for canary in canaries {
         for form in forms(canary) {
-            let found = bytes.windows(form.len()).any(|window| window == form);
+            let form = std::str::from_utf8(&form).expect("every form is ASCII");
+            let found = text.contains(form);
             assert!(!found, "a child's details are in {where_it_is}");
         }
     }
 }
 
-fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+pub(super) fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
         if entry.path().is_dir() {

@@ -4,6 +4,9 @@
 //! their tree nodes are kept (64 bytes for each entry), so ten million entries need 640 MB. In
 //! SQLite they are committed with their checkpoints, as the gateway does. Bare SHA-256 is ring's,
 //! over the same entries one after the other on the same machine. The entries are about nobody.
+//! `stored` measures what people ask of a long log in the store, and how that grows.
+
+mod stored;
 
 use std::hint::black_box;
 use std::path::Path;
@@ -41,7 +44,7 @@ pub(super) async fn measure(folder: &Path, sizes: &[u64], json: bool) -> anyhow:
     if cfg!(debug_assertions) {
         eprintln_line("This is a debug build: its figures mean nothing. Run it with --release.");
     }
-    let bar = progress(sizes.iter().sum(), "measuring");
+    let bar = progress(sizes.iter().sum::<u64>().saturating_mul(2), "measuring");
     let mut figures = Vec::new();
     for size in sizes {
         figures.extend(in_memory(*size, &bar).await?);
@@ -50,6 +53,7 @@ pub(super) async fn measure(folder: &Path, sizes: &[u64], json: bool) -> anyhow:
         if !figures.iter().any(|figure| figure.entries == stored && figure.what == COMMITTED) {
             figures.push(in_sqlite(&folder.join(format!("log-{stored}")), stored).await?);
         }
+        figures.extend(stored::measure(&folder.join(format!("store-{size}")), *size, &bar).await?);
     }
     bar.finish_and_clear();
     if json {
@@ -59,8 +63,32 @@ pub(super) async fn measure(folder: &Path, sizes: &[u64], json: bool) -> anyhow:
     } else {
         print_line(&table(&HEADER, figures.iter().map(Figure::cells)));
         print_line(WHAT_IS_COMPARED);
+        print_line(&table(&GROWTH, growth(&figures)));
     }
     Ok(Outcome::Done)
+}
+
+/// How the cost of each thing grows from the shortest log to the longest.
+fn growth(figures: &[Figure]) -> Vec<Vec<String>> {
+    let mut rows = Vec::new();
+    for first in figures {
+        let same = |figure: &&Figure| figure.what == first.what;
+        let shortest = figures.iter().filter(same).min_by_key(|figure| figure.entries);
+        let longest = figures.iter().filter(same).max_by_key(|figure| figure.entries);
+        let (Some(shortest), Some(longest)) = (shortest, longest) else { continue };
+        if !std::ptr::eq(first, shortest) || shortest.entries == longest.entries {
+            continue;
+        }
+        let cost = [shortest, longest].map(Figure::microseconds);
+        let [least, most] = cost;
+        rows.push(vec![
+            first.what.to_owned(),
+            two_places(Some(least)),
+            two_places(Some(most)),
+            two_places((least > 0.0).then(|| most / least)),
+        ]);
+    }
+    rows
 }
 
 /// The log in memory: appended, verified and hashed bare stretch by stretch, then proofs.
@@ -280,10 +308,13 @@ const COMMITTED: &str = "commit in SQLite, up to 8 at a time";
 const HEADER: [&str; 6] =
     ["entries", "what", "per second", "microseconds each", "MB/s", "of bare SHA-256"];
 
+const GROWTH: [&str; 4] =
+    ["what", "microseconds each, shortest log", "longest log", "times as much"];
+
 const WHAT_IS_COMPARED: &str = "\nAppending takes the entry's hash and joins subtrees. Verifying also \
     reads each entry and writes it again, to hold it to its one form. Bare SHA-256 takes the same \
     bytes, one entry after the other, and nothing else. A commit in SQLite is one caller's, durable, \
-    with a signed checkpoint; reading the log back is in its time.";
+    with a signed checkpoint; reading the log back is in its time. A search is a page of 50 entries.\n";
 
 #[cfg(test)]
 mod tests;

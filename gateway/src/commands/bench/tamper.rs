@@ -14,6 +14,7 @@
 //! What only a checkpoint kept elsewhere can show is also judged without one, and must pass: the
 //! log alone proves nothing against whoever holds its key.
 
+mod beside;
 mod deployment;
 mod tally;
 
@@ -239,7 +240,38 @@ impl Sweep {
         self.hash_again(place)?;
         self.cut(place);
         self.fork(place)?;
-        self.sign_again(place)
+        self.sign_again(place)?;
+        self.misfile(place)
+    }
+
+    /// Alters what the store has beside the entry, to hide it from a search.
+    fn misfile(&mut self, place: usize) -> anyhow::Result<()> {
+        let Some(row) = self.own.rows.get(place).cloned() else { return Ok(()) };
+        for (kind, altered) in beside::altered(&beside::of(&row)?) {
+            self.tried += 1;
+            let alteration = Alteration::of(kind, place, vec![row.clone()], place + 1);
+            let mut state = self.alone.get(place).cloned().context("no state")?;
+            state.stored_row(&row, &altered);
+            let mut found = state.finish(None);
+            let tries = self.tallies.iter().find(|(tried, _)| *tried == kind);
+            let whole = tries.is_none_or(|(_, tally)| tally.tries.is_multiple_of(WHOLE_EVERY));
+            if whole {
+                let mut state = Verifier::new(self.own.kept.clone());
+                for row in &self.own.rows {
+                    let here = alteration.expected.first == row.seq;
+                    let own = if here { altered.clone() } else { beside::of(row)? };
+                    state.stored_row(row, &own);
+                }
+                found = state.finish(None);
+            }
+            let naming = alteration.expected.compare(&found);
+            self.note(&alteration, naming, &found);
+            if let Some((_, tally)) = self.tallies.iter_mut().find(|(tried, _)| *tried == kind) {
+                tally.count(naming);
+                tally.read_whole += u64::from(whole);
+            }
+        }
+        Ok(())
     }
 
     fn flip_anywhere(&mut self) {

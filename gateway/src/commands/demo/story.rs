@@ -6,6 +6,7 @@
 #![expect(clippy::indexing_slicing, reason = "serde_json answers null where there is nothing")]
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 use jiff::SignedDuration;
@@ -18,6 +19,7 @@ use crate::practice::client::Partner;
 use crate::practice::people::{self, Row};
 use crate::practice::{Cast, Trust};
 
+use super::evidence;
 use super::trusts::{self, Feeds};
 
 /// What the story has seen so far.
@@ -32,6 +34,7 @@ pub(super) struct Seen {
     pub(super) collected_by_la: u64,
     pub(super) documents: u64,
     pub(super) checkpoint: String,
+    pub(super) backup: PathBuf,
     pub(super) records: Vec<String>,
     legs_by_child: BTreeMap<(u32, String), String>,
 }
@@ -45,6 +48,7 @@ pub(super) async fn play(
 ) -> anyhow::Result<Seen> {
     let mut seen = Seen::default();
     push_extract(cast, clock.today(), &mut seen, &mut tell).await?;
+    seen.backup = evidence::back_up(cast).await?;
     withdraw(cast, clock.today(), &mut seen, &mut tell).await?;
     feeds.speak_up(cast).await?;
     trusts::by_mailbox(cast, feeds, clock.today(), &mut seen, &mut tell).await?;

@@ -7,7 +7,7 @@ use super::{Place, on_both_engines};
 use crate::audit::{Event, EventKind};
 use crate::queue::CarrierKind;
 use crate::store::engine::{Engine, Statement};
-use crate::store::log::ENTRIES_CONCERNING;
+use crate::store::log::ENTRIES_NAMING;
 use crate::store::value::values;
 use crate::store::{Change, IdentityKind, IdentityWrite, NewIdentity, Store, Write};
 
@@ -81,7 +81,7 @@ async fn the_log_is_not_read_through_to_find_them() {
         let store = place.open().await;
         if let Engine::Sqlite { .. } = &store.engine {
             let ask: &'static str =
-                Box::leak(format!("explain query plan {}", ENTRIES_CONCERNING.sqlite).into());
+                Box::leak(format!("explain query plan {}", ENTRIES_NAMING.sqlite).into());
             let ask = Statement { table: "plan", sqlite: ask, postgres: ask };
             let rows = store.engine.rows(&ask, values![subject(1).0, 10_u64, 10_u32]).await;
             let steps: Vec<String> =

@@ -5,19 +5,24 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use super::{Place, on_both_engines};
 use crate::store::engine::{Engine, Insert, Statement};
 use crate::store::{
-    bare, cases, clocks, consents, counts, deliveries, documents, duties, holds, identities, kept,
-    legal_holds, legs, log, migration, reconciliations, records, relations, restores, retention,
-    sends, subjects, transitions, writes,
+    alerts, backups, bare, cases, clocks, commit, consents, counts, deliveries, documents, dump,
+    duties, holds, identities, kept, legal_holds, legs, log, looks, migration, periods,
+    reconciliations, records, relations, restores, retention, searches, sends, sinks, subjects,
+    transitions, watch, writes,
 };
 
 const REGISTRY: &[&[Statement]] = &[
+    alerts::ALL,
+    backups::ALL,
     bare::ALL,
     cases::ALL,
     clocks::ALL,
+    commit::ALL,
     consents::ALL,
     counts::ALL,
     deliveries::ALL,
     documents::ALL,
+    dump::ALL,
     duties::ALL,
     holds::ALL,
     identities::ALL,
@@ -25,15 +30,20 @@ const REGISTRY: &[&[Statement]] = &[
     legal_holds::ALL,
     legs::ALL,
     log::ALL,
+    looks::ALL,
     migration::ALL,
+    periods::ALL,
     reconciliations::ALL,
     records::ALL,
     relations::ALL,
     restores::ALL,
     retention::ALL,
+    searches::ALL,
     sends::ALL,
+    sinks::ALL,
     subjects::ALL,
     transitions::ALL,
+    watch::ALL,
     writes::ALL,
 ];
 

@@ -34,3 +34,23 @@ fn case_spaces_hyphens_and_apostrophes_do_not_make_another_name() {
     }
     assert_ne!(of("Otest Smyth"), of("Otest Smith"));
 }
+
+#[test]
+fn a_family_name_of_several_parts_has_a_mark_in_common_with_each_and_none_with_a_postcode() {
+    let names = Pseudonyms::from_key(&[1; 32]).unwrap();
+    let common =
+        |one: &str, other: &str| !names.surname_marks(one).is_disjoint(&names.surname_marks(other));
+    assert!(common("Test-Smith", "SMITH"));
+    assert!(common("O'Test Smith", "otest"));
+    assert!(!common("Smith", "Smithson"));
+    assert!(!common("de Vexor", "de Plumb"), "`de` is no name of its own");
+    assert!(common("Vu", "VU"), "a short name is one");
+    assert!(names.surname_marks(" - ").is_empty());
+    assert_eq!(names.postcode_mark("ze1 1zz"), names.postcode_mark("ZE11ZZ"));
+    assert_ne!(names.postcode_mark("ZE1 1ZZ"), names.postcode_mark("ZE1 2ZZ"));
+    for none in ["", "ZE1", "ZZ99 3VZ", "not a postcode at all"] {
+        assert_eq!(names.postcode_mark(none), None, "{none}");
+    }
+    let elsewhere = Pseudonyms::from_key(&[2; 32]).unwrap();
+    assert_ne!(names.postcode_mark("ZE1 1ZZ"), elsewhere.postcode_mark("ZE1 1ZZ"));
+}

@@ -16,6 +16,20 @@ async fn every_measure_is_taken_and_every_proof_holds() {
     assert!(stored.bytes > Some(30 * 100));
 }
 
+#[tokio::test]
+async fn what_people_ask_of_the_store_is_measured_at_every_size_and_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut figures = Vec::new();
+    for size in [60, 600] {
+        let file = folder.path().join(size.to_string());
+        figures.extend(stored::measure(&file, size, &ProgressBar::hidden()).await.unwrap());
+    }
+    let searches = figures.iter().filter(|figure| figure.what.starts_with("search: "));
+    assert_eq!(searches.count(), 20);
+    let rows = growth(&figures);
+    assert_eq!(rows.len() * 2, figures.len(), "{rows:?}");
+}
+
 #[test]
 fn nodes_are_found_where_the_log_keeps_them() {
     let (mut nodes, mut frontier) = (Nodes::default(), Frontier::default());

@@ -24,6 +24,8 @@ pub(super) enum Kind {
     Fork,
     Restored,
     Resigned,
+    Misfiled,
+    LookEdited,
 }
 
 /// How exactly the first bad entry was named.
@@ -65,7 +67,7 @@ pub(super) struct Tally {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::EntryBit,
         Self::HashBit,
         Self::NumberBit,
@@ -82,6 +84,8 @@ impl Kind {
         Self::Fork,
         Self::Restored,
         Self::Resigned,
+        Self::Misfiled,
+        Self::LookEdited,
     ];
 
     pub(super) fn name(self) -> &'static str {
@@ -102,6 +106,8 @@ impl Kind {
             Self::Fork => "restored, then went on otherwise",
             Self::Restored => "SQLite backup restored, then went on",
             Self::Resigned => "changed, all hashes made again, signed again",
+            Self::Misfiled => "a column that it is searched by edited",
+            Self::LookEdited => "who was on a list that was looked at edited",
         }
     }
 

@@ -1,0 +1,57 @@
+//! That the entries of a proof are about one person, although their leaves name another alias each
+//! year: the openings of those aliases, for whoever is given the proof.
+//!
+//! An opening tells of its own person and year only. Of entries from before there were years, the
+//! leaf has the pseudonym itself and needs none. Not supported: years whose look-up was destroyed,
+//! because nobody has their openings any more; what was given out before holds.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::audit::alias::{self, Period};
+use crate::audit::bundle::Base64Hash;
+use crate::audit::{Entry, SubjectKey};
+use crate::store::StoreError;
+
+/// What shows whose an alias is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opening {
+    /// The period of the alias.
+    pub period: Period,
+    /// Whose it is, as a pseudonym.
+    pub subject: SubjectKey,
+    /// Its opening, in base64.
+    pub opening: Base64Hash,
+}
+
+/// The openings of the aliases that entries name these people by.
+pub(super) async fn openings(
+    app: &App,
+    entries: &[&Entry],
+    own: &BTreeSet<SubjectKey>,
+) -> Result<Vec<Opening>, StoreError> {
+    let mut openings = Vec::new();
+    for period in app.store.log_periods().await? {
+        let Some(key) = &period.key else { continue };
+        let here = entries.iter().filter(|entry| period.holds(entry.seq));
+        let named: BTreeSet<SubjectKey> = here.filter_map(|entry| entry.event.subject).collect();
+        for subject in named.intersection(own) {
+            let opening = app.period_keys.opening(period.period, key, *subject);
+            let opening = opening.map_err(|error| StoreError::Log(Arc::new(error)))?;
+            let (period, subject) = (period.period, *subject);
+            openings.push(Opening { period, subject, opening: Base64Hash(opening) });
+        }
+    }
+    Ok(openings)
+}
+
+/// The first entry that names somebody whom no opening shows to be one of the people of the proof.
+pub(super) fn stranger(entries: &[Entry], openings: &[Opening]) -> Option<u64> {
+    let mut known: BTreeSet<SubjectKey> = openings.iter().map(|one| one.subject).collect();
+    known.extend(openings.iter().map(|one| alias::of(&one.opening.0, one.subject)));
+    let strange = |entry: &&Entry| entry.event.subject.is_some_and(|one| !known.contains(&one));
+    entries.iter().filter(strange).map(|entry| entry.seq).min()
+}

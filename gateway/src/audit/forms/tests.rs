@@ -1,0 +1,80 @@
+use uuid::Uuid;
+
+use super::*;
+use crate::audit::{Actor, DecisionNote, Event, EventKind, SubjectKey};
+use crate::queue::DeliveryId;
+use schemas::{OrganisationCode, RecordId};
+
+const SOURCE: Source<'static> = Source { log: "ehc-gateway/EHCGW", organisation: "EHCGW" };
+
+fn collected() -> Entry {
+    let actor =
+        Actor { organisation: "RRK".into(), method: "mutual-tls".into(), ..Actor::gateway() };
+    let mut event = Event::new(EventKind::DeliveryCollected, actor).with("note", "<\"&\n");
+    event.subject = Some(SubjectKey([7; 32]));
+    event.record = Some(RecordId(Uuid::from_u128(1)));
+    event.delivery = Some(DeliveryId(Uuid::from_u128(2)));
+    event.counterparty = OrganisationCode::parse("RRK").ok();
+    event.hashes.insert("sealed".into(), "ab".into());
+    event.decision = Some(DecisionNote {
+        outcome: "release".into(),
+        authority: Some("statute".into()),
+        reference: Some("SEND Regulations 2014, regulation 6".into()),
+        rule: "advice".into(),
+        rule_version: "1".into(),
+        agreement: None,
+        consent: None,
+        consent_version: None,
+        cut: std::collections::BTreeMap::default(),
+        reason: "plain words".into(),
+    });
+    Entry { seq: 12, at_us: 1_764_000_000_000_001, id: Uuid::from_u128(3), event }
+}
+
+fn line(form: Form) -> String {
+    let entry = collected();
+    let leaf = entry.to_bytes().unwrap();
+    String::from_utf8(form.line(&SOURCE, &entry, &leaf)).unwrap()
+}
+
+#[test]
+fn a_json_line_has_the_entry_itself_and_its_hash() {
+    let line = line(Form::JsonLines);
+    let leaf = String::from_utf8(collected().to_bytes().unwrap()).unwrap();
+    assert!(line.ends_with(&format!(",\"entry\":{leaf}}}\n")));
+    let said: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(said["at"], "2025-11-24T16:00:00.000001Z");
+    assert_eq!(said["outcome"], "success");
+    assert_eq!(said["leaf_hash"], leaf_hash(leaf.as_bytes()));
+}
+
+#[test]
+fn a_syslog_message_is_one_line_whose_xml_escapes_what_it_holds() {
+    let mut entry = collected();
+    entry.event.actor.role = Some("a<b>&\"c\"\n".into());
+    entry.event.actor.person = Some("somebody".into());
+    let leaf = entry.to_bytes().unwrap();
+    let message = String::from_utf8(syslog(&SOURCE, &entry, &leaf)).unwrap();
+    assert!(
+        message.starts_with("<85>1 2025-11-24T16:00:00.000001Z EHCGW ehc-gateway - DICOM+RFC3881")
+    );
+    assert!(message.contains("[meta sequenceId=\"13\"] \u{feff}<?xml"));
+    assert!(!message.contains('\n'));
+    assert!(message.contains("UserName=\"a&lt;b&gt;&amp;&quot;c&quot;&#10;\""));
+    assert!(message.contains("ParticipantObjectID=\"ehc-gateway/EHCGW#12\""));
+}
+
+#[test]
+fn a_disclosure_claims_its_profile_only_with_a_person_and_data() {
+    let said: serde_json::Value = serde_json::from_str(&line(Form::Balp)).unwrap();
+    let profile = said["meta"]["profile"][0].as_str().unwrap();
+    assert!(profile.ends_with("IHE.BasicAudit.PrivacyDisclosure.Source"), "{profile}");
+    assert_eq!(said["purposeOfEvent"][0]["text"], "statute: SEND Regulations 2014, regulation 6");
+    assert_eq!(said["agent"][0]["who"], said["source"]["observer"]);
+    let mut entry = collected();
+    entry.event.subject = None;
+    let leaf = entry.to_bytes().unwrap();
+    let said: serde_json::Value =
+        serde_json::from_slice(&Form::Balp.line(&SOURCE, &entry, &leaf)).unwrap();
+    assert!(said["meta"].is_null());
+}

@@ -1,0 +1,370 @@
+//! `backup`: made, looked at, proved, restored, and all of it rehearsed.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Subcommand;
+use clap::builder::PossibleValuesParser;
+
+use super::{Configured, Outcome, eprintln_line, print_line, progress, table};
+use crate::audit::Actor;
+use crate::backup::{self, BackupError, Documents, Keys, Made, Manifest, Proved, Seams, Why};
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::entropy::SystemEntropy;
+
+/// Commands about backups.
+#[derive(Debug, Subcommand)]
+pub(super) enum BackupCommand {
+    /// Make one: of a gateway that runs, or of one that stands still.
+    Make {
+        #[command(flatten)]
+        configured: Configured,
+        /// Where to: a file that is not there yet, or a folder.
+        #[arg(long, value_name = "FILE|FOLDER")]
+        to: PathBuf,
+        /// Why, for the log.
+        #[arg(long, value_name = "REASON", default_value = "on-request",
+            value_parser = PossibleValuesParser::new(Why::REASONS))]
+        reason: String,
+    },
+    /// What a backup says of itself in the open: whose, when, of which engine. Proves nothing.
+    Show {
+        /// The backup.
+        file: PathBuf,
+    },
+    /// Prove one: every byte, the signature, and the log and the records in it.
+    Verify {
+        #[command(flatten)]
+        configured: Configured,
+        /// The backup.
+        file: PathBuf,
+        /// A folder with room for the database in it; by default the gateway's own `data_dir`.
+        #[arg(long, value_name = "FOLDER")]
+        scratch: Option<PathBuf>,
+    },
+    /// Put one back into the empty database of a configuration. The gateway then starts held.
+    Restore {
+        #[command(flatten)]
+        configured: Configured,
+        /// The backup.
+        file: PathBuf,
+    },
+    /// Rehearse: make one, put it back beside, prove it, say how long each took, and leave nothing.
+    Drill {
+        #[command(flatten)]
+        configured: Configured,
+        /// A folder with room for both; by default the gateway's own `data_dir`.
+        #[arg(long, value_name = "FOLDER")]
+        scratch: Option<PathBuf>,
+    },
+}
+
+pub(super) async fn backup(command: &BackupCommand, json: bool) -> anyhow::Result<Outcome> {
+    let done = match command {
+        BackupCommand::Make { configured, to, reason } => make(configured, to, reason, json).await,
+        BackupCommand::Show { file } => show(file, json).await,
+        BackupCommand::Verify { configured, file, scratch } => {
+            verify(configured, file, scratch.as_deref(), json).await
+        }
+        BackupCommand::Restore { configured, file } => restore(configured, file, json).await,
+        BackupCommand::Drill { configured, scratch } => {
+            drill(configured, scratch.as_deref(), json).await
+        }
+    };
+    match done {
+        Ok(outcome) => Ok(outcome),
+        Err(error) => match error.downcast::<BackupError>() {
+            Ok(error) if is_about_the_file(&error) => {
+                let said = crate::telemetry::chain(&error);
+                if json {
+                    let body = serde_json::json!({ "code": "backup-refused", "detail": said });
+                    print_line(&body.to_string());
+                }
+                eprintln_line(&format!("error: {said}"));
+                Ok(Outcome::InputRefused)
+            }
+            Ok(error) => Err(error.into()),
+            Err(error) => Err(error),
+        },
+    }
+}
+
+/// Whether the backup or the place is to blame, and not this machine.
+fn is_about_the_file(error: &BackupError) -> bool {
+    match error {
+        BackupError::Taken(_)
+        | BackupError::NotABackup(_)
+        | BackupError::OtherGateway { .. }
+        | BackupError::Key(_)
+        | BackupError::Changed { .. }
+        | BackupError::CutShort { .. }
+        | BackupError::Added
+        | BackupError::Part { .. }
+        | BackupError::Signature
+        | BackupError::NotEmpty(_) => true,
+        BackupError::File { .. }
+        | BackupError::Store(_)
+        | BackupError::Keeping(_)
+        | BackupError::DocumentMissing(_)
+        | BackupError::App(_)
+        | BackupError::Verification(_)
+        | BackupError::Entropy(_) => false,
+    }
+}
+
+fn seams() -> Seams {
+    (Arc::new(SystemClock), Arc::new(SystemEntropy::default()))
+}
+
+async fn make(
+    configured: &Configured,
+    to: &Path,
+    reason: &str,
+    json: bool,
+) -> anyhow::Result<Outcome> {
+    let app = super::serve::open_existing(configured).await?;
+    let made = make_with(&app, to, reason).await;
+    app.store.close().await;
+    let made = made?;
+    if json {
+        let mut body = of_manifest(&made.manifest);
+        body["file"] = made.path.display().to_string().into();
+        body["bytes"] = made.bytes.into();
+        body["sha256"] = made.sha256.into();
+        body["entry"] = made.entry.into();
+        print_line(&serde_json::to_string_pretty(&body)?);
+    } else {
+        print_line(&made.path.display().to_string());
+        eprintln_line(&format!(
+            "{} bytes, SHA-256 {}, entry {} of the log. No key is in it: keep the key files, the \
+             configuration and the partners file apart. Prove it: ehc-gateway backup verify FILE",
+            made.bytes, made.sha256, made.entry
+        ));
+        if made.manifest.documents == Documents::InTheirOwnStore {
+            eprintln_line(
+                "WARNING: large documents are NOT in it. They are in the S3-compatible store: turn \
+                 on its versions, and copy it for itself.",
+            );
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+async fn make_with(app: &crate::app::App, to: &Path, reason: &str) -> anyhow::Result<Made> {
+    let reason = Why::REASONS.into_iter().find(|known| *known == reason);
+    let why = Why { actor: Actor::local(), reason: reason.unwrap_or("on-request") };
+    let keys = Keys::load(&app.config)?;
+    let bar = progress(0, "written, in bytes");
+    let mut told = |bytes: u64| {
+        bar.set_length(bytes);
+        bar.set_position(bytes);
+    };
+    let made = backup::make(app, &keys, to, &why, &mut told).await;
+    bar.finish_and_clear();
+    Ok(made?)
+}
+
+async fn show(file: &Path, json: bool) -> anyhow::Result<Outcome> {
+    let header = backup::header_of(file).await?;
+    let made_at = header.made_at.to_string();
+    let schema = header.schema.to_string();
+    if json {
+        let body = serde_json::json!({
+            "backup": header.id, "made_at": made_at, "gateway": header.gateway,
+            "engine": header.engine, "software": header.software, "schema": header.schema,
+            "key": header.key, "proved": false,
+        });
+        print_line(&serde_json::to_string_pretty(&body)?);
+        return Ok(Outcome::Done);
+    }
+    let id = header.id.to_string();
+    let lines = [
+        ("backup", &id),
+        ("made at", &made_at),
+        ("gateway", &header.gateway),
+        ("engine", &header.engine),
+        ("software", &header.software),
+        ("migration", &schema),
+        ("backup key", &header.key),
+    ];
+    print_line(&table(
+        &["what", "value"],
+        lines.into_iter().map(|(what, value)| vec![what.to_owned(), value.clone()]),
+    ));
+    eprintln_line("This is what it says. Whether it is so: ehc-gateway backup verify FILE");
+    Ok(Outcome::Done)
+}
+
+async fn verify(
+    configured: &Configured,
+    file: &Path,
+    scratch: Option<&Path>,
+    json: bool,
+) -> anyhow::Result<Outcome> {
+    let config = Config::load(&configured.config)?;
+    let proved = prove(&config, file, scratch.unwrap_or(&config.gateway.data_dir)).await?;
+    say(&proved, json)
+}
+
+async fn prove(config: &Config, file: &Path, scratch: &Path) -> anyhow::Result<Proved> {
+    let keys = Keys::load(config)?;
+    let bar = bar(file, "proved, of bytes");
+    let mut told = |bytes| bar.set_position(bytes);
+    let proved = backup::prove(file, &keys, scratch, seams(), &mut told).await;
+    bar.finish_and_clear();
+    Ok(proved?)
+}
+
+fn bar(file: &Path, what: &'static str) -> indicatif::ProgressBar {
+    progress(std::fs::metadata(file).map_or(0, |found| found.len()), what)
+}
+
+fn say(proved: &Proved, json: bool) -> anyhow::Result<Outcome> {
+    let verification = &proved.verification;
+    let whole = verification.faults.is_empty() && proved.absent.is_empty();
+    if json {
+        let mut body = of_manifest(&proved.manifest);
+        body["bytes"] = proved.bytes.into();
+        body["sha256"] = proved.sha256.clone().into();
+        body["segments"] = proved.segments.into();
+        body["records"] = verification.records_checked.into();
+        let faults: Vec<String> = verification.faults.iter().map(ToString::to_string).collect();
+        body["faults"] = faults.into();
+        body["absent_documents"] = proved.absent.len().into();
+        body["proved"] = whole.into();
+        print_line(&serde_json::to_string_pretty(&body)?);
+        return Ok(if whole { Outcome::Done } else { Outcome::Found });
+    }
+    let manifest = &proved.manifest;
+    print_line(&format!(
+        "PROVED: this is backup {} of {}, made {}",
+        manifest.id, manifest.gateway, manifest.made_at
+    ));
+    print_line(&format!(
+        "  and signed by it; all of its {} segments are whole and in order",
+        proved.segments
+    ));
+    print_line(&format!("  ({} bytes, SHA-256 {}).", proved.bytes, proved.sha256));
+    if verification.faults.is_empty() {
+        print_line(&format!(
+            "PROVED: the log in it is whole from the first of its {} entries to the last, and ends",
+            verification.entries
+        ));
+        print_line(&format!(
+            "  as its checkpoint says; its {} sealed records are those the log vouches for.",
+            verification.records_checked
+        ));
+    }
+    for fault in &verification.faults {
+        print_line(&format!("NOT WHOLE: {fault}"));
+    }
+    match manifest.documents {
+        Documents::InTheirOwnStore => print_line(
+            "NOT IN IT: large documents, which are in an S3-compatible store of their own.",
+        ),
+        Documents::Included if proved.absent.is_empty() => print_line(&format!(
+            "PROVED: every large document its database names is in it ({}).",
+            manifest.parts.len().saturating_sub(1)
+        )),
+        Documents::Included => print_line(&format!(
+            "NOT WHOLE: {} large documents that its database names are not in it.",
+            proved.absent.len()
+        )),
+    }
+    print_line(
+        "NOT PROVED: that no newer backup exists; what came after it; that the wrapping keys",
+    );
+    print_line("  which open its records are at hand. No key is in it.");
+    Ok(if whole { Outcome::Done } else { Outcome::Found })
+}
+
+fn of_manifest(manifest: &Manifest) -> serde_json::Value {
+    serde_json::json!({
+        "backup": manifest.id,
+        "made_at": manifest.made_at.to_string(),
+        "gateway": manifest.gateway,
+        "engine": manifest.engine,
+        "log_size": manifest.log_size,
+        "documents": manifest.documents,
+        "documents_in_it": manifest.parts.len().saturating_sub(1),
+    })
+}
+
+async fn restore(configured: &Configured, file: &Path, json: bool) -> anyhow::Result<Outcome> {
+    let config = Config::load(&configured.config)?;
+    let keys = Keys::load(&config)?;
+    let bar = bar(file, "restored, of bytes");
+    let mut told = |bytes| bar.set_position(bytes);
+    let restored = backup::restore(file, &config, &keys, seams(), &mut told).await;
+    bar.finish_and_clear();
+    let restored = restored?;
+    if json {
+        let mut body = of_manifest(&restored.manifest);
+        body["sha256"] = restored.sha256.into();
+        body["entry"] = restored.entry.into();
+        body["held"] = true.into();
+        print_line(&serde_json::to_string_pretty(&body)?);
+    } else {
+        print_line(&format!(
+            "Restored: {} entries of the log, as of {}.",
+            restored.manifest.log_size, restored.manifest.made_at
+        ));
+        if restored.manifest.documents == Documents::InTheirOwnStore {
+            print_line("WARNING: large documents were not in it. Look after their own store.");
+        }
+    }
+    eprintln_line(
+        "HELD: the gateway takes everything in and releases nothing until the consent ledger has \
+         caught up. 1. ehc-gateway audit verify   2. start it   3. have every partner send again \
+         the consent decisions it has sent since   4. ehc-gateway restore show, then restore confirm",
+    );
+    Ok(Outcome::Done)
+}
+
+async fn drill(
+    configured: &Configured,
+    scratch: Option<&Path>,
+    json: bool,
+) -> anyhow::Result<Outcome> {
+    let app = super::serve::open_existing(configured).await?;
+    let done = rehearse(&app, scratch).await;
+    app.store.close().await;
+    let (proved, making, proving) = done?;
+    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    if json {
+        let whole = proved.verification.faults.is_empty() && proved.absent.is_empty();
+        let mut body = of_manifest(&proved.manifest);
+        body["bytes"] = proved.bytes.into();
+        body["made_in_ms"] = ms(making).into();
+        body["restored_and_proved_in_ms"] = ms(proving).into();
+        body["proved"] = whole.into();
+        print_line(&serde_json::to_string_pretty(&body)?);
+        return Ok(if whole { Outcome::Done } else { Outcome::Found });
+    }
+    let outcome = say(&proved, false)?;
+    print_line(&format!(
+        "Made in {} ms; restored beside and proved in {} ms. Nothing is left of it.",
+        ms(making),
+        ms(proving)
+    ));
+    Ok(outcome)
+}
+
+async fn rehearse(
+    app: &crate::app::App,
+    scratch: Option<&Path>,
+) -> anyhow::Result<(Proved, Duration, Duration)> {
+    let scratch = scratch.unwrap_or(&app.config.gateway.data_dir);
+    let unique = app.entropy.make_id(app.clock.now())?;
+    let file = scratch.join(format!(".drill-{unique}.ehcbackup"));
+    let started = Instant::now();
+    let made = make_with(app, &file, "exercise").await?;
+    let making = started.elapsed();
+    let started = Instant::now();
+    let proved = prove(&app.config, &made.path, scratch).await;
+    let proving = started.elapsed();
+    std::fs::remove_file(&made.path)?;
+    Ok((proved?, making, proving))
+}

@@ -1,0 +1,117 @@
+//! `audit look-ups` and `audit destroy-look-up`: whom the entries of a year are about, and the end
+//! of knowing it.
+
+use clap::Args;
+
+use super::{Configured, Outcome, eprintln_line, print_line, table};
+use crate::app::App;
+use crate::audit::Actor;
+use crate::audit::alias::Period;
+use crate::look_up::{self, LookUpSize, Standing};
+
+/// Arguments of `audit destroy-look-up`.
+#[derive(Debug, Args)]
+pub(super) struct DestroyArgs {
+    #[command(flatten)]
+    configured: Configured,
+    /// Which year.
+    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i16).range(0..=9999))]
+    period: i16,
+    /// Do it. Without this it is only said what would be destroyed.
+    #[arg(long)]
+    confirm: bool,
+}
+
+pub(super) async fn list(configured: &Configured, json: bool) -> anyhow::Result<Outcome> {
+    let app = super::serve::open_existing(configured).await?;
+    let standings = look_up::standings(&app).await;
+    app.store.close().await;
+    let standings = standings?;
+    if json {
+        print_line(&serde_json::to_string_pretty(&serde_json::json!({ "look_ups": standings }))?);
+    } else {
+        let header = ["year", "entries", "whom they are about"];
+        print_line(&table(&header, standings.iter().map(row)));
+    }
+    Ok(Outcome::Done)
+}
+
+fn row(standing: &Standing) -> Vec<String> {
+    let Standing { period, first_entry, last_entry, may_be_destroyed_from, destroyed } = standing;
+    let year = if *period == Period::BEFORE { "before".to_owned() } else { period.to_string() };
+    let last = last_entry.map_or_else(String::new, |last| last.to_string());
+    let state = match (destroyed, may_be_destroyed_from) {
+        (Some(gone), _) => {
+            let entry = gone.entry.map(|entry| format!(", entry {entry}")).unwrap_or_default();
+            format!("destroyed on {}{entry}", gone.on)
+        }
+        (None, Some(from)) => format!("known; may be destroyed from {from}"),
+        (None, None) => "named in the entries themselves".to_owned(),
+    };
+    vec![year, format!("{first_entry}-{last}"), state]
+}
+
+pub(super) async fn destroy(args: &DestroyArgs, json: bool) -> anyhow::Result<Outcome> {
+    let app = super::serve::open_existing(&args.configured).await?;
+    let outcome = destroy_in(&app, args, json).await;
+    app.store.close().await;
+    outcome
+}
+
+async fn destroy_in(app: &App, args: &DestroyArgs, json: bool) -> anyhow::Result<Outcome> {
+    let (period, actor) = (Period::of_year(args.period), Actor::local());
+    let (size, entry, freed) = if args.confirm {
+        match look_up::destroy(app, period, &actor).await? {
+            Ok(done) => (done.size, Some(done.entry), done.freed),
+            Err(refusal) => return Ok(refused(&refusal)),
+        }
+    } else {
+        match look_up::rehearse(app, period, &actor).await? {
+            Ok(gone) => (gone.size, None, false),
+            Err(refusal) => return Ok(refused(&refusal)),
+        }
+    };
+    if json {
+        let body = serde_json::json!({
+            "period": period, "entry": entry, "entries": size.entries, "looks": size.looks,
+            "records_kept": size.records, "freed": freed,
+        });
+        print_line(&body.to_string());
+    } else {
+        print_line(&text(period, size, entry, freed));
+    }
+    Ok(Outcome::Done)
+}
+
+fn refused(refusal: &look_up::Refusal) -> Outcome {
+    eprintln_line(&format!("error: {refusal}"));
+    Outcome::InputRefused
+}
+
+fn text(period: Period, size: LookUpSize, entry: Option<u64>, freed: bool) -> String {
+    let LookUpSize { entries, looks, records } = size;
+    let what = format!(
+        "the key of {period}, whom {entries} entries are about, and {looks} places on lists"
+    );
+    let mut lines = match entry {
+        Some(entry) => vec![format!("Destroyed: {what}. Entry {entry} says so.")],
+        None => vec![format!(
+            "Would be destroyed, for good: {what}. Nothing was done; add --confirm to do it."
+        )],
+    };
+    if records > 0 {
+        lines.push(format!(
+            "{records} records that those entries name still have a pseudonym of their own, and tie those entries to somebody while they do."
+        ));
+    }
+    if entry.is_some() && !freed {
+        lines.push(
+            "The freed bytes may still stand in the database's files: a server cleans up in its own time (vacuum), an embedded database when nobody reads it."
+                .to_owned(),
+        );
+    }
+    if entry.is_some() {
+        lines.push("Backups made before hold the look-up until they are destroyed too.".to_owned());
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,251 @@
+//! The look-up of the log: whom its entries are about, period by period, until it dies.
+//!
+//! A leaf names a person by an [alias](crate::audit::alias) that only the key of its period ties to
+//! the pseudonym the gateway works with. That key, and the pseudonyms beside the entries, are the
+//! look-up. [`destroy`] ends it for one period, with an entry that says so: from then on the gateway
+//! itself cannot tell whom those entries are about, and every leaf, proof, bundle and receipt holds
+//! as before. It must never know how a key is made or what a pseudonym stands for.
+//!
+//! [`refusal`] is the only rule that says when: never in a period that runs, nor before the years
+//! of `[retention] look_up_years` after its end are over. While any legal hold is in force none is
+//! destroyed.
+//!
+//! Limits: records, the consent ledger and what else is kept of a person has the pseudonym of its
+//! own, outside the look-up; [`LookUpSize::records`] says how many records still tie entries of the
+//! period to somebody. Backups made before hold the sealed key until they go
+//! too. Entries from before there were periods name the pseudonym itself, which nothing can take
+//! out of the log.
+//!
+//! Not supported: removing the leaves of a period, because then nobody could verify the log from its
+//! entries; periods other than years, because nobody has asked for them.
+
+use jiff::civil::{Date, date};
+use serde::Serialize;
+
+use crate::app::App;
+use crate::audit::alias::Period;
+use crate::audit::{Actor, Event, EventKind};
+use crate::clock::london_date;
+use crate::entropy::sha256_hex;
+use crate::store::{Change, LogFilter, LogPeriod, LookUpGone, StoreError, Write};
+
+pub use crate::store::LookUpSize;
+
+/// How the look-up of a period stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Standing {
+    /// The period: a year, or 0 for entries from before there were periods.
+    pub period: Period,
+    /// Its first entry.
+    pub first_entry: u64,
+    /// Its last entry, once it is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_entry: Option<u64>,
+    /// The first day on which its look-up may be destroyed, where it ever may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub may_be_destroyed_from: Option<Date>,
+    /// That its look-up was destroyed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destroyed: Option<Destruction>,
+}
+
+/// That a look-up was destroyed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Destruction {
+    /// On which day.
+    pub on: Date,
+    /// The entry that says so; `None` when there is none, which `audit verify` names.
+    pub entry: Option<u64>,
+}
+
+/// What was destroyed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Destroyed {
+    /// The entry that says so.
+    pub entry: u64,
+    /// What the look-up held.
+    pub size: LookUpSize,
+    /// Whether the freed bytes are gone from the database's files already. On a server its own
+    /// housekeeping does that.
+    pub freed: bool,
+}
+
+/// Why a look-up is not destroyed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such period.
+    #[error("the log has no entries of that year; `audit look-ups` lists the years it has")]
+    Unknown,
+    /// Its entries name the pseudonym itself.
+    #[error(
+        "entries from before the log had periods name the pseudonym itself: destroying what stands \
+         beside them would not end the tie"
+    )]
+    Before,
+    /// It runs.
+    #[error("that year is the newest of the log, and its entries are still being written")]
+    Running,
+    /// It ended too lately.
+    #[error(
+        "it is kept until {until}: `[retention] look_up_years` counts from the end of the year"
+    )]
+    Young {
+        /// The first day on which it may be destroyed.
+        until: Date,
+    },
+    /// Somebody ordered that nothing is destroyed.
+    #[error(
+        "a legal hold is in force: whom entries are about may be asked for; `retention holds` lists \
+         them"
+    )]
+    LegalHold,
+    /// It was destroyed before.
+    #[error("it was destroyed before; `audit look-ups` says when, and by which entry")]
+    Destroyed,
+}
+
+/// Whether there is a reason not to destroy the look-up of a period on a day. `years` is how many
+/// whole years it is kept after its end.
+pub fn refusal(period: &LogPeriod, today: Date, years: u16) -> Option<Refusal> {
+    if period.period == Period::BEFORE {
+        return Some(Refusal::Before);
+    }
+    if period.destroyed_at.is_some() {
+        return Some(Refusal::Destroyed);
+    }
+    if period.until.is_none() {
+        return Some(Refusal::Running);
+    }
+    let until = kept_until(period.period, years);
+    (today < until).then_some(Refusal::Young { until })
+}
+
+/// The first day on which a look-up may be destroyed.
+fn kept_until(period: Period, years: u16) -> Date {
+    let year = i32::from(period.year()).saturating_add(1).saturating_add(i32::from(years));
+    date(i16::try_from(year).unwrap_or(LAST_YEAR).clamp(1, LAST_YEAR), 1, 1)
+}
+
+/// How the look-up of each period stands, oldest first.
+pub async fn standings(app: &App) -> Result<Vec<Standing>, StoreError> {
+    let kinds = vec![EventKind::LookUpDestroyed];
+    let filter = LogFilter { kinds, ..LogFilter::default() };
+    let entries = app.store.entries_matching(&filter, u64::MAX, DESTRUCTIONS_MAX).await?;
+    let years = app.config.retention.look_up_years.get();
+    let standing = |period: LogPeriod| {
+        let said = entries.iter().find(|entry| {
+            destroyed_by(&entry.event).is_some_and(|(destroyed, _)| destroyed == period.period)
+        });
+        let ever = period.period != Period::BEFORE && period.destroyed_at.is_none();
+        Standing {
+            period: period.period,
+            first_entry: period.from,
+            last_entry: period.until.map(|until| until.saturating_sub(1)),
+            may_be_destroyed_from: ever.then(|| kept_until(period.period, years)),
+            destroyed: period
+                .destroyed_at
+                .map(|at| Destruction { on: london_date(at), entry: said.map(|entry| entry.seq) }),
+        }
+    };
+    Ok(app.store.log_periods().await?.into_iter().map(standing).collect())
+}
+
+/// The look-ups that were destroyed of periods with any day between two, both included and open
+/// where none is named.
+pub async fn destroyed_within(
+    app: &App,
+    from: Option<Date>,
+    until: Option<Date>,
+) -> Result<Vec<Standing>, StoreError> {
+    let mut standings = standings(app).await?;
+    standings.retain(|standing| {
+        let year = standing.period.year();
+        standing.destroyed.is_some()
+            && from.is_none_or(|from| year >= from.year())
+            && until.is_none_or(|until| year <= until.year())
+    });
+    Ok(standings)
+}
+
+/// What the look-up of a period holds, or why it would not be destroyed today. The asking is an entry
+/// of the log.
+pub async fn rehearse(
+    app: &App,
+    period: Period,
+    actor: &Actor,
+) -> Result<Result<LookUpGone, Refusal>, StoreError> {
+    // With an entry of today the period, if it is over, is over in the log too.
+    let event = Event::new(EventKind::AuditViewed, actor.clone())
+        .with("what", "look-up")
+        .with(PERIOD, period);
+    app.store.commit(Change::because(event)).await?;
+    let periods = app.store.log_periods().await?;
+    let Some(found) = periods.into_iter().find(|found| found.period == period) else {
+        return Ok(Err(Refusal::Unknown));
+    };
+    let years = app.config.retention.look_up_years.get();
+    if let Some(refusal) = refusal(&found, app.clock.today(), years) {
+        return Ok(Err(refusal));
+    }
+    // A look-up is of everybody, so that any hold keeps all of it.
+    if app.store.legal_holds().await?.iter().any(|hold| hold.lifted.is_none()) {
+        return Ok(Err(Refusal::LegalHold));
+    }
+    let size = app.store.look_up_size(&found).await?;
+    Ok(Ok(LookUpGone { period: found, size }))
+}
+
+/// Destroys the look-up of a period for good, or says why not.
+///
+/// Errors: [`StoreError::Conflict`] when somebody else destroys it at the same moment.
+pub async fn destroy(
+    app: &App,
+    period: Period,
+    actor: &Actor,
+) -> Result<Result<Destroyed, Refusal>, StoreError> {
+    let gone = match rehearse(app, period, actor).await? {
+        Ok(gone) => gone,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let (size, first) = (gone.size, gone.period.from);
+    let last = gone.period.until.unwrap_or_default().saturating_sub(1);
+    let mut event = Event::new(EventKind::LookUpDestroyed, actor.clone())
+        .with(PERIOD, period)
+        .with(FIRST, first)
+        .with(LAST, last)
+        .with("entries", size.entries)
+        .with("looks", size.looks)
+        .with("records_kept", size.records);
+    let sealed = gone.period.key.as_deref().unwrap_or_default();
+    event.hashes.insert("key".to_owned(), sha256_hex(sealed));
+    let change = Change::because(event).write(Write::LookUpDestroyed(gone));
+    let entry = app.store.commit(change).await?.first_seq;
+    app.period_keys.forget();
+    let freed = app.store.forget_freed().await?;
+    Ok(Ok(Destroyed { entry, size, freed }))
+}
+
+/// Which look-up an event says was destroyed: of which period, from and before which entries.
+pub(crate) fn destroyed_by(event: &Event) -> Option<(Period, (u64, u64))> {
+    let said = |name: &str| event.detail.get(name);
+    let last: u64 = said(LAST)?.parse().ok()?;
+    let stretch = (said(FIRST)?.parse().ok()?, last.checked_add(1)?);
+    let period = Period::of_year(said(PERIOD)?.parse().ok()?);
+    (event.kind == EventKind::LookUpDestroyed).then_some((period, stretch))
+}
+
+/// The kind of the entry of a destruction, by its name in the log.
+pub(crate) const DESTROYED: &str = "lookup.destroyed";
+
+const PERIOD: &str = "period";
+const FIRST: &str = "first_entry";
+const LAST: &str = "last_entry";
+
+/// The last year of the calendar.
+const LAST_YEAR: i16 = 9999;
+
+/// More destructions than there are years in which there may be one.
+const DESTRUCTIONS_MAX: u32 = 10_000;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,44 @@
+use super::super::tests::{entry, release, words};
+use super::*;
+
+#[test]
+fn every_sort_of_exception_is_told_apart() {
+    let of = |kind| entry(1, kind, "334");
+    let mut vote = of(EventKind::HoldDecided);
+    vote.event = vote.event.with("decision", "release").with("reason", "court-or-tribunal");
+    let mut refused = of(EventKind::HoldDecided);
+    refused.event = refused.event.with("decision", "refuse").with("reason", "objection-upheld");
+    let mut held = release(1, 1, ("RXT", "statute"));
+    held.event.kind = EventKind::SharingDecided;
+    held.event.decision.as_mut().unwrap().outcome = "hold".to_owned();
+    let cases = [
+        (vote, "vote to override"),
+        (refused, "refusal"),
+        (held, "hold"),
+        (of(EventKind::DeliveryHeld), "hold"),
+        (of(EventKind::DocumentHeld), "hold"),
+        (of(EventKind::HoldBroken), "emergency"),
+        (of(EventKind::ReviewClosed), "review"),
+        (of(EventKind::DeliveryWithdrawn), "stopped"),
+        (of(EventKind::AccessRefused), "refusal"),
+        (of(EventKind::RecordQuarantined), "refusal"),
+    ];
+    for (entry, expected) in &cases {
+        assert_eq!(sort(entry), *expected, "{:?}", entry.event.kind);
+    }
+    let entries: Vec<Entry> = cases.into_iter().map(|(entry, _)| entry).collect();
+    let rules = words(&by_rule(&entries));
+    assert!(
+        rules.contains(&vec!["vote to override: court-or-tribunal".to_owned(), "1".to_owned()])
+    );
+    assert!(rules.contains(&vec!["hold: a-rule".to_owned(), "1".to_owned()]));
+    assert_eq!(words(&happened(&entries, &|code| code.to_owned())).len(), entries.len());
+}
+
+#[test]
+fn days_are_whole_and_never_less_than_none() {
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let since = at("2026-01-05T12:00:00Z");
+    assert_eq!(days(since, at("2026-01-08T11:59:59Z")), Cell::Number(2));
+    assert_eq!(days(since, at("2026-01-04T12:00:00Z")), Cell::Number(0));
+}

@@ -1,0 +1,115 @@
+//! What entries of the log are as cells. Pure.
+
+use jiff::Timestamp;
+
+use super::{Cell, Kind, Sheet};
+use crate::access_report::words;
+use crate::audit::{Entry, SubjectKey};
+use crate::clock::london_time;
+
+/// The name of an organisation by its code.
+pub(super) type Names<'a> = &'a (dyn Fn(&str) -> String + Sync);
+
+/// The columns of a table with a row for each entry.
+pub(super) const ENTRY: [(&str, Kind); 16] = [
+    ("entry", Kind::Number),
+    ("when (London)", Kind::Time),
+    ("what", Kind::Text),
+    ("event", Kind::Text),
+    ("organisation", Kind::Text),
+    ("organisation name", Kind::Text),
+    ("person", Kind::Text),
+    ("role", Kind::Text),
+    ("came in by", Kind::Text),
+    ("other organisation", Kind::Text),
+    ("basis", Kind::Text),
+    ("decision or outcome", Kind::Text),
+    ("rule or reason", Kind::Text),
+    ("child", Kind::Text),
+    ("record", Kind::Text),
+    ("delivery", Kind::Text),
+];
+
+/// One entry as the cells of [`ENTRY`].
+pub(super) fn entry_row(entry: &Entry, names: Names<'_>) -> Vec<Cell> {
+    let event = &entry.event;
+    let actor = &event.actor;
+    let note = event.decision.as_ref();
+    let outcome = note.map(|note| note.outcome.clone());
+    let outcome = outcome.or_else(|| detail(entry, &["decision", "outcome", "status"]));
+    vec![
+        entry.seq.into(),
+        when(entry),
+        words(event, event.message_type).into(),
+        crate::telemetry::name_of(event.kind).into(),
+        actor.organisation.clone().into(),
+        names(&actor.organisation).into(),
+        actor.person.clone().into(),
+        actor.role.clone().into(),
+        actor.method.clone().into(),
+        event.counterparty.as_ref().map(ToString::to_string).into(),
+        note.and_then(|note| note.authority.clone()).into(),
+        outcome.into(),
+        rule_of(entry).into(),
+        event.subject.map(child).into(),
+        event.record.map(|record| record.to_string()).into(),
+        event.delivery.map(|delivery| delivery.to_string()).into(),
+    ]
+}
+
+/// The rule or reason of an entry, by its code.
+pub(super) fn rule_of(entry: &Entry) -> Option<String> {
+    let note = entry.event.decision.as_ref();
+    let said = detail(entry, &["reason", "ground", "rule", "rules", "how", "finding", "question"]);
+    said.or_else(|| note.map(|note| note.rule.clone()))
+}
+
+/// The first of some members of an entry's detail that it has.
+pub(super) fn detail(entry: &Entry, names: &[&str]) -> Option<String> {
+    names.iter().find_map(|name| entry.event.detail.get(*name)).cloned()
+}
+
+/// When an entry was committed, by London's clocks.
+pub(crate) fn when(entry: &Entry) -> Cell {
+    time(instant(entry))
+}
+
+/// An instant by London's clocks, to the second.
+pub(super) fn time(at: Timestamp) -> Cell {
+    let at = london_time(at);
+    Cell::Time(at.with().subsec_nanosecond(0).build().unwrap_or(at))
+}
+
+/// The instant of an entry.
+pub(super) fn instant(entry: &Entry) -> Timestamp {
+    Timestamp::from_microsecond(entry.at_us).unwrap_or_default()
+}
+
+/// A child's pseudonym, short: enough to tell one from another within a report.
+pub(super) fn child(subject: SubjectKey) -> String {
+    subject.to_hex().chars().take(12).collect()
+}
+
+/// The month of an instant in London, for example `2026-11`.
+pub(super) fn month(at: Timestamp) -> String {
+    london_time(at).strftime("%Y-%m").to_string()
+}
+
+/// A count; when the report is for outside, one to four are not told.
+pub(super) fn count(count: u64, outside: bool) -> Cell {
+    if outside && (1..SMALL).contains(&count) { "under 5".into() } else { count.into() }
+}
+
+/// A table of counts under one heading.
+pub(super) fn tally(
+    title: &str,
+    heading: &str,
+    counts: impl IntoIterator<Item = (String, u64)>,
+) -> Sheet {
+    let mut sheet = Sheet::new(title, &[(heading, Kind::Text), ("how many", Kind::Number)]);
+    sheet.rows = counts.into_iter().map(|(what, many)| vec![what.into(), many.into()]).collect();
+    sheet
+}
+
+/// Counts under this single people out where they are published.
+const SMALL: u64 = 5;

@@ -1,0 +1,271 @@
+//! The log in a second place: every entry also goes to a folder on another volume, or to a security
+//! team's store over syslog.
+//!
+//! Owns one follower for each sink of `[[audit.sinks]]`. A sink follows the log by the place of the first
+//! entry that it has not confirmed, so nothing is lost while it is away, and goes at its own pace: one
+//! that is slow, hangs or is gone holds up neither the others nor the gateway. Only where a sink is
+//! *required* does the store refuse to extend the log further than it may be behind
+//! ([`StoreError::SinkBehind`]); it goes on by itself as soon as the sink has caught up.
+//!
+//! Must never know what an entry says: it is handed on in one of the [forms](crate::audit::forms).
+//! Sinks are append-only: nothing is ever taken back, written again or cut off.
+//!
+//! Use: `follow(app, state, stop)` for each of [`States::each`], once the start is in the log.
+//!
+//! Limits: one gateway for each sink; several gateways on one database have a sink each, by names of
+//! their own. What was sent and not confirmed before a crash is sent again; its `seq` tells.
+
+mod file;
+mod syslog;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::audit::{Actor, Entry, Event, EventKind};
+use crate::config::{AuditSection, SinkKind, SinkSection};
+use crate::store::{AuditRow, Change, RequiredSink, StoreError};
+
+/// How every sink stands, for health and metrics.
+#[derive(Debug, Default)]
+pub struct States(Vec<Arc<State>>);
+
+/// How one sink stands.
+#[derive(Debug)]
+pub struct State {
+    /// As it is configured.
+    pub settings: SinkSection,
+    next: AtomicU64,
+    fault: Mutex<Option<SinkFault>>,
+}
+
+/// Why a sink does not take entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SinkFault {
+    /// Its folder cannot be written.
+    #[error("its folder cannot be written")]
+    Unwritable,
+    /// Its folder does not answer.
+    #[error("its volume does not answer")]
+    Hangs,
+    /// Another process writes there.
+    #[error("another process writes to its folder")]
+    Taken,
+    /// It has entries that this log does not have.
+    #[error(
+        "it holds entries that this log does not have: the database was restored, or the sink is \
+         another log's"
+    )]
+    Foreign,
+    /// It cannot be reached, or is not who it should be.
+    #[error("its receiver cannot be reached, or is not the one it should be")]
+    Unreachable,
+    /// It did not confirm.
+    #[error("its receiver does not confirm what it is sent")]
+    Unconfirmed,
+    /// The log cannot be read.
+    #[error("the log cannot be read")]
+    Log,
+}
+
+impl SinkFault {
+    /// Its name in the log and in metrics.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Unwritable => "unwritable",
+            Self::Hangs => "hangs",
+            Self::Taken => "taken",
+            Self::Foreign => "foreign",
+            Self::Unreachable => "unreachable",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Log => "log-unreadable",
+        }
+    }
+}
+
+impl From<StoreError> for SinkFault {
+    fn from(_: StoreError) -> Self {
+        Self::Log
+    }
+}
+
+impl States {
+    /// The sinks of a configuration, none of them reached yet.
+    pub fn of(section: &AuditSection) -> Self {
+        let state = |settings: &SinkSection| {
+            let settings = settings.clone();
+            Arc::new(State { settings, next: AtomicU64::new(0), fault: Mutex::default() })
+        };
+        Self(section.sinks.iter().map(state).collect())
+    }
+
+    /// Each of them.
+    pub fn each(&self) -> impl Iterator<Item = &Arc<State>> {
+        self.0.iter()
+    }
+
+    /// One by its name.
+    pub fn by_name(&self, name: &str) -> Option<&State> {
+        self.0.iter().find(|state| state.settings.name == name).map(AsRef::as_ref)
+    }
+}
+
+impl State {
+    /// The place of the first entry that it has not confirmed, as far as this process knows.
+    pub fn next(&self) -> u64 {
+        self.next.load(Ordering::Relaxed)
+    }
+
+    /// Why it does not take entries; `None` when it does.
+    pub fn fault(&self) -> Option<SinkFault> {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stands(&self, fault: Option<SinkFault>) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+}
+
+/// The bounds of the sinks that are required.
+pub fn required(section: &AuditSection) -> Vec<RequiredSink> {
+    let required = section.sinks.iter().filter(|sink| sink.required);
+    required
+        .map(|sink| RequiredSink {
+            name: sink.name.clone(),
+            entries: sink.behind_entries.get(),
+            seconds: sink.behind_seconds.get(),
+        })
+        .collect()
+}
+
+/// Follows the log with one sink until told to stop, and once more then.
+pub async fn follow(app: Arc<App>, state: Arc<State>, stop: CancellationToken) {
+    let mut sink = Sink::of(&state.settings);
+    let (mut failures, mut is_lost) = (0u32, false);
+    loop {
+        let last = stop.is_cancelled();
+        let stopped = async {
+            stop.cancelled().await;
+            tokio::time::sleep(LAST).await;
+        };
+        // What is not taken when the gateway stops is taken at the next start.
+        let ended = tokio::select! {
+            ended = round(&app, &state, &mut sink) => ended,
+            () = stopped => return,
+        };
+        state.stands(ended.err());
+        failures = if ended.is_err() { failures.saturating_add(1) } else { 0 };
+        let lost = if is_lost { failures > 0 } else { failures >= FAILURES };
+        if lost != is_lost && !last {
+            is_lost = lost;
+            tell(&app, &state, ended.err()).await;
+        }
+        if last {
+            return;
+        }
+        let wait = match ended {
+            Ok(true) => Duration::ZERO,
+            Ok(false) => EVERY,
+            Err(_) => AGAIN,
+        };
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Hands on what is new, as much as goes at once; whether there is more.
+async fn round(app: &App, state: &State, sink: &mut Sink) -> Result<bool, SinkFault> {
+    let name = state.settings.name.as_str();
+    let stored = app.store.sink_cursor(name).await?;
+    let next = sink.next(app, stored).await?;
+    if next > app.log_size().await? {
+        return Err(SinkFault::Foreign);
+    }
+    let rows = app.store.audit_rows(next, AT_ONCE).await?;
+    let reached = rows.last().map_or(next, |row| row.seq.saturating_add(1));
+    if !rows.is_empty() {
+        sink.take(app, &state.settings, rows).await?;
+    }
+    if reached != stored {
+        app.store.sink_confirmed(name, reached).await?;
+    }
+    state.next.store(reached, Ordering::Relaxed);
+    Ok(reached.saturating_sub(next) == u64::from(AT_ONCE))
+}
+
+/// A sink that is lost, and one that has caught up, are said once: in the log and to the operator.
+async fn tell(app: &App, state: &State, fault: Option<SinkFault>) {
+    let sink = state.settings.name.as_str();
+    let event = Event::new(EventKind::SinkChanged, Actor::gateway()).with("sink", sink);
+    let event = match fault {
+        Some(fault) => {
+            tracing::error!(sink, reason = fault.code(), "an audit sink takes no entries");
+            event.with("state", "lost").with("reason", fault.code())
+        }
+        None => {
+            tracing::info!(sink, "an audit sink takes entries again");
+            event.with("state", "caught-up")
+        }
+    };
+    if let Err(error) = app.store.commit(Change::because(event)).await {
+        let error = crate::telemetry::chain(&error);
+        tracing::error!(sink, error, "it could not be written down how an audit sink stands");
+    }
+}
+
+/// Where entries go.
+#[derive(Debug)]
+enum Sink {
+    File(file::Folder),
+    Syslog(syslog::Receiver),
+}
+
+impl Sink {
+    fn of(settings: &SinkSection) -> Self {
+        match settings.kind {
+            SinkKind::File => Self::File(file::Folder::of(settings)),
+            SinkKind::Syslog => Self::Syslog(syslog::Receiver),
+        }
+    }
+
+    /// The place of the first entry it does not have: a folder knows better than the database.
+    async fn next(&mut self, app: &App, stored: u64) -> Result<u64, SinkFault> {
+        match self {
+            Self::File(folder) => folder.next(app).await,
+            Self::Syslog(_) => Ok(stored),
+        }
+    }
+
+    async fn take(
+        &mut self,
+        app: &App,
+        settings: &SinkSection,
+        rows: Vec<AuditRow>,
+    ) -> Result<(), SinkFault> {
+        let mut entries = Vec::with_capacity(rows.len());
+        for row in rows {
+            let entry = Entry::parse(&row.leaf).or(Err(SinkFault::Log))?;
+            entries.push((entry, row.leaf));
+        }
+        match self {
+            Self::File(folder) => folder.take(app, entries).await,
+            Self::Syslog(receiver) => receiver.take(app, settings, &entries).await,
+        }
+    }
+}
+
+/// Entries that are handed on together: one flush, or one connection.
+const AT_ONCE: u32 = 500;
+/// How often it is looked whether there is something new.
+const EVERY: Duration = Duration::from_millis(250);
+/// How soon a sink that failed is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+/// After so many failures in a row a sink is lost: one that comes and goes does not fill the log.
+const FAILURES: u32 = 2;
+/// The longest that a stop waits for a sink.
+const LAST: Duration = Duration::from_secs(2);

@@ -1,0 +1,137 @@
+//! How far the sinks of the log have come, and whether one that is required is too far behind.
+//!
+//! A sink follows the log by a cursor: the place of the first entry that it has not confirmed. The
+//! cursors are here, not in a process, so that every gateway and every command on this database is
+//! held by the same bound, in the transaction that would go beyond it.
+
+use jiff::Timestamp;
+
+use super::Store;
+use super::change::Change;
+use super::engine::{Transaction, statements};
+use super::error::StoreError;
+use super::log::Head;
+use super::value::values;
+use crate::audit::{Entry, EventKind};
+
+/// A sink that entries must reach, and how far it may be behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequiredSink {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The most entries that it may not have confirmed yet.
+    pub entries: u64,
+    /// The longest, in seconds, that an entry may wait to be confirmed.
+    pub seconds: u32,
+}
+
+impl Store {
+    /// The place of the first entry that a sink has not confirmed; 0 for one that was never used.
+    pub async fn sink_cursor(&self, name: &str) -> Result<u64, StoreError> {
+        let row = self.engine.row(&CURSOR, values![name]).await?;
+        row.map_or(Ok(0), |row| row.count("next_seq"))
+    }
+
+    /// Notes that a sink has every entry below a place. Bookkeeping: what it has been given is in the
+    /// log already.
+    pub async fn sink_confirmed(&self, name: &str, next: u64) -> Result<(), StoreError> {
+        let mut tx = self.engine.begin().await?;
+        tx.execute(&CONFIRMED, values![name, next]).await?;
+        tx.commit().await
+    }
+
+    /// The fingerprint of a setting or key that was last in force.
+    pub async fn in_force(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let row = self.engine.row(&IN_FORCE, values![name]).await?;
+        row.map(|row| row.text("fingerprint")).transpose()
+    }
+
+    /// Whether every sink that is required is near enough for something to be accepted or released;
+    /// the first that is not is [`StoreError::SinkBehind`].
+    pub async fn sinks_are_near(&self) -> Result<(), StoreError> {
+        let required = self.desk.required();
+        if required.is_empty() {
+            return Ok(());
+        }
+        let head = self.audit_head().await?;
+        let now = self.clock.now();
+        for sink in required {
+            let next = self.sink_cursor(&sink.name).await?;
+            let waiting = self.engine.row(&WAITING, values![next]).await?;
+            let waiting = waiting.map(|row| row.bytes("leaf")).transpose()?;
+            near(sink, next, &head, waiting.as_deref(), now)?;
+        }
+        Ok(())
+    }
+}
+
+/// Refuses to extend the log beyond the bound of a sink that is required, unless the changes only
+/// say how the gateway itself stands.
+pub(super) async fn gate(
+    tx: &mut Transaction,
+    head: &Head,
+    (required, now): (&[RequiredSink], Timestamp),
+    changes: &[&Change],
+) -> Result<(), StoreError> {
+    let ours = |change: &&Change| change.steps.iter().all(|(event, _)| is_our_own(event.kind));
+    if required.is_empty() || changes.iter().all(ours) {
+        return Ok(());
+    }
+    for sink in required {
+        let rows = tx.rows(&CURSOR, values![sink.name.as_str()]).await?;
+        let next = rows.first().map_or(Ok(0), |row| row.count("next_seq"))?;
+        let rows = tx.rows(&WAITING, values![next]).await?;
+        let waiting = rows.first().map(|row| row.bytes("leaf")).transpose()?;
+        near(sink, next, head, waiting.as_deref(), now)?;
+    }
+    Ok(())
+}
+
+/// Whether a change is only about how the gateway itself stands: it accepts, releases and shows
+/// nothing, and without it an outage could be neither ended nor told.
+fn is_our_own(kind: EventKind) -> bool {
+    [
+        EventKind::GatewayStarted,
+        EventKind::GatewayStopped,
+        EventKind::TrustChanged,
+        EventKind::RestoreFound,
+        EventKind::ConnectionRefused,
+        EventKind::SinkChanged,
+        EventKind::SettingsChanged,
+    ]
+    .contains(&kind)
+}
+
+/// `waiting` is the first entry that the sink has not confirmed.
+fn near(
+    sink: &RequiredSink,
+    next: u64,
+    head: &Head,
+    waiting: Option<&[u8]>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let behind = head.size.saturating_sub(next);
+    // A cursor beyond the head is that of a log which this database does not have.
+    let unknown = next > head.size;
+    let waits = waiting.and_then(|leaf| serde_json::from_slice::<Entry>(leaf).ok());
+    let waited = waits.map_or(0, |entry| now.as_microsecond().saturating_sub(entry.at_us));
+    let patience = i64::from(sink.seconds).saturating_mul(MICROSECONDS);
+    if unknown || behind > sink.entries || (behind > 0 && waited > patience) {
+        return Err(StoreError::SinkBehind { sink: sink.name.clone(), entries: behind });
+    }
+    Ok(())
+}
+
+statements! {
+    CURSOR = "sinks::sink_cursor" on "audit_sinks":
+        "select name, next_seq from audit_sinks where name = $1";
+    CONFIRMED = "sinks::sink_confirmed" on "audit_sinks":
+        "insert into audit_sinks (name, next_seq) values ($1, $2)
+        on conflict (name) do update set next_seq = excluded.next_seq";
+    IN_FORCE = "sinks::in_force" on "in_force":
+        "select fingerprint from in_force where name = $1";
+    WAITING = "sinks::gate" on "audit_entries":
+        "select seq, leaf from audit_entries where seq = $1";
+}
+
+const MICROSECONDS: i64 = 1_000_000;
