@@ -219,7 +219,7 @@ async fn commit(
 /// is gone.
 fn event(app: &App, actor: &Actor, item: &Item, hash: &[u8; 32]) -> Event {
     let kind = match item.what {
-        Removable::Record => EventKind::RecordRemoved,
+        Removable::SealedCopy => EventKind::RecordRemoved,
         Removable::Original
         | Removable::Quarantine
         | Removable::Document

@@ -186,7 +186,7 @@ impl Planning<'_> {
             self.goes.insert(kept.record.0, due_at);
         }
         self.push(Item {
-            what: Removable::Record,
+            what: Removable::SealedCopy,
             item: kept.record.0,
             class,
             of: kept.sender,
