@@ -18,7 +18,7 @@
 //!
 //! Use: [`plan()`] to look, [`run`] to remove, [`legal`] for holds.
 //!
-//! Limits: at most [`ITEMS_MAX`] things in one plan; a run makes as many plans as it needs, up to
+//! Limits: at most [`ITEMS_MAX`] things go by one plan; a run makes as many plans as it needs, up to
 //! ten. Not supported: deleting rows, the consent ledger or the log, because what was decided and what
 //! was removed must stay provable; and backups, which are the operator's.
 
@@ -118,12 +118,17 @@ pub fn document(app: &App, plan: &Plan, until: jiff::Timestamp) -> serde_json::V
     serde_json::json!({
         "until": until, "schedule": app.schedule.version(), "classes": classes,
         "enabled": app.config.retention.enabled, "by_class": by_class, "kept_by": kept,
-        "items": plan.items, "more": plan.more,
+        "items": plan.items, "more": plan.more, "kept_and_not_listed": plan.unlisted.values().sum::<u64>(),
     })
 }
 
-/// Removes everything that is due now, certifies it, and takes away what is left of it.
+/// Removes everything that is due now, certifies it, and takes away what is left of it. Refuses
+/// while the database is held after a restore.
 pub async fn run(app: &App, actor: &Actor) -> Result<Ran, RetentionError> {
+    // A restored database has forgotten legal holds that were placed since the backup.
+    if app.store.unconfirmed_restore().await?.is_some() {
+        return Err(StoreError::HeldAfterRestore.into());
+    }
     let mut ran = Ran::default();
     for _ in 0..PLANS_MAX {
         let plan = plan(app, app.clock.now()).await?;
@@ -214,7 +219,7 @@ async fn commit(
 /// is gone.
 fn event(app: &App, actor: &Actor, item: &Item, hash: &[u8; 32]) -> Event {
     let kind = match item.what {
-        Removable::Record => EventKind::RecordRemoved,
+        Removable::SealedCopy => EventKind::RecordRemoved,
         Removable::Original
         | Removable::Quarantine
         | Removable::Document

@@ -5,7 +5,8 @@ Usage: check.py WHAT [ARGUMENT ...] < input
   fhirxml              the same as FHIR XML
   fhir3                the same as FHIR STU3, JSON
   fhir3xml             the same as FHIR STU3, XML
-  receipt JWKS         standard input is a compact JWS; jwcrypto must verify it with the key set
+  receipt JWKS         standard input is a compact JWS, a receipt or a certificate of deletion;
+                       jwcrypto must verify it with the key set
   openapi              standard input is an OpenAPI 3.1 description; it must be valid
   hl7                  standard input is an HL7 v2 message; hl7apy must take it in strict mode
   hl7-build VERSION    standard input is JSON: person, leg, text; hl7apy builds an MDM^T02 and it is
@@ -78,7 +79,8 @@ def receipt(text, keys):
     key = jwk.JWK(**key_set["keys"][0])
     token.verify(key)
     claims = json.loads(token.payload)
-    return f"{claims['iss']} {len(claims['rows'])}"
+    listed = claims["rows"] if "rows" in claims else claims["removed"]
+    return f"{claims['iss']} {len(listed)}"
 
 
 def openapi(text):

@@ -188,7 +188,7 @@ pub fn verify(jws: &str, vkey: &str) -> Result<Certificate, CertificateError> {
 fn says(entry: &Entry, listed: &Listed, schedule: &BTreeSet<String>) -> bool {
     let event = &entry.event;
     let kind = match listed.what {
-        Removable::Record => EventKind::RecordRemoved,
+        Removable::SealedCopy => EventKind::RecordRemoved,
         Removable::Original
         | Removable::Quarantine
         | Removable::Document

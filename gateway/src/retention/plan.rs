@@ -1,6 +1,7 @@
 //! What is due by an instant, and what keeps some of it: the question before anything is removed.
 //!
-//! Limits: at most [`ITEMS_MAX`] things, oldest first within each kind.
+//! Limits: at most [`ITEMS_MAX`] things that go, oldest first within each kind, and as many that are
+//! kept; those beyond are counted. So what is kept for long never stands in the way of what goes.
 
 use std::collections::BTreeMap;
 
@@ -51,8 +52,10 @@ pub struct Item {
 pub struct Plan {
     /// What is due, whether it goes or is kept.
     pub items: Vec<Item>,
-    /// Whether there is more than was looked at.
+    /// Whether more goes than was looked at.
     pub more: bool,
+    /// How many are kept beyond those listed, by class and by what keeps them.
+    pub unlisted: BTreeMap<(&'static str, &'static str), u64>,
     /// How many legal holds were placed ever, and lifted of these, when this was made.
     pub holds: (u64, u64),
 }
@@ -64,6 +67,9 @@ impl Plan {
         for code in self.items.iter().filter_map(|item| item.kept_by) {
             *kept.entry(code).or_default() += 1;
         }
+        for ((_, code), count) in &self.unlisted {
+            *kept.entry(*code).or_default() += count;
+        }
         kept
     }
 
@@ -73,6 +79,9 @@ impl Plan {
         for item in &self.items {
             let (goes, kept) = counts.entry(item.class.as_str()).or_default();
             *if item.kept_by.is_none() { goes } else { kept } += 1;
+        }
+        for ((class, _), count) in &self.unlisted {
+            counts.entry(*class).or_default().1 += count;
         }
         counts
     }
@@ -88,6 +97,8 @@ pub async fn plan(app: &App, until: Timestamp) -> Result<Plan, StoreError> {
         until,
         items: Vec::new(),
         goes: BTreeMap::new(),
+        listed: (0, 0),
+        unlisted: BTreeMap::new(),
         more: false,
     };
     planning.records().await?;
@@ -96,8 +107,8 @@ pub async fn plan(app: &App, until: Timestamp) -> Result<Plan, StoreError> {
     planning.documents().await?;
     planning.labels().await?;
     planning.facts().await?;
-    let Planning { items, more, held, .. } = planning;
-    Ok(Plan { items, more, holds: held.counted() })
+    let Planning { items, more, unlisted, held, .. } = planning;
+    Ok(Plan { items, more, unlisted, holds: held.counted() })
 }
 
 struct Planning<'a> {
@@ -108,13 +119,28 @@ struct Planning<'a> {
     items: Vec<Item>,
     /// Records and quarantined items that go, and when they are due.
     goes: BTreeMap<Uuid, Timestamp>,
+    /// How many are listed that go, and that are kept.
+    listed: (usize, usize),
+    unlisted: BTreeMap<(&'static str, &'static str), u64>,
     more: bool,
 }
 
 impl Planning<'_> {
     fn is_full(&mut self) -> bool {
-        self.more |= self.items.len() >= ITEMS_MAX;
+        self.more |= self.listed.0 >= ITEMS_MAX;
         self.more
+    }
+
+    fn push(&mut self, item: Item) {
+        match item.kept_by {
+            None => self.listed.0 += 1,
+            Some(code) if self.listed.1 >= ITEMS_MAX => {
+                *self.unlisted.entry((item.class.as_str(), code)).or_default() += 1;
+                return;
+            }
+            Some(_) => self.listed.1 += 1,
+        }
+        self.items.push(item);
     }
 
     /// When something is due, if that is by the instant asked about.
@@ -159,8 +185,8 @@ impl Planning<'_> {
         if kept_by.is_none() {
             self.goes.insert(kept.record.0, due_at);
         }
-        self.items.push(Item {
-            what: Removable::Record,
+        self.push(Item {
+            what: Removable::SealedCopy,
             item: kept.record.0,
             class,
             of: kept.sender,
@@ -200,7 +226,7 @@ impl Planning<'_> {
             self.goes.insert(kept.id, due_at);
         }
         let what = Removable::Quarantine;
-        self.items.push(plain((what, kept.id), class, kept.sender, (due_at, kept_by)));
+        self.push(plain((what, kept.id), class, kept.sender, (due_at, kept_by)));
     }
 
     async fn originals(&mut self) -> Result<(), StoreError> {
@@ -222,7 +248,7 @@ impl Planning<'_> {
                 let kept_by = self.any_held(&contents);
                 let due = (due_at.max(last), kept_by);
                 let what = (Removable::Original, kept.submission.0);
-                self.items.push(plain(what, class, kept.sender, due));
+                self.push(plain(what, class, kept.sender, due));
             }
         }
     }
@@ -257,7 +283,7 @@ impl Planning<'_> {
         let waits = (kept.state == DocumentState::NotScanned).then_some(WAITS_FOR_SCANNER);
         let kept_by = held.or(unknown).or(waits);
         let what = (Removable::Document, kept.id);
-        self.items.push(plain(what, class, kept.owner, (due_at, kept_by)));
+        self.push(plain(what, class, kept.owner, (due_at, kept_by)));
     }
 
     async fn labels(&mut self) -> Result<(), StoreError> {
@@ -302,7 +328,7 @@ impl Planning<'_> {
     fn part(&mut self, what: Removable, class: Class, start: Timestamp, kept: KeptPart) {
         let Some(due_at) = self.due(class, start) else { return };
         let kept_by = self.held.keeps(&kept.whose).or(kept.open_in_case.then_some(CASE_OPEN));
-        self.items.push(Item {
+        self.push(Item {
             kind: Some(kept.kind),
             record: Some(kept.record),
             subject: kept.whose.subject,
@@ -366,7 +392,7 @@ const CASE_OPEN: &str = "case-open";
 const WAITS_FOR_SCANNER: &str = "waits-for-scanner";
 const MESSAGES_NOT_KNOWN: &str = "messages-not-known";
 
-/// The most things in one plan.
+/// The most things that go by one plan, and the most that are kept and listed.
 pub const ITEMS_MAX: usize = 10_000;
 /// How many rows are read at a time.
 const PAGE: u32 = 500;

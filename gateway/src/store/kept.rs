@@ -255,7 +255,7 @@ impl Store {
         item: Uuid,
     ) -> Result<Option<Vec<u8>>, StoreError> {
         let statement = match what {
-            Removable::Record => &BYTES_OF_RECORD,
+            Removable::SealedCopy => &BYTES_OF_RECORD,
             Removable::Original => &BYTES_OF_ORIGINAL,
             Removable::Quarantine => &BYTES_OF_QUARANTINE,
             Removable::Document => &BYTES_OF_DOCUMENT,

@@ -21,8 +21,9 @@ use super::writes::one;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Removable {
-    /// A record's sealed copy.
-    Record,
+    /// A record's sealed copy; `record` where it is written.
+    #[serde(rename = "record")]
+    SealedCopy,
     /// A submission as it came in.
     Original,
     /// A quarantined item's bytes.
@@ -39,7 +40,7 @@ impl Removable {
     /// The stable name.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Record => "record",
+            Self::SealedCopy => "record",
             Self::Original => "original",
             Self::Quarantine => "quarantine",
             Self::Document => "document",
@@ -204,7 +205,7 @@ pub(super) async fn update(
 
 async fn remove(tx: &mut Transaction, gone: &Removal, now: Timestamp) -> Result<(), StoreError> {
     let statement: &Statement = match gone.what {
-        Removable::Record => &REMOVE_RECORD,
+        Removable::SealedCopy => &REMOVE_RECORD,
         Removable::Original => &REMOVE_ORIGINAL,
         Removable::Quarantine => &REMOVE_QUARANTINE,
         Removable::Document => &REMOVE_DOCUMENT,

@@ -52,6 +52,8 @@ async fn ask_everything(gateway: &TestGateway) -> String {
             .replace("{transition}", "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff")
             .replace("{case}", "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff")
             .replace("{difference}", "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff")
+            .replace("{hold}", "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff")
+            .replace("{certificate}", "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff")
             .replace("{day}", &gateway.today().to_string())
             .replace("{report}", "six-weeks")
             .replace("{number}", "1")

@@ -54,7 +54,7 @@ async fn a_record_goes_once_nothing_waits_for_it_and_leaves_its_row() {
         let kept = all().await.unwrap();
         assert!(kept[0].waiting && kept[0].open_in_case, "{kept:?}");
         assert_eq!(kept[0].whose.subject, Some(subject(1)));
-        let waits = apply(&store, vec![removal(Removable::Record, record.0)]).await;
+        let waits = apply(&store, vec![removal(Removable::SealedCopy, record.0)]).await;
         assert!(rule(waits).contains("nothing waits"));
 
         let stop = Write::Stop(delivery, DeliveryState::Withdrawn, "r".to_owned());
@@ -67,7 +67,7 @@ async fn a_record_goes_once_nothing_waits_for_it_and_leaves_its_row() {
         let early = apply(&store, vec![removal(Removable::Label, record.0)]).await;
         assert!(rule(early).contains("nothing waits"));
         let both = vec![
-            removal(Removable::Record, record.0),
+            removal(Removable::SealedCopy, record.0),
             removal(Removable::Original, submission.0),
             removal(Removable::Label, record.0),
         ];
@@ -77,8 +77,8 @@ async fn a_record_goes_once_nothing_waits_for_it_and_leaves_its_row() {
         assert!(stored.sealed.is_removed() && stored.label.is_removed());
         assert!(store.submission(submission).await.unwrap().unwrap().original.is_removed());
         assert!(store.sealed_envelopes(None, 10).await.unwrap().is_empty());
-        assert_eq!(store.kept_bytes(Removable::Record, record.0).await.unwrap(), None);
-        let again = apply(&store, vec![removal(Removable::Record, record.0)]).await;
+        assert_eq!(store.kept_bytes(Removable::SealedCopy, record.0).await.unwrap(), None);
+        let again = apply(&store, vec![removal(Removable::SealedCopy, record.0)]).await;
         assert!(again.is_err());
         store.close().await;
     })
@@ -110,7 +110,7 @@ async fn a_removal_names_its_entry_and_is_certified_once() {
         let first = store.audit_head().await.unwrap().size;
         let step = |kind| Change::because(event(kind));
         let change = step(EventKind::RecordRemoved)
-            .write(Write::Retention(removal(Removable::Record, record.0)))
+            .write(Write::Retention(removal(Removable::SealedCopy, record.0)))
             .and(event(EventKind::ContentRemoved))
             .write(Write::Retention(removal(Removable::Quarantine, quarantined)));
         store.commit(change).await.unwrap();
@@ -136,7 +136,7 @@ async fn a_removal_names_its_entry_and_is_certified_once() {
         assert!(store.uncertified(10).await.unwrap().is_empty());
         let made = store.deletion_certificates(10).await.unwrap();
         assert_eq!((made.len(), made[0].items), (1, 2));
-        let removed = store.removal_of(Removable::Record, record.0).await.unwrap().unwrap();
+        let removed = store.removal_of(Removable::SealedCopy, record.0).await.unwrap().unwrap();
         assert_eq!(removed.certificate, Some(made[0].id));
         store.close().await;
     })
@@ -163,7 +163,7 @@ async fn a_legal_hold_that_came_meanwhile_stops_a_removal_and_only_another_perso
             by: by("one"),
         };
         apply(&store, vec![RetentionWrite::HoldPlaced(hold.clone())]).await.unwrap();
-        let gone = || removal(Removable::Record, record.0);
+        let gone = || removal(Removable::SealedCopy, record.0);
         let old = apply(&store, vec![RetentionWrite::HoldsAre(0, 0), gone()]).await;
         assert_eq!(rule(old), HOLDS_MOVED);
         let lift = async |who| {
