@@ -52,10 +52,10 @@ async fn hand_over(
     frames: &[u8],
     confirmed_by: ConfirmedBy,
 ) -> Result<(), SinkFault> {
-    let unconfirmed = |_| SinkFault::Unconfirmed;
-    stream.write_all(frames).await.map_err(unconfirmed)?;
-    stream.flush().await.map_err(unconfirmed)?;
-    stream.shutdown().await.map_err(unconfirmed)?;
+    let unconfirmed = SinkFault::Unconfirmed;
+    stream.write_all(frames).await.or(Err(unconfirmed))?;
+    stream.flush().await.or(Err(unconfirmed))?;
+    stream.shutdown().await.or(Err(unconfirmed))?;
     // A receiver of syslog says nothing; whatever it says is passed over.
     let mut said = [0u8; 256];
     loop {
