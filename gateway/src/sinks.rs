@@ -222,14 +222,14 @@ async fn tell(app: &App, state: &State, fault: Option<SinkFault>) {
 #[derive(Debug)]
 enum Sink {
     File(file::Folder),
-    Syslog(syslog::Receiver),
+    Syslog,
 }
 
 impl Sink {
     fn of(settings: &SinkSection) -> Self {
         match settings.kind {
             SinkKind::File => Self::File(file::Folder::of(settings)),
-            SinkKind::Syslog => Self::Syslog(syslog::Receiver),
+            SinkKind::Syslog => Self::Syslog,
         }
     }
 
@@ -237,7 +237,7 @@ impl Sink {
     async fn next(&mut self, app: &App, stored: u64) -> Result<u64, SinkFault> {
         match self {
             Self::File(folder) => folder.next(app).await,
-            Self::Syslog(_) => Ok(stored),
+            Self::Syslog => Ok(stored),
         }
     }
 
@@ -254,7 +254,7 @@ impl Sink {
         }
         match self {
             Self::File(folder) => folder.take(app, entries).await,
-            Self::Syslog(receiver) => receiver.take(app, settings, &entries).await,
+            Self::Syslog => syslog::take(app, settings, &entries).await,
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Entries of the log in the forms that other machines take: JSON lines, ATNA messages in syslog, and
-//! FHIR R4 AuditEvents after IHE BALP.
+//! FHIR R4 `AuditEvent` resources after IHE BALP.
 //!
 //! Pure: an entry and its canonical bytes go in, bytes come out. It must never know where they go: an
 //! [export](crate::verification) or a [sink](crate::sinks). Every form names the log, the place of

@@ -20,37 +20,30 @@ use crate::audit::Entry;
 use crate::audit::forms::{self, Source};
 use crate::config::{ConfirmedBy, SinkSection};
 
-/// A receiver: nothing is remembered of it between two batches.
-#[derive(Debug)]
-pub(super) struct Receiver;
-
-impl Receiver {
-    pub(super) async fn take(
-        &mut self,
-        app: &App,
-        settings: &SinkSection,
-        entries: &[(Entry, Vec<u8>)],
-    ) -> Result<(), SinkFault> {
-        let organisation = app.organisation().to_string();
-        let source = Source { log: app.origin(), organisation: &organisation };
-        let mut frames = Vec::new();
-        for (entry, leaf) in entries {
-            let message = forms::syslog(&source, entry, leaf);
-            frames.extend_from_slice(message.len().to_string().as_bytes());
-            frames.push(b' ');
-            frames.extend_from_slice(&message);
-        }
-        let Some((host, port)) = settings.host_and_port() else {
-            return Err(SinkFault::Unreachable);
-        };
-        let clock = std::sync::Arc::clone(&app.clock);
-        let connecting =
-            crate::tls::connect_collector(settings, &app.config.tls, clock, (&host, port));
-        let connected = tokio::time::timeout(CONNECTING, connecting).await;
-        let Ok(Ok(stream)) = connected else { return Err(SinkFault::Unreachable) };
-        let handed = hand_over(stream, &frames, settings.confirmed_by);
-        tokio::time::timeout(SENDING, handed).await.unwrap_or(Err(SinkFault::Unconfirmed))
+/// Sends a batch to a receiver. Nothing is remembered of it between two batches.
+pub(super) async fn take(
+    app: &App,
+    settings: &SinkSection,
+    entries: &[(Entry, Vec<u8>)],
+) -> Result<(), SinkFault> {
+    let organisation = app.organisation().to_string();
+    let source = Source { log: app.origin(), organisation: &organisation };
+    let mut frames = Vec::new();
+    for (entry, leaf) in entries {
+        let message = forms::syslog(&source, entry, leaf);
+        frames.extend_from_slice(message.len().to_string().as_bytes());
+        frames.push(b' ');
+        frames.extend_from_slice(&message);
     }
+    let Some((host, port)) = settings.host_and_port() else {
+        return Err(SinkFault::Unreachable);
+    };
+    let clock = std::sync::Arc::clone(&app.clock);
+    let connecting = crate::tls::connect_collector(settings, &app.config.tls, clock, (&host, port));
+    let connected = tokio::time::timeout(CONNECTING, connecting).await;
+    let Ok(Ok(stream)) = connected else { return Err(SinkFault::Unreachable) };
+    let handed = hand_over(stream, &frames, settings.confirmed_by);
+    tokio::time::timeout(SENDING, handed).await.unwrap_or(Err(SinkFault::Unconfirmed))
 }
 
 /// Writes everything, ends our side, and waits for the receiver to end its own.
@@ -59,10 +52,10 @@ async fn hand_over(
     frames: &[u8],
     confirmed_by: ConfirmedBy,
 ) -> Result<(), SinkFault> {
-    let unconfirmed = |_| SinkFault::Unconfirmed;
-    stream.write_all(frames).await.map_err(unconfirmed)?;
-    stream.flush().await.map_err(unconfirmed)?;
-    stream.shutdown().await.map_err(unconfirmed)?;
+    let unconfirmed = SinkFault::Unconfirmed;
+    stream.write_all(frames).await.or(Err(unconfirmed))?;
+    stream.flush().await.or(Err(unconfirmed))?;
+    stream.shutdown().await.or(Err(unconfirmed))?;
     // A receiver of syslog says nothing; whatever it says is passed over.
     let mut said = [0u8; 256];
     loop {

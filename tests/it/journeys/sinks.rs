@@ -225,9 +225,8 @@ fn a_required_receiver_that_is_away_stops_everything_until_it_has_caught_up() {
     each_engine_prepared("required_sink", &prepare, |gateway, collector| async move {
         assert_eq!(try_request(&gateway, 1).await.0, 201);
         caught_up(&gateway, "soc").await;
-        for mood in [Mood::Hang, Mood::Die, Mood::Rude] {
+        for (number, mood) in [(11, Mood::Hang), (13, Mood::Die), (12, Mood::Rude)] {
             collector.feel(mood);
-            let number = 10 + mood as u32;
             // Within the bound it goes on.
             assert_eq!(try_request(&gateway, number).await.0, 201);
             gateway.clock.advance(SignedDuration::from_secs(6));

@@ -298,7 +298,7 @@ async fn clocks_and_transitions(watch: &mut Watch<'_>) {
     let referral = json!({
         "type": "transition.referral", "id": "T-1", "sender": children.code,
         "recipient": adults.code, "case": "EHC-T-1", "subject": people::subject(&child),
-        "consent": { "status": "given", "given_by": "young_person", "date": today },
+        "consent": { "status": "given", "given_by": "young-person", "date": today },
         "particulars": {
             "need": "Made-up need", "receiving_service": "Practice adult team", "planned_on": today,
         },
