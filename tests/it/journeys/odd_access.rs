@@ -12,7 +12,8 @@ use gateway::{duties, odd_access};
 use jiff::SignedDuration;
 use jiff::civil::{Time, Weekday};
 use serde_json::{Value, json};
-use tests::{TestGateway, each_engine, each_engine_prepared, text};
+use tests::gateway::each_engine_prepared;
+use tests::{TestGateway, text};
 
 /// The shipped rules with numbers that a test reaches.
 fn low_numbers(stage: &Stage) {
@@ -78,7 +79,8 @@ async fn record(gateway: &TestGateway, number: u32) -> String {
     let id = format!("OA-{number}");
     let la = gateway.la();
     let child = people::child(number);
-    let message = people::request(&la.code, &id, &child, &["CAMHS"], gateway.today());
+    let mut message = people::request(&la.code, &id, &child, &["CAMHS"], gateway.today());
+    message["subject"]["postcode"] = json!(child.postcode);
     let reply = la.send(&id, &message).await.expect("an answer");
     assert_eq!(reply.status, 201, "{}", reply.text());
     text(&reply.json()["rows"][0]["record"])
@@ -372,12 +374,16 @@ fn at_the_machines_own_prompt_nobody_is_told_apart() {
 #[test]
 fn an_emergencys_own_review_decides_its_alert() {
     with_low_numbers("odd_review", |gateway| async move {
+        // At night: that it is also out of hours is another alert, which the review does not decide.
+        move_to_hour(&gateway, 22);
         let (_, leg) = gateway.held(61).await;
         let broken = json!({ "basis": "vital-interests", "reason": "risk-to-life" });
         let path = format!("/v1/holds/{leg}/break-glass");
         let (_, said) = act(gateway.la(), "officer-2", &path, &broken).await;
         watch(&gateway).await;
         let alerts = queue(&gateway).await;
+        assert_eq!(rules_of(&alerts), ["out-of-hours", "override"]);
+        assert!(of_rule(&alerts, "out-of-hours").get("review").is_none());
         let alert = of_rule(&alerts, "override").clone();
         assert_eq!(alert["review"], said["review"]);
         let right = ("justified", "task-of-the-role");
@@ -392,6 +398,7 @@ fn an_emergencys_own_review_decides_its_alert() {
         let view = gateway.auditor().get(&path, None).await.expect("an answer").json();
         assert_eq!(view["state"], "not-justified", "{view}");
         assert_eq!(view["decisions"][0]["reason"], "its-review-was-closed");
+        assert_eq!(rules_of(&queue(&gateway).await), ["out-of-hours", "out-of-hours"]);
         gateway.end().await;
     });
 }

@@ -46,6 +46,7 @@ async fn ask_everything(gateway: &TestGateway) -> String {
             .replace("{document}", "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff")
             .replace("{question}", "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff")
             .replace("{review}", "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff")
+            .replace("{alert}", "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff")
             .replace("{clock}", "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff")
             .replace("{leg}", "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff")
             .replace("{transition}", "0b9f6f9e-6d0c-4f8e-9f53-1c8a5d7effff")

@@ -2,10 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::*;
+use gateway::odd_access;
+use gateway::practice::client::Partner;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use tests::{each_engine, text};
 
-async fn draw(gateway: &TestGateway, caller: &Partner, body: &Value) -> (u16, Value) {
-    let _ = gateway;
+use super::{act, decide, move_to_hour, open_journey, record};
+
+async fn draw(caller: &Partner, body: &Value) -> (u16, Value) {
     act(caller, "auditor-9", "/v1/alerts/sample", body).await
 }
 
@@ -20,14 +25,14 @@ fn a_sample_is_drawn_by_hashes_once_and_confirmed_by_somebody_else() {
         let day = gateway.today();
         let asked = json!({ "from": day, "until": day, "count": 5 });
         let auditor = gateway.auditor();
-        assert_eq!(draw(&gateway, auditor, &asked).await.0, 400, "the day is not over");
-        assert_eq!(draw(&gateway, gateway.la(), &asked).await.0, 403);
+        assert_eq!(draw(auditor, &asked).await.0, 400, "the day is not over");
+        assert_eq!(draw(gateway.la(), &asked).await.0, 403);
         gateway.clock.advance(SignedDuration::from_hours(24));
         open_journey(&gateway, &opened).await;
         let many = json!({ "from": day, "until": day, "count": 201 });
-        assert_eq!(draw(&gateway, auditor, &many).await.0, 400);
+        assert_eq!(draw(auditor, &many).await.0, 400);
         let asked = json!({ "from": day, "until": day, "count": 5, "organisation": "334" });
-        let (status, drawn) = draw(&gateway, auditor, &asked).await;
+        let (status, drawn) = draw(auditor, &asked).await;
         assert_eq!(status, 200, "{drawn}");
         assert_eq!(drawn["population"], 12, "the other day's look is not among them");
 
@@ -52,7 +57,7 @@ fn a_sample_is_drawn_by_hashes_once_and_confirmed_by_somebody_else() {
         assert_eq!(seed, gateway::entropy::sha256_hex(seed_text.as_bytes()));
 
         let again = json!({ "from": day, "until": day, "count": 9, "organisation": "334" });
-        assert_eq!(draw(&gateway, auditor, &again).await.0, 409, "nobody draws until it suits");
+        assert_eq!(draw(auditor, &again).await.0, 409, "nobody draws until it suits");
         let own = gateway.la().get("/v1/alerts?kind=sample", None).await.expect("an answer").json();
         let own = own["alerts"].as_array().expect("alerts").clone();
         assert_eq!(own.len(), 5, "the line manager's queue");
