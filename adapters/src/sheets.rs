@@ -298,9 +298,8 @@ fn known(date: Date) -> Result<Option<ExcelDateTime>, XlsxError> {
 const fn width(kind: Kind) -> f64 {
     match kind {
         Kind::Text => 28.0,
-        Kind::Number => 12.0,
+        Kind::Number | Kind::Date => 12.0,
         Kind::Time => 20.0,
-        Kind::Date => 12.0,
     }
 }
 

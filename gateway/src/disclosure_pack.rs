@@ -435,7 +435,7 @@ fn readme(manifest: &Manifest) -> String {
         "DISCLOSURE PACK OF A SUBJECT ACCESS REQUEST\n\nThis is for the person who answers the request. It is NOT ready to be given away.\n\n",
     );
     for warning in &manifest.warnings {
-        text.push_str(&format!("WARNING: {warning}\n\n"));
+        text.extend(["WARNING: ", warning, "\n\n"]);
     }
     text.push_str(README);
     text.push_str(CHECK);

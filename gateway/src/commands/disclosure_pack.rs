@@ -93,12 +93,11 @@ async fn make(args: &MakeArgs, json: bool) -> anyhow::Result<Outcome> {
     let whose = super::consents::whose()?;
     let app = super::serve::open_existing(&args.configured).await?;
     let subject = super::who_has_seen::subject(&app, &whose, args.id_of.as_deref());
-    let made = match subject? {
-        Some(subject) => made(&app, args, subject, json).await,
-        None => {
-            eprintln_line("error: write one NHS number to standard input, or an id with --id-of");
-            Ok(Outcome::InputRefused)
-        }
+    let made = if let Some(subject) = subject? {
+        made(&app, args, subject, json).await
+    } else {
+        eprintln_line("error: write one NHS number to standard input, or an id with --id-of");
+        Ok(Outcome::InputRefused)
     };
     app.store.close().await;
     made

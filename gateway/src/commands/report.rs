@@ -268,10 +268,8 @@ fn text(report: &Report) -> String {
         let rows = rows.map(|row| row.iter().map(reports::Cell::words).collect());
         let mut part = format!("{}:\n{}", sheet.title, table(&header, rows));
         if sheet.rows.len() > SHOWN_MAX {
-            part.push_str(&format!(
-                "\n{} more; --csv or --xlsx has them all.",
-                sheet.rows.len().saturating_sub(SHOWN_MAX)
-            ));
+            let more = sheet.rows.len().saturating_sub(SHOWN_MAX).to_string();
+            part.extend(["\n", &more, " more; --csv or --xlsx has them all."]);
         }
         parts.push(part);
     }
