@@ -167,19 +167,13 @@ struct State {
 
 impl Witness {
     /// Makes the key and the empty state of a new witness. Refuses when either is there.
-    pub fn make(
-        config: &WitnessConfig,
-        entropy: &dyn Entropy,
-    ) -> Result<String, WitnessError> {
+    pub fn make(config: &WitnessConfig, entropy: &dyn Entropy) -> Result<String, WitnessError> {
         if config.state.exists() {
             return Err(fault(&config.state, &"it is there already: this witness was made before"));
         }
         let vkey = Cosigner::generate(&config.key, &config.name, entropy)?.vkey();
-        let state = State {
-            format: FORMAT.to_owned(),
-            witness: vkey.clone(),
-            logs: BTreeMap::new(),
-        };
+        let state =
+            State { format: FORMAT.to_owned(), witness: vkey.clone(), logs: BTreeMap::new() };
         let id = entropy.make_id(Timestamp::UNIX_EPOCH);
         let unique = id.map_err(|error| fault(&config.state, &error))?.to_string();
         state.write(&config.state, &unique).map_err(|error| fault(&config.state, &error))?;

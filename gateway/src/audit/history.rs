@@ -162,12 +162,20 @@ impl Pair {
         };
         match (root_of(older.size), root_of(newer.size)) {
             (Some(old), Some(new)) if new == newer.root => {
-                if old == older.root { Self::Continues } else { Self::Rewritten }
+                if old == older.root {
+                    Self::Continues
+                } else {
+                    Self::Rewritten
+                }
             }
             // The newer head is of another history than this tree, and the older one of this.
             (Some(old), Some(_)) if old == older.root => Self::Rewritten,
             (Some(_) | None, Some(_) | None) => {
-                if useless { Self::Useless } else { Self::Unknown }
+                if useless {
+                    Self::Useless
+                } else {
+                    Self::Unknown
+                }
             }
         }
     }

@@ -242,7 +242,8 @@ pub fn consistency_roots(
     older_root: TreeHash,
 ) -> Option<(TreeHash, TreeHash)> {
     in_range(proof, size, (1..size).contains(&older)).ok()?;
-    let mut hashes = older.is_power_of_two().then_some(older_root).into_iter().chain(proof.iter().copied());
+    let mut hashes =
+        older.is_power_of_two().then_some(older_root).into_iter().chain(proof.iter().copied());
     let (mut left, mut right) = (older - 1, size - 1);
     while left & 1 == 1 {
         (left, right) = (left >> 1, right >> 1);

@@ -22,7 +22,13 @@ pub(super) async fn status(configured: &Configured, json: bool) -> anyhow::Resul
         let header = ["held by", "entries", "signed at (UTC)", "known by", "since (UTC)"];
         let rows = held.iter().map(|held| {
             let HeldOutside { holder, means, size, signed_at, since } = held;
-            vec![holder.clone(), size.to_string(), seconds(*signed_at), means.clone(), seconds(*since)]
+            vec![
+                holder.clone(),
+                size.to_string(),
+                seconds(*signed_at),
+                means.clone(),
+                seconds(*since),
+            ]
         });
         if !held.is_empty() {
             print_line(&table(&header, rows));
@@ -42,7 +48,9 @@ pub(super) async fn status(configured: &Configured, json: bool) -> anyhow::Resul
     if restore.is_none() {
         return Ok(Outcome::Done);
     }
-    eprintln_line("Nothing is released: the database was restored from a backup; see `restore show`.");
+    eprintln_line(
+        "Nothing is released: the database was restored from a backup; see `restore show`.",
+    );
     Ok(Outcome::Found)
 }
 

@@ -85,9 +85,8 @@ pub(super) fn check_receipt(args: &CheckReceiptArgs, json: bool) -> anyhow::Resu
     let published = args.log.as_deref().map(|folder| found.published(folder, &args.key));
     let size = published.transpose()?.flatten().unwrap_or_default();
     let folder = args.log.clone().unwrap_or_default();
-    let read = |node: NodeAt| -> Option<TreeHash> {
-        publication::node_in_folder(&folder, size, node)
-    };
+    let read =
+        |node: NodeAt| -> Option<TreeHash> { publication::node_in_folder(&folder, size, node) };
     if size > 0 {
         ties.tree = Some((size, &read));
     }
@@ -123,9 +122,9 @@ impl Findings {
             log.seq, head.size, head.at
         ));
         if checked.vouched {
-            self.judged.proved.push(format!(
-                "{place}: the entry vouches for what the receipt says, row by row."
-            ));
+            self.judged
+                .proved
+                .push(format!("{place}: the entry vouches for what the receipt says, row by row."));
         } else {
             self.judged.not_proved.push(format!(
                 "{place}: that the entry says the same: entries of before do not vouch for it."
@@ -220,7 +219,9 @@ impl Findings {
             eprintln_line("Everything that was given holds, and is of one history.");
             return Outcome::Done;
         }
-        eprintln_line("Something does NOT hold. Keep every file as it is and tell your information governance lead.");
+        eprintln_line(
+            "Something does NOT hold. Keep every file as it is and tell your information governance lead.",
+        );
         Outcome::Found
     }
 }

@@ -50,7 +50,9 @@ pub(super) async fn witness(command: &WitnessCommand, json: bool) -> anyhow::Res
         WitnessCommand::Init(configured) => {
             let config = WitnessConfig::load(&configured.config)?;
             say_key(&Witness::make(&config, &SystemEntropy::default())?, json);
-            eprintln_line("Keep key and state together and back neither up: a witness that forgets what it cosigned must not cosign again.");
+            eprintln_line(
+                "Keep key and state together and back neither up: a witness that forgets what it cosigned must not cosign again.",
+            );
             Ok(Outcome::Done)
         }
         WitnessCommand::Key(configured) => {
@@ -69,7 +71,11 @@ fn open(config: &WitnessConfig) -> anyhow::Result<Witness> {
 }
 
 fn say_key(vkey: &str, json: bool) {
-    print_line(&if json { serde_json::json!({ "vkey": vkey }).to_string() } else { vkey.to_owned() });
+    print_line(&if json {
+        serde_json::json!({ "vkey": vkey }).to_string()
+    } else {
+        vkey.to_owned()
+    });
 }
 
 async fn serve(configured: &WitnessConfigured, json: bool) -> anyhow::Result<Outcome> {
@@ -161,8 +167,7 @@ async fn look_at(
     };
     let submission = Submission { old: old.min(size), proof, note };
     let cosigned = witness.add(&submission);
-    let cosigned =
-        cosigned.map(|line| cosignature::with_lines(&submission.note, [line.as_str()]));
+    let cosigned = cosigned.map(|line| cosignature::with_lines(&submission.note, [line.as_str()]));
     // The gateway gets the cosignature, or the evidence against its database.
     let held = witness.head(origin).map(|head| head.note);
     let told = match (&reader, held) {
@@ -211,7 +216,9 @@ fn say(look: &Look, out: Option<&Path>, json: bool) -> anyhow::Result<()> {
             if told.is_some() {
                 eprintln_line("The gateway was shown what this witness cosigned.");
             }
-            eprintln_line("Keep the state file as it is, and tell both organisations' information governance leads.");
+            eprintln_line(
+                "Keep the state file as it is, and tell both organisations' information governance leads.",
+            );
         }
     }
     Ok(())

@@ -45,7 +45,11 @@ impl AuditSection {
     pub(super) fn fault(&self) -> Option<(&'static str, &'static str, &'static str)> {
         if self.witnesses.iter().any(|one| CosignerKey::parse(&one.vkey).is_err()) {
             let problem = "a vkey is not the verifier key of a witness";
-            return Some(("witnesses", problem, "copy what `ehc-gateway witness key` prints there"));
+            return Some((
+                "witnesses",
+                problem,
+                "copy what `ehc-gateway witness key` prints there",
+            ));
         }
         if self.witnesses.iter().any(|one| !one.url.starts_with("https://")) {
             let problem = "a url does not begin with https://";

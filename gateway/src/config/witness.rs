@@ -96,7 +96,11 @@ impl WitnessConfig {
             }
             if log.url.as_ref().is_some_and(|url| !url.starts_with("https://")) {
                 let fix = "write https://, a host, a colon and a port";
-                return Err(document.error(&at("url"), "the url does not begin with https://", fix));
+                return Err(document.error(
+                    &at("url"),
+                    "the url does not begin with https://",
+                    fix,
+                ));
             }
         }
         Ok(())

@@ -54,10 +54,7 @@ pub(crate) async fn submit(
 }
 
 /// What a witness cosigned last of our log; `None` when it has nothing, or no such route.
-pub(crate) async fn last(
-    app: &App,
-    witness: &WitnessSection,
-) -> Result<Option<String>, Unheard> {
+pub(crate) async fn last(app: &App, witness: &WitnessSection) -> Result<Option<String>, Unheard> {
     let origin = sha256_hex(app.origin().as_bytes());
     let url = format!("{}/checkpoint/{origin}", witness.url.trim_end_matches('/'));
     let request = client(app, witness)?.get(url).timeout(ANSWER_WITHIN);

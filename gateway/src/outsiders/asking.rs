@@ -53,7 +53,11 @@ pub(crate) async fn ask_at_start(app: &App) -> Result<(), AppError> {
                 Err(Unasked::Store(error)) => return Err(error.into()),
                 Err(error) => {
                     let error = crate::telemetry::chain(&error);
-                    tracing::warn!(error, witness = name_of(listed), "a witness was not heard at start");
+                    tracing::warn!(
+                        error,
+                        witness = name_of(listed),
+                        "a witness was not heard at start"
+                    );
                 }
             }
         }
@@ -135,7 +139,11 @@ impl Asked {
                 Err(error) => {
                     if self.away.insert(place) {
                         let error = crate::telemetry::chain(&error);
-                        tracing::warn!(error, witness = name_of(listed), "a witness has not cosigned");
+                        tracing::warn!(
+                            error,
+                            witness = name_of(listed),
+                            "a witness has not cosigned"
+                        );
                     }
                 }
             }

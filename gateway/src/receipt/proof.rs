@@ -86,7 +86,8 @@ impl ReceiptSigner {
     /// Signs a receipt again with its proof. `None` when `jws` is not a receipt that this key
     /// signed, such as one of before the key was changed: it stands as it is.
     pub fn sign_with(&self, jws: &str, log: LogProof) -> Option<String> {
-        let receipt = verify(jws, &self.public_jwk()).ok().filter(|receipt| receipt.log.is_none())?;
+        let receipt =
+            verify(jws, &self.public_jwk()).ok().filter(|receipt| receipt.log.is_none())?;
         self.sign(&Receipt { log: Some(log), ..receipt }).ok()
     }
 }

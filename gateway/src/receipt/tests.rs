@@ -151,7 +151,8 @@ fn a_receipt_whose_proof_is_of_something_else_is_refused_though_it_is_signed() {
         let leaf = serde_json::to_vec(&entry).unwrap();
         let mut frontier = Frontier::default();
         frontier.append(&leaf).unwrap();
-        let checkpoint = log.sign_checkpoint(1, frontier.root().unwrap(), told.received_at).unwrap();
+        let checkpoint =
+            log.sign_checkpoint(1, frontier.root().unwrap(), told.received_at).unwrap();
         let entry = BASE64_STANDARD.encode(&leaf);
         let log = LogProof { seq: 0, entry, proof: Vec::new(), checkpoint };
         let jws = signer.sign(&Receipt { log: Some(log), ..told.clone() }).unwrap();

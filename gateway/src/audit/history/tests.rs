@@ -88,10 +88,15 @@ fn two_histories_are_told_by_a_fork_a_proof_a_tree_or_a_log_that_became_shorter(
     let links = vec![second.link(60, 90)];
     assert!(says(&restored, &Ties { links, tree: None }).starts_with("REWRITTEN"));
     let read = |node| second.read(node);
-    assert!(says(&restored, &Ties { tree: Some((90, &read)), ..Ties::default() }).starts_with("REWRITTEN"));
+    assert!(
+        says(&restored, &Ties { tree: Some((90, &read)), ..Ties::default() })
+            .starts_with("REWRITTEN")
+    );
     let read = |node| first.read(node);
     let other = [signing.head(&first, 55, 1000), signing.head(&second, 60, 1100)];
-    assert!(says(&other, &Ties { tree: Some((60, &read)), ..Ties::default() }).starts_with("REWRITTEN"));
+    assert!(
+        says(&other, &Ties { tree: Some((60, &read)), ..Ties::default() }).starts_with("REWRITTEN")
+    );
 
     let cut = [signing.head(&first, 60, 1000), signing.head(&first, 52, 2000)];
     assert!(says(&cut, &Ties::default()).contains("became shorter"));
