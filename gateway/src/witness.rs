@@ -189,12 +189,11 @@ impl Witness {
         let cosigner = Cosigner::load(&config.key, &config.name)?;
         let file = &config.state;
         let lock = lock(file).map_err(|error| fault(file, &error))?;
-        let text = std::fs::read(file).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => fault(
-                file,
-                &"it is not there. If it was lost, this witness must not cosign again: make a new one, with `witness init`",
-            ),
-            _ => fault(file, &error),
+        let text = std::fs::read(file).map_err(|error| {
+            if error.kind() == io::ErrorKind::NotFound {
+                return fault(file, &LOST);
+            }
+            fault(file, &error)
         })?;
         let state: State = serde_json::from_slice(&text)
             .map_err(|_syntax| fault(file, &"it is not the state of a witness, whole"))?;
@@ -349,6 +348,8 @@ fn fault(file: &Path, why: &dyn std::fmt::Display) -> WitnessError {
     WitnessError::State { file: file.to_owned(), why: why.to_string() }
 }
 
+/// What is said when the state is gone.
+const LOST: &str = "it is not there. If it was lost, this witness must not cosign again: make a new one, with `witness init`";
 /// The name of the state's form.
 const FORMAT: &str = "ehc-witness-1";
 /// As many as C2SP tlog-witness allows.

@@ -173,7 +173,7 @@ def main():
     parser.add_argument("--proof", action="append", default=[])
     parser.add_argument("--witness", action="append", default=[])
     parser.add_argument("files", nargs="*")
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()
     said = {"entries": [], "faults": [], "contradictions": [], "proved": [], "cosigned": []}
     notes = [Path(file).read_text() for file in given.checkpoint]
     for file in given.files:

@@ -42,8 +42,9 @@ async fn add(State(witness): State<Arc<Witness>>, body: String) -> Response {
         Refusal::Form => said(StatusCode::BAD_REQUEST, &refusal),
         Refusal::UnknownLog(_) => said(StatusCode::NOT_FOUND, &refusal),
         Refusal::NotSigned => said(StatusCode::FORBIDDEN, &refusal),
-        Refusal::Stale { cosigned, .. } | Refusal::Shorter { cosigned, .. } => size(cosigned),
-        Refusal::Fork(cosigned) => size(cosigned),
+        Refusal::Stale { cosigned, .. }
+        | Refusal::Shorter { cosigned, .. }
+        | Refusal::Fork(cosigned) => size(cosigned),
         Refusal::NotProved { .. } => said(StatusCode::UNPROCESSABLE_ENTITY, &refusal),
         Refusal::State(_) | Refusal::Cosignature(_) | Refusal::Entropy(_) => {
             let error = crate::telemetry::chain(&refusal);

@@ -48,8 +48,11 @@ pub struct Ties<'a> {
     /// Consistency proofs.
     pub links: Vec<Link>,
     /// A tree of this many entries that can be looked into, such as a published log's.
-    pub tree: Option<(u64, &'a dyn Fn(NodeAt) -> Option<TreeHash>)>,
+    pub tree: Option<(u64, ReadNode<'a>)>,
 }
+
+/// Finds a node of a tree.
+pub type ReadNode<'a> = &'a dyn Fn(NodeAt) -> Option<TreeHash>;
 
 /// What heads say about each other, in plain words.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -24,12 +24,12 @@ impl Stage {
     /// `more` is added to `[audit]`, such as `require_witness = true`.
     pub fn appoint_witness(&self, log: &str, more: &str) -> Result<WitnessFiles, PracticeError> {
         let files = self.witness("trust-ryw", ("server.pem", "server-key.pem"), log)?;
-        let mut text = std::fs::read_to_string(&self.config)
+        let config = std::fs::read_to_string(&self.config)
             .map_err(|error| PracticeError::File(self.config.clone(), error))?;
         let WitnessFiles { vkey, address, .. } = &files;
-        text.push_str(&format!(
-            "\n[audit]\n{more}\n[[audit.witnesses]]\nvkey = \"{vkey}\"\nurl = \"https://{address}\"\npartner = \"RYW\"\n"
-        ));
+        let text = format!(
+            "{config}\n[audit]\n{more}\n[[audit.witnesses]]\nvkey = \"{vkey}\"\nurl = \"https://{address}\"\npartner = \"RYW\"\n"
+        );
         write(&self.config, &text)?;
         Ok(files)
     }

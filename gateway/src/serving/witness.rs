@@ -68,6 +68,6 @@ impl RunningWitness {
 const LIMITS: Limits = Limits {
     connections_max: NonZeroUsize::MIN.saturating_add(255),
     handshake_timeout: Duration::from_secs(10),
-    header_timeout: Duration::from_secs(60),
+    header_timeout: Duration::from_mins(1),
     drain_timeout: Duration::from_secs(5),
 };

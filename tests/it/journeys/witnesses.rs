@@ -12,7 +12,8 @@ use gateway::receipt::proof;
 use gateway::restore;
 use serde_json::{Value, json};
 use tests::binary::{self, Binary};
-use tests::{Engine, TestGateway, each_engine, each_engine_prepared, peers};
+use tests::gateway::each_engine_prepared;
+use tests::{Engine, TestGateway, each_engine, peers};
 
 use super::restore::{back_up, checkpoint, put_back, ready};
 
