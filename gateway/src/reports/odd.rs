@@ -62,7 +62,7 @@ async fn found(
 fn raised(
     alerts: &[StoredAlert],
     now: Timestamp,
-    (words, names): (&dyn Fn(&str) -> String, &dyn Fn(&str) -> String),
+    (words, names): (InWords<'_>, InWords<'_>),
 ) -> Sheet {
     let columns = [
         ("alert", Kind::Text),
@@ -159,6 +159,9 @@ fn sign_off(alert: &StoredAlert, decision: Option<&AlertDecision>) -> Vec<Cell> 
         decision.map_or(Cell::Nothing, |one| time(one.at)),
     ]
 }
+
+/// What a code stands for.
+type InWords<'a> = &'a dyn Fn(&str) -> String;
 
 /// Alerts asked for at once.
 const PAGE: u32 = 500;
