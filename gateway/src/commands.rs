@@ -240,7 +240,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Witness(command) => Box::pin(witness::witness(&command, json)).await,
         Command::Config(command) => show::config(&command, json),
         Command::Mapping(command) => mapping::mapping(&command, json),
-        Command::Bench(command) => bench::bench(&command, json).await,
+        Command::Bench(command) => Box::pin(bench::bench(&command, json)).await,
         Command::Openapi => {
             print_line(&format!("{:#}", crate::api::openapi_document()));
             Ok(Outcome::Done)

@@ -202,15 +202,12 @@ async fn round(app: &App, state: &State, sink: &mut Sink) -> Result<bool, SinkFa
 async fn tell(app: &App, state: &State, fault: Option<SinkFault>) {
     let sink = state.settings.name.as_str();
     let event = Event::new(EventKind::SinkChanged, Actor::gateway()).with("sink", sink);
-    let event = match fault {
-        Some(fault) => {
-            tracing::error!(sink, reason = fault.code(), "an audit sink takes no entries");
-            event.with("state", "lost").with("reason", fault.code())
-        }
-        None => {
-            tracing::info!(sink, "an audit sink takes entries again");
-            event.with("state", "caught-up")
-        }
+    let event = if let Some(fault) = fault {
+        tracing::error!(sink, reason = fault.code(), "an audit sink takes no entries");
+        event.with("state", "lost").with("reason", fault.code())
+    } else {
+        tracing::info!(sink, "an audit sink takes entries again");
+        event.with("state", "caught-up")
     };
     if let Err(error) = app.store.commit(Change::because(event)).await {
         let error = crate::telemetry::chain(&error);

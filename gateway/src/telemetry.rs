@@ -251,18 +251,7 @@ impl Metrics {
             about("Files that lie in a watched folder, complete or not."),
         );
         self.recorder.describe_gauge(text("ehc_deliveries"), None, about("Deliveries by state."));
-        for (name, words) in [
-            ("ehc_audit_sink_behind_entries", "Entries that a sink of the log has not confirmed."),
-            ("ehc_audit_sink_lost", "1 while a sink of the log takes no entries."),
-            ("ehc_holds", "Deliveries that wait for a person, by the rule that holds them."),
-            ("ehc_holds_oldest_seconds", "How long the oldest of them has waited."),
-            ("ehc_reviews", "Releases in an emergency that nobody has reviewed."),
-            ("ehc_reviews_oldest_seconds", "How long the oldest of them has waited."),
-            ("ehc_alerts", "Alerts of odd access and samples that nobody has signed off, by rule."),
-            ("ehc_alerts_oldest_seconds", "How long the oldest of them has waited."),
-            ("ehc_backup_age_seconds", "How long ago the newest backup was made."),
-            ("ehc_backup_every_seconds", "How often the gateway makes one by itself; 0 never."),
-        ] {
+        for (name, words) in GAUGES {
             self.recorder.describe_gauge(text(name), None, about(words));
         }
         self.recorder.describe_gauge(
@@ -280,16 +269,7 @@ impl Metrics {
             None,
             about("How many days the oldest of them is open."),
         );
-        let transitions = [
-            ("ehc_transitions", "Cases on the way to adulthood, as of the last day worked out."),
-            ("ehc_transition_gaps", "Items of their checklists that are missing."),
-            ("ehc_transition_gaps_overdue", "Items that are missing and whose day has passed."),
-            (
-                "ehc_transitions_near_18_with_gaps",
-                "Cases with gaps, by the months before the 18th birthday they are within; 0 from the day on.",
-            ),
-        ];
-        for (name, words) in transitions {
+        for (name, words) in TRANSITIONS {
             self.recorder.describe_gauge(text(name), None, about(words));
         }
     }
@@ -349,3 +329,28 @@ const METADATA: Metadata<'static> = Metadata::new("gateway", Level::INFO, None);
 
 const BUCKETS: [f64; 14] =
     [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+
+/// Gauges about what waits, and how far behind something is, with their meaning.
+const GAUGES: [(&str, &str); 10] = [
+    ("ehc_audit_sink_behind_entries", "Entries that a sink of the log has not confirmed."),
+    ("ehc_audit_sink_lost", "1 while a sink of the log takes no entries."),
+    ("ehc_holds", "Deliveries that wait for a person, by the rule that holds them."),
+    ("ehc_holds_oldest_seconds", "How long the oldest of them has waited."),
+    ("ehc_reviews", "Releases in an emergency that nobody has reviewed."),
+    ("ehc_reviews_oldest_seconds", "How long the oldest of them has waited."),
+    ("ehc_alerts", "Alerts of odd access and samples that nobody has signed off, by rule."),
+    ("ehc_alerts_oldest_seconds", "How long the oldest of them has waited."),
+    ("ehc_backup_age_seconds", "How long ago the newest backup was made."),
+    ("ehc_backup_every_seconds", "How often the gateway makes one by itself; 0 never."),
+];
+
+/// Gauges about cases on the way to adulthood.
+const TRANSITIONS: [(&str, &str); 4] = [
+    ("ehc_transitions", "Cases on the way to adulthood, as of the last day worked out."),
+    ("ehc_transition_gaps", "Items of their checklists that are missing."),
+    ("ehc_transition_gaps_overdue", "Items that are missing and whose day has passed."),
+    (
+        "ehc_transitions_near_18_with_gaps",
+        "Cases with gaps, by the months before the 18th birthday they are within; 0 from the day on.",
+    ),
+];

@@ -136,82 +136,37 @@ pub(crate) enum Sort {
 }
 
 /// Sorts an event. Every kind is named, so that a new one has to be thought about.
+#[rustfmt::skip]
 pub(crate) fn sort(event: &Event) -> Sort {
     match event.kind {
         EventKind::DeliveryCollected | EventKind::DeliveryAttempted => Sort::Given,
-        EventKind::HoldDecided
-        | EventKind::HoldAsked
-        | EventKind::HoldAnswered
-        | EventKind::HoldViewed
-        | EventKind::HoldBroken
-        | EventKind::ReviewClosed
-        | EventKind::EvidenceMade
-        | EventKind::DeliveryResent
-        | EventKind::QuarantineViewed
-        | EventKind::QuarantineReplayed
-        | EventKind::ConsentViewed
-        | EventKind::ConsentPreviewed
-        | EventKind::CaseViewed
-        | EventKind::ReconciliationViewed
-        | EventKind::BoardViewed
-        | EventKind::StandingViewed
-        | EventKind::TransitionsViewed
-        | EventKind::JourneyViewed
-        | EventKind::AlertViewed
-        | EventKind::AlertDecided
-        | EventKind::RetentionViewed
+        EventKind::HoldDecided | EventKind::HoldAsked | EventKind::HoldAnswered
+        | EventKind::HoldViewed | EventKind::HoldBroken | EventKind::ReviewClosed
+        | EventKind::EvidenceMade | EventKind::DeliveryResent | EventKind::QuarantineViewed
+        | EventKind::QuarantineReplayed | EventKind::ConsentViewed | EventKind::ConsentPreviewed
+        | EventKind::CaseViewed | EventKind::ReconciliationViewed | EventKind::BoardViewed
+        | EventKind::StandingViewed | EventKind::TransitionsViewed | EventKind::JourneyViewed
+        | EventKind::AlertViewed | EventKind::AlertDecided | EventKind::RetentionViewed
         | EventKind::AuditViewed => Sort::Looked,
         EventKind::SharingDecided => decided(event),
-        EventKind::DeliveryHeld
-        | EventKind::DeliveryWithdrawn
-        | EventKind::DeliveryFailed
-        | EventKind::RecordQuarantined
-        | EventKind::MessageRefused
-        | EventKind::AccessRefused => Sort::NotGiven,
-        EventKind::RecordAccepted
-        | EventKind::RecordTakenBack
-        | EventKind::DeliveryRecalled
-        | EventKind::SubmissionReceived
-        | EventKind::DeliveryDelivered
-        | EventKind::DeliveryDeferred
-        | EventKind::DeliveryUnknown
-        | EventKind::DeliveryAcknowledged
-        | EventKind::LegChanged
-        | EventKind::ClockChanged
-        | EventKind::LegReminded
-        | EventKind::ConsentRecorded
-        | EventKind::IdentityRecorded
-        | EventKind::BackupMade
-        | EventKind::BackupRestored
-        | EventKind::RestoreFound
-        | EventKind::RestoreConfirmed
-        | EventKind::DocumentBegun
-        | EventKind::DocumentStored
-        | EventKind::DocumentHeld
-        | EventKind::DocumentRefused
-        | EventKind::DocumentAbandoned
-        | EventKind::MessageRetaken
-        | EventKind::ReconciliationMade
-        | EventKind::ReconciliationAnswered
-        | EventKind::DifferenceExplained
-        | EventKind::TransitionsWorkedOut
-        | EventKind::AlertRaised
-        | EventKind::AlertGrown
-        | EventKind::AccessSampled
-        | EventKind::StaffListed
-        | EventKind::RecordRemoved
-        | EventKind::ContentRemoved
-        | EventKind::DeletionCertified
-        | EventKind::LegalHoldPlaced
-        | EventKind::LegalHoldLifted
-        | EventKind::LookUpDestroyed
-        | EventKind::DutyDone
-        | EventKind::ConnectionRefused
-        | EventKind::TrustChanged
-        | EventKind::SinkChanged
-        | EventKind::SettingsChanged
-        | EventKind::GatewayStarted
-        | EventKind::GatewayStopped => Sort::Other,
+        EventKind::DeliveryHeld | EventKind::DeliveryWithdrawn | EventKind::DeliveryFailed
+        | EventKind::RecordQuarantined | EventKind::MessageRefused | EventKind::AccessRefused => Sort::NotGiven,
+        EventKind::RecordAccepted | EventKind::RecordTakenBack | EventKind::DeliveryRecalled
+        | EventKind::SubmissionReceived | EventKind::DeliveryDelivered
+        | EventKind::DeliveryDeferred | EventKind::DeliveryUnknown
+        | EventKind::DeliveryAcknowledged | EventKind::LegChanged | EventKind::ClockChanged
+        | EventKind::LegReminded | EventKind::ConsentRecorded | EventKind::IdentityRecorded
+        | EventKind::BackupMade | EventKind::BackupRestored | EventKind::RestoreFound
+        | EventKind::RestoreConfirmed | EventKind::DocumentBegun | EventKind::DocumentStored
+        | EventKind::DocumentHeld | EventKind::DocumentRefused | EventKind::DocumentAbandoned
+        | EventKind::MessageRetaken | EventKind::ReconciliationMade
+        | EventKind::ReconciliationAnswered | EventKind::DifferenceExplained
+        | EventKind::TransitionsWorkedOut | EventKind::AlertRaised | EventKind::AlertGrown
+        | EventKind::AccessSampled | EventKind::StaffListed | EventKind::RecordRemoved
+        | EventKind::ContentRemoved | EventKind::DeletionCertified | EventKind::LegalHoldPlaced
+        | EventKind::LegalHoldLifted | EventKind::LookUpDestroyed | EventKind::DutyDone
+        | EventKind::ConnectionRefused | EventKind::TrustChanged | EventKind::SinkChanged
+        | EventKind::SettingsChanged | EventKind::GatewayStarted | EventKind::GatewayStopped => Sort::Other,
     }
 }
 

@@ -67,7 +67,7 @@ pub(super) async fn received(
     // The entry that is made there is this request's.
     let notice = Notice::current();
     let receive = async move { pipeline::receive_if(&receiving, &sender, raw, expected).await };
-    let received = tokio::spawn(async move { notice.over(receive).await });
+    let received = tokio::spawn(async move { Box::pin(notice.over(receive)).await });
     let received = received.await;
     let answer = received.or(Err(Problem::new(
         Kind::Internal,

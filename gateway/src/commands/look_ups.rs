@@ -63,12 +63,12 @@ async fn destroy_in(app: &App, args: &DestroyArgs, json: bool) -> anyhow::Result
     let (size, entry, freed) = if args.confirm {
         match look_up::destroy(app, period, &actor).await? {
             Ok(done) => (done.size, Some(done.entry), done.freed),
-            Err(refusal) => return Ok(refused(&refusal)),
+            Err(refusal) => return Ok(refused(refusal)),
         }
     } else {
         match look_up::rehearse(app, period, &actor).await? {
             Ok(gone) => (gone.size, None, false),
-            Err(refusal) => return Ok(refused(&refusal)),
+            Err(refusal) => return Ok(refused(refusal)),
         }
     };
     if json {
@@ -83,7 +83,7 @@ async fn destroy_in(app: &App, args: &DestroyArgs, json: bool) -> anyhow::Result
     Ok(Outcome::Done)
 }
 
-fn refused(refusal: &look_up::Refusal) -> Outcome {
+fn refused(refusal: look_up::Refusal) -> Outcome {
     eprintln_line(&format!("error: {refusal}"));
     Outcome::InputRefused
 }

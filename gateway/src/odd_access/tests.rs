@@ -310,7 +310,7 @@ fn a_draw_is_made_again_by_whoever_has_the_seed() {
 #[test]
 fn every_reason_belongs_to_an_outcome_and_to_one_only() {
     let all = [Outcome::Justified, Outcome::NotJustified, Outcome::Escalate];
-    let listed: Vec<&str> = all.into_iter().flat_map(|one| one.reasons()).copied().collect();
+    let listed: Vec<&str> = all.into_iter().flat_map(Outcome::reasons).copied().collect();
     assert_eq!(listed, REASONS);
     assert_eq!(BTreeSet::from_iter(&listed).len(), listed.len());
 }

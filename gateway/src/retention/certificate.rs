@@ -168,8 +168,8 @@ pub fn verify(jws: &str, vkey: &str) -> Result<Certificate, CertificateError> {
     let mut counts = BTreeMap::new();
     for listed in &certificate.removed {
         let wrong = || CertificateError::Entry(listed.entry);
-        let leaf = BASE64_STANDARD.decode(&listed.leaf).map_err(|_| wrong())?;
-        let entry = Entry::parse(&leaf).map_err(|_| wrong())?;
+        let leaf = BASE64_STANDARD.decode(&listed.leaf).or(Err(wrong()))?;
+        let entry = Entry::parse(&leaf).or(Err(wrong()))?;
         if !says(&entry, listed, &certificate.schedule) {
             return Err(wrong());
         }

@@ -29,6 +29,7 @@ pub struct Whose {
 
 /// A record whose sealed copy is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a reason of its own to keep it")]
 pub struct KeptRecord {
     /// The record.
     pub record: RecordId,

@@ -7,6 +7,7 @@ use super::engine::{Transaction, statements};
 use super::error::StoreError;
 use super::row::Row;
 use super::value::values;
+use super::writes::one;
 
 /// A time at which this database was found to be older than what partners hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +80,16 @@ fn restore(row: &Row) -> Result<Restore, StoreError> {
         found_at: row.time("found_at")?,
         confirmed_at: row.maybe_time("confirmed_at")?,
     })
+}
+
+/// A restore is confirmed by the size that was lost.
+pub(super) async fn confirmed(
+    tx: &mut Transaction,
+    (lost_size, reason): (u64, &str),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let values = values![lost_size, reason, now];
+    one(tx, &CONFIRM, values, "only the size that is held is confirmed").await
 }
 
 statements! {

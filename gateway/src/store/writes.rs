@@ -103,19 +103,13 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
             let rule = "only what is held, failed or of unknown fate is resumed";
             one(tx, &RESUME, values![id.0, *at], rule).await
         }
-        Write::TrustInForce(fingerprint) => {
-            tx.execute(&TRUST_IN_FORCE, values![fingerprint.as_str()]).await.map(drop)
-        }
-        Write::InForce(name, fingerprint) => {
-            tx.execute(&IN_FORCE, values![*name, fingerprint.as_str()]).await.map(drop)
-        }
+        Write::TrustInForce(_) | Write::InForce(..) => in_force(tx, write).await,
         Write::Sending(new) => sends::enter(tx, new, now).await,
         Write::Sent(id) => sends::leave(tx, *id).await,
         Write::RestoreFound(shown) => restores::found(tx, shown, now).await,
         Write::BackupMade(new) => backups::made(tx, new, now).await,
         Write::RestoreConfirmed { lost_size, reason } => {
-            let values = values![*lost_size, reason.as_str(), now];
-            one(tx, &restores::CONFIRM, values, "only the size that is held is confirmed").await
+            restores::confirmed(tx, (*lost_size, reason), now).await
         }
         Write::DutyDone(name, period) => {
             let values = values![*name, period.as_str(), now];
@@ -133,6 +127,17 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         Write::Watch(write) => watch::update(tx, write).await,
         Write::Retention(write) => retention::update(tx, write, now).await,
     }
+}
+
+/// What is in force from now on.
+async fn in_force(tx: &mut Transaction, write: &Write) -> Result<(), StoreError> {
+    if let Write::TrustInForce(fingerprint) = write {
+        tx.execute(&TRUST_IN_FORCE, values![fingerprint.as_str()]).await?;
+    }
+    if let Write::InForce(name, fingerprint) = write {
+        tx.execute(&IN_FORCE, values![*name, fingerprint.as_str()]).await?;
+    }
+    Ok(())
 }
 
 /// What became of a delivery at its recipient.

@@ -43,13 +43,11 @@ impl<'a> LookUps<'a> {
         if self.locked.contains(&period.period) {
             return (found_by, LookUp::Locked);
         }
-        match self.store.alias_in(period, subject) {
-            Ok(alias) => (FoundBy { subject: Some(alias), ..found_by }, LookUp::Kept),
-            Err(_) => {
-                self.locked.insert(period.period);
-                (found_by, LookUp::Locked)
-            }
+        if let Ok(alias) = self.store.alias_in(period, subject) {
+            return (FoundBy { subject: Some(alias), ..found_by }, LookUp::Kept);
         }
+        self.locked.insert(period.period);
+        (found_by, LookUp::Locked)
     }
 
     /// What is wrong with the look-ups themselves.

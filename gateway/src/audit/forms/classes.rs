@@ -70,36 +70,24 @@ impl Class {
     }
 }
 
+#[rustfmt::skip]
 fn identified(kind: EventKind) -> (Code, Option<Code>, &'static str) {
     match kind {
         EventKind::GatewayStarted => (ACTIVITY, Some(("110120", "Application Start")), EXECUTE),
         EventKind::GatewayStopped => (ACTIVITY, Some(("110121", "Application Stop")), EXECUTE),
-        EventKind::RecordAccepted
-        | EventKind::SubmissionReceived
-        | EventKind::MessageRefused
-        | EventKind::MessageRetaken
-        | EventKind::RecordQuarantined
-        | EventKind::DocumentBegun
-        | EventKind::DocumentStored
-        | EventKind::DocumentRefused => (IMPORT, None, CREATE),
-        EventKind::DeliveryCollected
-        | EventKind::DeliveryAttempted
-        | EventKind::EvidenceMade
+        EventKind::RecordAccepted | EventKind::SubmissionReceived | EventKind::MessageRefused
+        | EventKind::MessageRetaken | EventKind::RecordQuarantined | EventKind::DocumentBegun
+        | EventKind::DocumentStored | EventKind::DocumentRefused => (IMPORT, None, CREATE),
+        EventKind::DeliveryCollected | EventKind::DeliveryAttempted | EventKind::EvidenceMade
         | EventKind::BackupMade => (EXPORT, None, READ),
         EventKind::AuditViewed | EventKind::AlertViewed | EventKind::AccessSampled => {
             (LOG_USED, None, READ)
         }
-        EventKind::BoardViewed
-        | EventKind::StandingViewed
-        | EventKind::TransitionsViewed
-        | EventKind::ConsentPreviewed
-        | EventKind::RetentionViewed
+        EventKind::BoardViewed | EventKind::StandingViewed | EventKind::TransitionsViewed
+        | EventKind::ConsentPreviewed | EventKind::RetentionViewed
         | EventKind::ReconciliationViewed => (QUERY, None, EXECUTE),
-        EventKind::HoldViewed
-        | EventKind::QuarantineViewed
-        | EventKind::ConsentViewed
-        | EventKind::CaseViewed
-        | EventKind::JourneyViewed => (RECORD, None, READ),
+        EventKind::HoldViewed | EventKind::QuarantineViewed | EventKind::ConsentViewed
+        | EventKind::CaseViewed | EventKind::JourneyViewed => (RECORD, None, READ),
         EventKind::HoldBroken => (ALERT, Some(("110127", "Emergency Override Started")), EXECUTE),
         EventKind::ConnectionRefused => (ALERT, Some(("110126", "Node Authentication")), EXECUTE),
         EventKind::AccessRefused => {
@@ -109,47 +97,21 @@ fn identified(kind: EventKind) -> (Code, Option<Code>, &'static str) {
             (ALERT, Some(("110129", "Security Configuration")), UPDATE)
         }
         EventKind::SinkChanged => (ALERT, Some(("110129", "Security Configuration")), EXECUTE),
-        EventKind::RestoreFound
-        | EventKind::RestoreConfirmed
-        | EventKind::BackupRestored
-        | EventKind::AlertRaised
-        | EventKind::AlertGrown
-        | EventKind::AlertDecided => (ALERT, None, EXECUTE),
-        EventKind::DocumentAbandoned
-        | EventKind::RecordRemoved
-        | EventKind::ContentRemoved
+        EventKind::RestoreFound | EventKind::RestoreConfirmed | EventKind::BackupRestored
+        | EventKind::AlertRaised | EventKind::AlertGrown | EventKind::AlertDecided => (ALERT, None, EXECUTE),
+        EventKind::DocumentAbandoned | EventKind::RecordRemoved | EventKind::ContentRemoved
         | EventKind::LookUpDestroyed => (RECORD, None, DELETE),
-        EventKind::RecordTakenBack
-        | EventKind::SharingDecided
-        | EventKind::DeliveryDelivered
-        | EventKind::DeliveryDeferred
-        | EventKind::DeliveryFailed
-        | EventKind::DeliveryUnknown
-        | EventKind::DeliveryWithdrawn
-        | EventKind::DeliveryHeld
-        | EventKind::DeliveryRecalled
-        | EventKind::DeliveryAcknowledged
-        | EventKind::DeliveryResent
-        | EventKind::HoldDecided
-        | EventKind::HoldAsked
-        | EventKind::HoldAnswered
-        | EventKind::ReviewClosed
-        | EventKind::LegChanged
-        | EventKind::LegReminded
-        | EventKind::ClockChanged
-        | EventKind::ConsentRecorded
-        | EventKind::IdentityRecorded
-        | EventKind::QuarantineReplayed
-        | EventKind::LegalHoldPlaced
-        | EventKind::LegalHoldLifted
-        | EventKind::DocumentHeld => (RECORD, None, UPDATE),
-        EventKind::ReconciliationMade
-        | EventKind::ReconciliationAnswered
-        | EventKind::DifferenceExplained
-        | EventKind::TransitionsWorkedOut
-        | EventKind::StaffListed
-        | EventKind::DeletionCertified
-        | EventKind::DutyDone => (ACTIVITY, None, EXECUTE),
+        EventKind::RecordTakenBack | EventKind::SharingDecided | EventKind::DeliveryDelivered
+        | EventKind::DeliveryDeferred | EventKind::DeliveryFailed | EventKind::DeliveryUnknown
+        | EventKind::DeliveryWithdrawn | EventKind::DeliveryHeld | EventKind::DeliveryRecalled
+        | EventKind::DeliveryAcknowledged | EventKind::DeliveryResent | EventKind::HoldDecided
+        | EventKind::HoldAsked | EventKind::HoldAnswered | EventKind::ReviewClosed
+        | EventKind::LegChanged | EventKind::LegReminded | EventKind::ClockChanged
+        | EventKind::ConsentRecorded | EventKind::IdentityRecorded | EventKind::QuarantineReplayed
+        | EventKind::LegalHoldPlaced | EventKind::LegalHoldLifted | EventKind::DocumentHeld => (RECORD, None, UPDATE),
+        EventKind::ReconciliationMade | EventKind::ReconciliationAnswered
+        | EventKind::DifferenceExplained | EventKind::TransitionsWorkedOut
+        | EventKind::StaffListed | EventKind::DeletionCertified | EventKind::DutyDone => (ACTIVITY, None, EXECUTE),
     }
 }
 

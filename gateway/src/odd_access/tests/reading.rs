@@ -1,12 +1,13 @@
 //! The file of rules: what is shipped, and what is refused with its line.
 
 use super::{Rules, Test, rules};
+use crate::odd_access::Rule;
 
 #[test]
 fn what_is_shipped_has_every_kind_of_rule_and_the_page_tells_of_each() {
     const PAGE: &str = include_str!("../../../docs/odd-access.md");
     let rules = rules();
-    let kinds: Vec<&str> = rules.rules.iter().map(|rule| rule.kind()).collect();
+    let kinds: Vec<&str> = rules.rules.iter().map(Rule::kind).collect();
     for kind in [
         "override",
         "out-of-hours",

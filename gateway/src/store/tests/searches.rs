@@ -256,7 +256,7 @@ async fn entries_from_before_are_found_by_the_same_facts() {
             found_by.outcome,
             found_by.reason,
         ];
-        let held: Vec<Option<String>> = texts.into_iter().filter(Option::is_some).collect();
+        let held: Vec<Option<String>> = texts.into_iter().flatten().map(Some).collect();
         assert_eq!(after[0], (0, held, found_by.at_us));
         store.close().await;
     })

@@ -22,7 +22,7 @@ use crate::audit::checkpoint::{Checkpoint, LogSigner};
 use crate::audit::tree::{self, NodeAt};
 use crate::audit::{Actor, DecisionNote, Event, EventKind, SubjectKey};
 use crate::clock::FrozenClock;
-use crate::entropy::SeededEntropy;
+use crate::entropy::{Entropy, SeededEntropy};
 use crate::store::{Change, LogFilter, Store, StoreLocation};
 use crate::vault::keyring::KeyFile;
 use crate::vault::look_up::PeriodKeys;
@@ -35,16 +35,16 @@ pub(super) async fn measure(
     bar: &ProgressBar,
 ) -> anyhow::Result<Vec<Figure>> {
     std::fs::create_dir(folder).with_context(|| format!("{} is there", folder.display()))?;
-    let entropy = Arc::new(SeededEntropy::new(size));
+    let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(size));
     let key = folder.join("log-key.p8");
     let signer = LogSigner::generate(&key, "ehc-gateway/practice", entropy.as_ref())?;
     let clock = Arc::new(FrozenClock::new(Timestamp::from_second(BEGINS)?));
     let location = StoreLocation::Sqlite { path: folder.join("log.db") };
     let wrapping =
         KeyFile::generate(&folder.join("wrapping-keys.toml"), entropy.as_ref(), "first")?;
-    let keys = Arc::new(PeriodKeys::new(Arc::new(wrapping), Arc::clone(&entropy) as _));
+    let keys = Arc::new(PeriodKeys::new(Arc::new(wrapping), Arc::clone(&entropy)));
     let keeper = naming_log_keeper(signer.clone(), &keys);
-    let store = Store::open(location, keeper, Arc::clone(&clock) as _, entropy).await?;
+    let store = Store::open(location, keeper, Arc::<FrozenClock>::clone(&clock), entropy).await?;
     let mut dice = Dice::new(size);
     let figure =
         |what, times, took| Figure { entries: size, what, times, took, bytes: None, bare: None };
