@@ -165,7 +165,7 @@ fn segments(backup: &[u8]) -> Vec<std::ops::Range<usize>> {
         let bytes = backup[at..at + 4].try_into().expect("four bytes");
         usize::try_from(u32::from_be_bytes(bytes)).expect("a size")
     };
-    let mut ranges = vec![0..9 + number(5)];
+    let mut ranges = Vec::from([std::ops::Range { start: 0, end: 9 + number(5) }]);
     while let Some(last) = ranges.last().filter(|last| last.end < backup.len()).cloned() {
         ranges.push(last.end..last.end + 9 + number(last.end + 5));
     }

@@ -45,7 +45,7 @@ fn an_export_is_taken_by_readers_that_are_not_ours_and_is_itself_in_the_log() {
             }
             let (ran, period) = export(form, &["--from", &day, "--until", &day]);
             ran.ends(0);
-            let count = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count();
+            let count = |bytes: &[u8]| bytes.split(|byte| *byte == b'\n').count() - 1;
             assert!(count(&period) > 0 && count(&period) < count(&whole), "a day is less than all");
             let (ran, partner) = export(form, &["--partner", "RXT", "--json"]);
             ran.ends(0).says(&format!("\"{form}\":"));

@@ -128,7 +128,7 @@ fn a_workbook_is_read_by_others_and_nothing_in_it_can_run() {
         assert_eq!(names, ["Cover", "What happened", "By rule", "Held now", "Reviews"]);
         for page in pages.as_array().expect("sheets") {
             assert_eq!(page["frozen"], "A2", "{page}");
-            for cell in page["rows"].as_array().expect("rows").iter().flat_map(|r| r.as_array()) {
+            for cell in page["rows"].as_array().expect("rows").iter().filter_map(|r| r.as_array()) {
                 for cell in cell {
                     assert_ne!(cell["type"], "f", "a formula: {cell}");
                     assert_eq!(cell["link"], false, "{cell}");

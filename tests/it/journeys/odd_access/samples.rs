@@ -51,8 +51,7 @@ fn a_sample_is_drawn_by_hashes_once_and_confirmed_by_somebody_else() {
         let expected: Vec<u64> = ranked.into_values().take(5).collect();
         assert_eq!(drawn["entries"], json!(expected));
         let checkpoints = gateway.cast.app().store.checkpoints(size, 1).await.expect("one");
-        let signed: String =
-            checkpoints[0].note.lines().take(3).map(|line| format!("{line}\n")).collect();
+        let signed: String = checkpoints[0].note.split_inclusive('\n').take(3).collect();
         let seed_text = format!("ehc-gateway sample 1\n{signed}{day} {day} 5 334\n");
         assert_eq!(seed, gateway::entropy::sha256_hex(seed_text.as_bytes()));
 
