@@ -26,6 +26,8 @@
 //! - [`tls`], [`peer`], [`pki`]: who is calling, and practice certificates.
 //! - [`config`], [`app`], [`serving`], [`telemetry`], [`commands`]: put together and run.
 //! - [`publication`]: the log as static files, for tools that read transparency logs.
+//! - [`witness`], [`outsiders`]: who holds the log to its history, from outside.
+//! - [`retention`]: how long things are kept, what stops their removal, and the proof of it.
 //! - [`backup`]: everything in one file, sealed and signed; proved, and put back.
 //! - [`standing`]: looks at how something stands.
 //! - [`settings`]: what changed while the gateway was not running.

@@ -10,8 +10,8 @@
 //!
 //! Must never know HTTP or the command line.
 //!
-//! Limits: a restore that takes the checkpoint file back with the database is found only when a
-//! partner shows what it holds. A checkpoint proves that entries were lost, not which.
+//! Limits: a restore that takes the checkpoint file back with the database is found only by a
+//! witness, or when a partner shows what it holds. A checkpoint proves that entries were lost, not which.
 
 use std::sync::Arc;
 use std::time::Duration;
