@@ -59,6 +59,6 @@ create table looks (
     -- immutable: random, so that the hash in the entry tells nobody who it is of
     salt blob not null check (length(salt) = 16),
     primary key (seq, subject)
-) strict, without rowid;
+) strict;
 
 create index looks_subject on looks (subject, seq);

@@ -68,7 +68,7 @@ const REFUSALS: [Kind; 4] =
     [Kind::NotFound, Kind::NoLongerAvailable, Kind::NotPermitted, Kind::NotYoursToDecide];
 
 /// Every route that leaves no entry, and why.
-const OF_NOBODY: [(RouteId, &str); 11] = [
+const OF_NOBODY: [(RouteId, &str); 12] = [
     (RouteId::Checkpoint, "a size and a hash; witnesses ask every minute"),
     (RouteId::ShowCheckpoint, "the caller shows a size and a hash; one that is not known is found"),
     (RouteId::Inclusion, "hashes"),
@@ -77,6 +77,7 @@ const OF_NOBODY: [(RouteId, &str); 11] = [
     (RouteId::WhoAmI, "the caller's own certificate and roles"),
     (RouteId::Describe, "the same for everybody"),
     (RouteId::Capability, "the same for everybody"),
+    (RouteId::Reports, "the same for everybody"),
     (RouteId::BeginDocument, "its beginning is an entry; begun again it is where it was"),
     (RouteId::AppendDocument, "a piece of an upload, which is an entry when it begins and ends"),
     (RouteId::ShowDocument, "how far the caller's own upload is"),

@@ -141,6 +141,8 @@ async fn call_everything(gateway: &TestGateway) -> BTreeMap<String, BTreeSet<Str
     let route = "/v1/audit/who-has-seen";
     watch.post(gateway.auditor(), route, route, whose).await;
     a_day(&mut watch, mental).await;
+    information_governance(&mut watch).await;
+    kept_and_removed(&mut watch).await;
     assert!(watch.failed.is_empty(), "{:#?}\n{:#?}", watch.failed, watch.seen);
     watch.seen
 }
@@ -364,8 +366,52 @@ async fn a_day(watch: &mut Watch<'_>, partner: &Partner) {
     watch.post(gateway.auditor(), route, &path, json!({ "code": "arrived-since" })).await;
 }
 
+/// Reports, searches, odd accesses and samples: of the day that is over.
+async fn information_governance(watch: &mut Watch<'_>) {
+    let gateway = watch.gateway;
+    let (la, auditor) = (gateway.la(), gateway.auditor());
+    watch.get(auditor, "/v1/reports", "/v1/reports").await;
+    let why = json!({ "reason": "routine-check" });
+    watch.post(auditor, "/v1/reports/{report}", "/v1/reports/exceptions", why).await;
+    let searched = json!({ "reason": "routine-check", "organisation": "334" });
+    watch.post(auditor, "/v1/audit/search", "/v1/audit/search", searched).await;
+    let staff =
+        json!({ "staff": [{ "user": "OFFICER-9", "surnames": ["Vexor"], "postcodes": [] }] });
+    watch.post_as(("manager-3", la), "/v1/staff", "/v1/staff", staff).await;
+    let day = gateway.today().yesterday().expect("a day");
+    let drawn = json!({ "from": day, "until": day, "count": 2, "organisation": "334" });
+    watch.post(auditor, "/v1/alerts/sample", "/v1/alerts/sample", drawn).await;
+    let listed = watch.get(la, "/v1/alerts", "/v1/alerts?kind=sample").await.json();
+    let path = format!("/v1/alerts/{}", text(&listed["alerts"][0]["alert"]));
+    watch.get(la, "/v1/alerts/{alert}", &path).await;
+    let route = "/v1/alerts/{alert}/decision";
+    let right = json!({ "outcome": "justified", "reason": "legitimate-relationship" });
+    watch.post_as(("manager-3", la), route, &format!("{path}/decision"), right).await;
+}
+
+/// A legal hold is placed and lifted; what is due goes, with a certificate.
+async fn kept_and_removed(watch: &mut Watch<'_>) {
+    let gateway = watch.gateway;
+    let (app, auditor) = (gateway.cast.app(), gateway.auditor());
+    let whose = json!({
+        "nhs_number": people::nhs_number(1), "reason": "public-inquiry", "reference": "INQ/1",
+    });
+    let placed = watch.post(auditor, "/v1/retention/holds", "/v1/retention/holds", whose).await;
+    watch.get(auditor, "/v1/retention/holds", "/v1/retention/holds").await;
+    let path = format!("/v1/retention/holds/{}/lift", text(&placed["hold"]));
+    let over = json!({ "reason": "inquiry-closed" });
+    watch.post_as(("manager-3", auditor), "/v1/retention/holds/{hold}/lift", &path, over).await;
+    watch.get(auditor, "/v1/retention/due", "/v1/retention/due").await;
+    gateway.clock.advance(jiff::SignedDuration::from_hours(24 * 60));
+    gateway::retention::run(app, &gateway::audit::Actor::local()).await.expect("a run");
+    let route = "/v1/retention/certificates";
+    let listed = watch.get(auditor, route, route).await.json();
+    let path = format!("{route}/{}", text(&listed["certificates"][0]["certificate"]));
+    watch.get(auditor, "/v1/retention/certificates/{certificate}", &path).await;
+}
+
 /// Every task that the gateway runs beside requests, and what it leaves.
-const TASKS: [(&str, &str); 14] = [
+const TASKS: [(&str, &str); 15] = [
     ("async move {", "the partners' listener: what is asked there is a route"),
     ("async move {", "the operator's listener: numbers of nobody"),
     ("intake::mllp::serve", "submission.received or message.refused for each message"),
@@ -374,6 +420,10 @@ const TASKS: [(&str, &str); 14] = [
     ("caretaker::run", "document.stored, document.held, document.abandoned, message.retaken"),
     ("restore::keep_newest", "writes a checkpoint beside the database: a size and a hash"),
     ("publication::keep_published", "writes what is in the log already"),
+    (
+        "outsiders::keep_cosigned",
+        "sizes, hashes and cosignatures; a contradiction is restore.found",
+    ),
     ("sinks::follow", "sink.changed; else what is in the log already"),
     ("do_duties", "duty.done for each, and what each does"),
     ("watch_trust", "trust.changed before it takes effect"),
