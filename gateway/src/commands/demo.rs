@@ -63,7 +63,10 @@ pub(super) async fn demo(args: &DemoArgs, json: bool) -> anyhow::Result<Outcome>
     judged.push(afterwards::decisions_pass_on(&cast, &clock, tell).await?);
     let mut summary = prove(&cast, &folder.path, (&seen, &lines), tell).await?;
     let (mut shown, who_saw) = evidence::who_saw(&cast).await?;
-    let (cast, caught) = Box::pin(evidence::restored(cast, &seen.backup)).await?;
+    shown.push(evidence::partner_proves(&cast, &seen.receipt).await?);
+    cast.wait_until_idle(judgement::PATIENCE).await;
+    let after = (seen.backup.as_path(), seen.checkpoint.as_str());
+    let (cast, caught) = Box::pin(evidence::restored(cast, after)).await?;
     shown.push(caught);
     let held = shown.iter().all(evidence::Shown::holds);
     let intended = summary["as_intended"] == true && judgement::intended(&judged) && held;

@@ -1,21 +1,28 @@
 //! The last part of the demo: what the log is good for on a Monday morning.
 //!
 //! An officer asks who saw a child's record; whoever has only the file and the key proves the
-//! answer. Then the database is replaced by an older backup of itself, and the gateway finds out.
+//! answer. A partner proves its entry with what it received. Then an older backup is put in the
+//! database's place, and the gateway is held.
 
 #![expect(clippy::indexing_slicing, reason = "serde_json answers null where there is nothing")]
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
 use crate::access_report::{self, AccessProof};
-use crate::audit::{Entry, EventKind};
+use crate::audit::checkpoint::Checkpoint;
+use crate::audit::history::{self, Kept, Link, Ties};
+use crate::audit::{Actor, Entry, EventKind};
+use crate::backup;
 use crate::commands::table;
-use crate::practice::{Cast, Stage, people};
+use crate::config::Config;
+use crate::practice::{Cast, Trust, people};
 use crate::queue::DeliveryState;
+use crate::receipt::proof;
 
 /// What the log was asked, and what came of it.
 #[derive(Debug)]
@@ -108,38 +115,83 @@ fn alter(leaf: &mut String) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A backup of the database, taken while the gateway runs.
-pub(super) async fn back_up(cast: &Cast) -> anyhow::Result<PathBuf> {
-    let backup = database(cast.stage())?.with_file_name("backup.db");
-    cast.app().store.copy_to(&backup).await?;
-    Ok(backup)
+/// The authority kept the answer to its first extract. With that and the answer to a later message
+/// it proves that its entry is in the log, and that nothing was rewritten between the two.
+pub(super) async fn partner_proves(cast: &Cast, kept: &str) -> anyhow::Result<Shown> {
+    let (la, vkey) = (cast.authority(), &cast.app().log_vkey);
+    let today = cast.app().clock.today();
+    let message = people::request(&la.code, "E-1", &people::child(29), &["PAEDIATRICS"], today);
+    let reply = la.send("evidence-1", &message).await?;
+    let later = reply.json()["receipt"].as_str().context("no receipt")?.to_owned();
+    let (first, second) = (proof::check(kept, vkey, None)?, proof::check(&later, vkey, None)?);
+    let head = |place: &str, checkpoint: Option<Checkpoint>| {
+        let checkpoint = checkpoint.context("a receipt without a proof")?;
+        anyhow::Ok(Kept { place: place.to_owned(), checkpoint })
+    };
+    let heads =
+        [head("the first receipt", first.checkpoint)?, head("a later one", second.checkpoint)?];
+    let sizes = heads.each_ref().map(|head| head.checkpoint.size);
+    let path = format!("/v1/audit/consistency?from={}&to={}", sizes[0], sizes[1]);
+    let link: Link = serde_json::from_value(la.get(&path, None).await?.json())?;
+    let judged = history::judge(&heads, &Ties { links: vec![link], tree: None });
+    let entry = first.entry.context("an entry")?.seq;
+    let holds = first.vouched && judged.is_one_history() && judged.proved.len() == 1;
+    Ok(Shown {
+        question: "Can a partner prove its entry, and that the log was not rewritten, with what it received?",
+        answer: if holds {
+            format!(
+                "entry {entry} vouches for its receipt; the log of {} entries begins with that of {}",
+                sizes[1], sizes[0]
+            )
+        } else {
+            format!("NOT proved: {:?}", judged.contradictions)
+        },
+        holds,
+    })
 }
 
-/// The database is lost and the backup put in its place; then the real one comes back.
-pub(super) async fn restored(cast: Cast, backup: &Path) -> anyhow::Result<(Cast, Shown)> {
-    let (kept, database) = (cast.app().store.audit_head().await?.size, database(cast.stage())?);
+/// A backup, made while the gateway runs.
+pub(super) async fn back_up(cast: &Cast) -> anyhow::Result<PathBuf> {
+    let app = cast.app();
+    let folder = cast.config_path().parent().context("a folder")?;
+    let why = backup::Why { actor: Actor::local(), reason: "exercise" };
+    let keys = backup::Keys::load(&app.config)?;
+    let made = backup::make(app, &keys, &folder.join("demo.backup"), &why, &mut |_| {}).await?;
+    Ok(made.path)
+}
+
+/// The disk is lost, the backup put in its place, and the gateway started; then a trust shows the
+/// checkpoint it kept. After that the real data comes back.
+pub(super) async fn restored(
+    cast: Cast,
+    (backup, kept): (&Path, &str),
+) -> anyhow::Result<(Cast, Shown)> {
+    let had = cast.app().log_size().await?;
+    let seams = (Arc::clone(&cast.app().clock), Arc::clone(&cast.app().entropy));
+    let (data, aside) = folders(cast.config_path())?;
     let stage = cast.fall().await;
-    let aside = database.with_extension("aside");
-    std::fs::rename(&database, &aside)?;
-    std::fs::copy(backup, &database)?;
+    std::fs::rename(&data, &aside)?;
+    let config = Config::load(stage.config_path())?;
+    let keys = backup::Keys::load(&config)?;
+    backup::restore(backup, &config, &keys, seams, &mut |_| {}).await?;
     let cast = Cast::rise(stage).await?;
-    let found = cast.app().store.unconfirmed_restore().await?;
     let (waiting, attempted) = waits(&cast).await?;
+    let trust = cast.trust(Trust::Acute);
+    let path = "/v1/audit/checkpoints";
+    let shown = trust.post(path, "text/plain", "kept-1", kept.to_owned()).await?.json();
+    let found = cast.app().store.unconfirmed_restore().await?;
     let stage = cast.fall().await;
-    for suffix in ["db-wal", "db-shm"] {
-        drop(std::fs::remove_file(database.with_extension(suffix)));
-    }
-    std::fs::rename(&aside, &database)?;
+    std::fs::remove_dir_all(&data)?;
+    std::fs::rename(&aside, &data)?;
     let cast = Cast::rise(stage).await?;
     let serves = cast.app().store.unconfirmed_restore().await?.is_none();
-    let answer = match &found {
-        Some(restore) => format!(
-            "caught at start: it has {} entries of {kept}; of {waiting} deliveries that wait, {attempted} were sent",
-            restore.own_size
-        ),
-        None => "NOT caught".to_owned(),
-    };
-    let holds = found.is_some() && waiting > 0 && attempted == 0 && serves;
+    let lost = found.as_ref().map(|found| found.lost_size);
+    let answer = format!(
+        "held from its first moment: of {waiting} deliveries that wait, {attempted} are sent; a trust's checkpoint tells that of {had} entries at least {} were lost",
+        lost.unwrap_or_default().saturating_sub(found.as_ref().map_or(0, |found| found.own_size))
+    );
+    let holds = shown["held"] == true && waiting > 0 && attempted == 0 && serves;
+    let answer = if holds { answer } else { format!("NOT held: {shown}, {answer}") };
     Ok((
         cast,
         Shown {
@@ -148,6 +200,12 @@ pub(super) async fn restored(cast: Cast, backup: &Path) -> anyhow::Result<(Cast,
             holds,
         },
     ))
+}
+
+/// Where the data of a configuration is, and where it waits while something else is in its place.
+fn folders(config: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
+    let folder = config.parent().context("a folder")?;
+    Ok((folder.join("data"), folder.join("data-aside")))
 }
 
 /// How many deliveries wait, and how many were attempted since the start, once the worker has had
@@ -164,11 +222,6 @@ async fn waits(cast: &Cast) -> anyhow::Result<(usize, usize)> {
     let since = entries.iter().skip(start.context("it did not start")?);
     let attempted = since.filter(|entry| entry.event.kind == EventKind::DeliveryAttempted).count();
     Ok((waiting, attempted))
-}
-
-fn database(stage: &Stage) -> anyhow::Result<PathBuf> {
-    let folder = stage.config_path().parent().context("a folder")?;
-    Ok(folder.join("data/gateway.db"))
 }
 
 /// Longer than the worker waits before it looks for what is due.
