@@ -305,11 +305,11 @@ fn a_message_about_the_wrong_child_is_told_until_it_was_contained() {
         let other = gateway.request(CHILD + 1, "CAMHS").await;
         get(gateway.mental(), &format!("/v1/inbox/{other}")).await;
         let path = format!("/v1/inbox/{other}/acknowledgement");
-        let refused = json!({ "outcome": "rejected", "reason": "not-my-patient" });
+        let refused = json!({ "outcome": "rejected", "reason": "NOT_MY_PATIENT" });
         act(gateway.mental(), &path, refused).await;
         let made = report(&gateway, "misdirected", &json!({ "organisation": "RXT" })).await;
         let found = rows(&made, "Incidents");
-        let refused = with(&found, "reason", "not-my-patient");
+        let refused = with(&found, "reason", "NOT_MY_PATIENT");
         assert_eq!(refused.len(), 1, "{found:?}");
         assert_eq!(refused[0]["contained (London)"], Value::Null);
         let made = report(&gateway, "misdirected", &json!({})).await;

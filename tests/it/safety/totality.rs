@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -88,7 +89,7 @@ impl Watch<'_> {
 fn every_route_leaves_the_entries_that_the_table_says() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let table = runtime.block_on(async {
-        let gateway = TestGateway::start(Engine::Sqlite).await;
+        let gateway = TestGateway::start(Engine::Sqlite).await.restart_after(do_everything).await;
         let seen = call_everything(&gateway).await;
         gateway.end().await;
         let mut table = String::new();
@@ -111,6 +112,15 @@ fn every_route_leaves_the_entries_that_the_table_says() {
         GOLDEN.trim_end(),
         "look at every line that changed, then put it in totality.txt:\n{table}"
     );
+}
+
+/// Has the gateway do by itself what it does only when it is told to.
+fn do_everything(folder: &Path) {
+    std::fs::create_dir(folder.join("backups")).expect("a folder");
+    let file = folder.join("ehc-gateway.toml");
+    let config = std::fs::read_to_string(&file).expect("a configuration");
+    let told = "\n[backup]\nto = \"backups\"\n\n[retention]\nenabled = true\n";
+    std::fs::write(file, config + told).expect("a configuration");
 }
 
 async fn call_everything(gateway: &TestGateway) -> BTreeMap<String, BTreeSet<String>> {
@@ -398,7 +408,7 @@ async fn kept_and_removed(watch: &mut Watch<'_>) {
     });
     let placed = watch.post(auditor, "/v1/retention/holds", "/v1/retention/holds", whose).await;
     watch.get(auditor, "/v1/retention/holds", "/v1/retention/holds").await;
-    let path = format!("/v1/retention/holds/{}/lift", text(&placed["hold"]));
+    let path = format!("/v1/retention/holds/{}/lift", text(&placed["legal_hold"]));
     let over = json!({ "reason": "inquiry-closed" });
     watch.post_as(("manager-3", auditor), "/v1/retention/holds/{hold}/lift", &path, over).await;
     watch.get(auditor, "/v1/retention/due", "/v1/retention/due").await;
