@@ -165,7 +165,7 @@ const COLUMNS: [(&str, Kind); 13] = [
 ];
 
 /// Why a recipient refuses what was not for it, or not about its patient.
-const MISDIRECTED: [&str; 4] = ["not-my-patient", "wrong-org", "identity-mismatch", "out-of-area"];
+const MISDIRECTED: [&str; 4] = ["NOT_MY_PATIENT", "WRONG_ORG", "IDENTITY_MISMATCH", "OUT_OF_AREA"];
 /// Why the gateway does not take what is about another child than it says.
 const WRONG_CHILD: [&str; 3] =
     ["identity-mismatch", "another-persons-number", "supersedes-other-person"];

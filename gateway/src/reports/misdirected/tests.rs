@@ -66,7 +66,7 @@ fn only_what_was_for_somebody_else_or_about_another_child_counts() {
         said.event = said.event.with("outcome", "rejected").with("reason", reason);
         said
     };
-    assert!(is_misdirected(&rejected("not-my-patient")));
+    assert!(is_misdirected(&rejected("NOT_MY_PATIENT")));
     assert!(is_misdirected(&rejected("identity-mismatch")));
     assert!(!is_misdirected(&rejected("duplicate")));
     let refused = of_entry(&rejected("wrong-org"), "refused by the recipient");
