@@ -67,9 +67,9 @@ fn only_what_was_for_somebody_else_or_about_another_child_counts() {
         said
     };
     assert!(is_misdirected(&rejected("NOT_MY_PATIENT")));
-    assert!(is_misdirected(&rejected("identity-mismatch")));
-    assert!(!is_misdirected(&rejected("duplicate")));
-    let refused = of_entry(&rejected("wrong-org"), "refused by the recipient");
+    assert!(is_misdirected(&rejected("IDENTITY_MISMATCH")));
+    assert!(!is_misdirected(&rejected("DUPLICATE")));
+    let refused = of_entry(&rejected("WRONG_ORG"), "refused by the recipient");
     assert_eq!((refused.recipient.as_deref(), refused.contained), (Some("RXT"), None));
     let quarantined = |rules: &str| {
         let mut said = entry(1, EventKind::RecordQuarantined, "RXT");
