@@ -11,8 +11,8 @@
 //! destroyed, nor while the database is held after a restore, which may have lost one.
 //!
 //! Limits: records, the consent ledger and what else is kept of a person has the pseudonym of its
-//! own, outside the look-up; [`LookUpSize::records`] says how many records still tie entries of the
-//! period to somebody. Backups made before hold the sealed key until they go
+//! own, outside the look-up. That of records whose content was removed goes with it;
+//! [`LookUpSize::records`] says how many others still tie entries of the period to somebody. Backups made before hold the sealed key until they go
 //! too. Entries from before there were periods name the pseudonym itself, which nothing can take
 //! out of the log.
 //!

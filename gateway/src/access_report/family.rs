@@ -7,8 +7,8 @@ use jiff::civil::Date;
 use schemas::{MessageType, RecordId};
 use serde::Serialize;
 
-use super::{Question, Report};
 use super::reading::{ARRIVED, Sort, instant, outcomes, sort, title, whose};
+use super::{Question, Report};
 use crate::audit::{Entry, Event, EventKind};
 use crate::clock::london_date;
 use crate::queue::DeliveryId;

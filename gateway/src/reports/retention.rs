@@ -22,8 +22,12 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
     let from = begin(ask).unwrap_or(Timestamp::UNIX_EPOCH);
     let removals = app.store.removals((from, until.min(now)), None, LISTED_MAX).await?;
     let access = access_review::made(app, ask, asked).await?;
-    let mut sheets =
-        vec![due(&plan), legal_holds(&holds, Marks::of(asked)), removed(&removals), schedule(&app.schedule)];
+    let mut sheets = vec![
+        due(&plan),
+        legal_holds(&holds, Marks::of(asked)),
+        removed(&removals),
+        schedule(&app.schedule),
+    ];
     sheets.extend(access.sheets);
     let mut made = Made { sheets, limits: access.limits, notes: access.notes };
     made.notes.push(format!(

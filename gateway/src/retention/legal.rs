@@ -264,3 +264,6 @@ const DIGITS: usize = 8;
 
 const REFERENCE_FORM: &str =
     "The reference is 1 to 40 letters, digits, '/', '-' and '.', without nine digits in a row.";
+
+#[cfg(test)]
+mod tests;
