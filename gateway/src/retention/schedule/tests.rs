@@ -67,7 +67,7 @@ fn a_mistake_in_a_schedule_is_refused_with_its_line() {
         ("start = \"received\"", "start = \"delivered\"", "original counts from received"),
         ("period = \"30 days\"", "period = \"a month\"", "the period of transit-copy"),
         ("period = \"30 days\"", "period = \"0 days\"", "at least a day"),
-        ("deleted_by = \"operator\"", "deleted_by = \"gateway\"", "backups is not deleted"),
+        ("deleted_by = \"operator\"", "deleted_by = \"gateway\"", "audit-lookup is not deleted"),
         ("name = \"backups\"", "name = \"tapes\"", "unknown variant"),
     ];
     for (from, to, expected) in cases {
