@@ -216,8 +216,8 @@ pub async fn for_family(
 ) -> Result<Result<Vec<FamilyLine>, Unsafe>, StoreError> {
     let ledger = app.store.consents_for(question.subject).await?;
     let restricted = ledger.iter().any(|entry| entry.restriction.is_some());
-    if restricted || report.older_left_out {
-        return Ok(Err(if restricted { Unsafe::Restricted } else { Unsafe::TooLong }));
+    if let Some(refused) = family::refusal(report, restricted) {
+        return Ok(Err(refused));
     }
     let names = |code: &str| app.name_of_code(code);
     Ok(family::lines(&report.entries, question, &names))
@@ -242,7 +242,7 @@ pub struct AccessProof {
     #[serde(default)]
     pub lists: Vec<OnList>,
     /// What shows that the aliases in the entries are all one person's. Proofs from before there were
-    /// aliases have none, and are not asked for it.
+    /// aliases have none: their entries name one pseudonym.
     #[serde(default)]
     pub aliases: Vec<Opening>,
 }
@@ -298,9 +298,7 @@ pub fn verify(proof: &AccessProof, vkey: &str) -> Proved {
             faults.push(PackFault::List(entry.seq));
         }
     }
-    if !proof.aliases.is_empty() {
-        faults.extend(same_person::stranger(&entries, &proof.aliases).map(PackFault::Stranger));
-    }
+    faults.extend(same_person::stranger(&entries, &proof.aliases).map(PackFault::Stranger));
     if proof.format != FORMAT {
         faults = vec![PackFault::Form];
     }

@@ -8,11 +8,11 @@
 //!
 //! [`refusal`] is the only rule that says when: never in a period that runs, nor before the years
 //! of `[retention] look_up_years` after its end are over. While any legal hold is in force none is
-//! destroyed.
+//! destroyed, nor while the database is held after a restore, which may have lost one.
 //!
 //! Limits: records, the consent ledger and what else is kept of a person has the pseudonym of its
-//! own, outside the look-up; [`LookUpSize::records`] says how many records still tie entries of the
-//! period to somebody. Backups made before hold the sealed key until they go
+//! own, outside the look-up. That of records whose content was removed goes with it;
+//! [`LookUpSize::records`] says how many others still tie entries of the period to somebody. Backups made before hold the sealed key until they go
 //! too. Entries from before there were periods name the pseudonym itself, which nothing can take
 //! out of the log.
 //!
@@ -27,7 +27,7 @@ use crate::audit::alias::Period;
 use crate::audit::{Actor, Event, EventKind};
 use crate::clock::london_date;
 use crate::entropy::sha256_hex;
-use crate::store::{Change, LogFilter, LogPeriod, LookUpGone, StoreError, Write};
+use crate::store::{Change, LogFilter, LogPeriod, LookUpGone, RetentionWrite, StoreError, Write};
 
 pub use crate::store::LookUpSize;
 
@@ -99,6 +99,12 @@ pub enum Refusal {
          them"
     )]
     LegalHold,
+    /// The database was restored from a backup, and what was lost with it is not back.
+    #[error(
+        "the database was restored from a backup and may have forgotten legal holds: place those \
+         that were lost again, confirm the restore (`restore confirm`), then ask again"
+    )]
+    Restored,
     /// It was destroyed before.
     #[error("it was destroyed before; `audit look-ups` says when, and by which entry")]
     Destroyed,
@@ -174,11 +180,29 @@ pub async fn rehearse(
     period: Period,
     actor: &Actor,
 ) -> Result<Result<LookUpGone, Refusal>, StoreError> {
-    // With an entry of today the period, if it is over, is over in the log too.
+    note_asking(app, period, actor).await?;
+    Ok(found(app, period).await?.map(|(gone, _)| gone))
+}
+
+/// That a look-up was asked about is in the log. With an entry of today the period, if it is over, is
+/// over in the log too.
+async fn note_asking(app: &App, period: Period, actor: &Actor) -> Result<(), StoreError> {
     let event = Event::new(EventKind::AuditViewed, actor.clone())
         .with("what", "look-up")
         .with(PERIOD, period);
-    app.store.commit(Change::because(event)).await?;
+    app.store.commit(Change::because(event)).await.map(drop)
+}
+
+/// What the look-up of a period holds, and the legal holds it was judged by: how many were placed
+/// ever, and lifted of these.
+async fn found(
+    app: &App,
+    period: Period,
+) -> Result<Result<(LookUpGone, (u64, u64)), Refusal>, StoreError> {
+    // A restored database has forgotten legal holds that were placed since the backup.
+    if app.store.unconfirmed_restore().await?.is_some() {
+        return Ok(Err(Refusal::Restored));
+    }
     let periods = app.store.log_periods().await?;
     let Some(found) = periods.into_iter().find(|found| found.period == period) else {
         return Ok(Err(Refusal::Unknown));
@@ -188,23 +212,27 @@ pub async fn rehearse(
         return Ok(Err(refusal));
     }
     // A look-up is of everybody, so that any hold keeps all of it.
-    if app.store.legal_holds().await?.iter().any(|hold| hold.lifted.is_none()) {
+    let holds = app.store.legal_holds().await?;
+    if holds.iter().any(|hold| hold.lifted.is_none()) {
         return Ok(Err(Refusal::LegalHold));
     }
+    let placed = u64::try_from(holds.len()).unwrap_or(u64::MAX);
     let size = app.store.look_up_size(&found).await?;
-    Ok(Ok(LookUpGone { period: found, size }))
+    Ok(Ok((LookUpGone { period: found, size }, (placed, placed))))
 }
 
 /// Destroys the look-up of a period for good, or says why not.
 ///
-/// Errors: [`StoreError::Conflict`] when somebody else destroys it at the same moment.
+/// Errors: [`StoreError::Conflict`] when somebody else destroys it at the same moment, or a legal hold
+/// is placed or lifted meanwhile.
 pub async fn destroy(
     app: &App,
     period: Period,
     actor: &Actor,
 ) -> Result<Result<Destroyed, Refusal>, StoreError> {
-    let gone = match rehearse(app, period, actor).await? {
-        Ok(gone) => gone,
+    note_asking(app, period, actor).await?;
+    let (gone, (placed, lifted)) = match found(app, period).await? {
+        Ok(found) => found,
         Err(refusal) => return Ok(Err(refusal)),
     };
     let (size, first) = (gone.size, gone.period.from);
@@ -218,7 +246,9 @@ pub async fn destroy(
         .with("records_kept", size.records);
     let sealed = gone.period.key.as_deref().unwrap_or_default();
     event.hashes.insert("key".to_owned(), sha256_hex(sealed));
-    let change = Change::because(event).write(Write::LookUpDestroyed(gone));
+    let change = Change::because(event)
+        .write(Write::Retention(RetentionWrite::HoldsAre(placed, lifted)))
+        .write(Write::LookUpDestroyed(gone));
     let entry = app.store.commit(change).await?.first_seq;
     app.period_keys.forget();
     let freed = app.store.forget_freed().await?;

@@ -215,7 +215,7 @@ async fn receive_whole(
     answer
 }
 
-/// Says what [`receive`] would do. Commits nothing, and is not proof of anything: it does not look
+/// Says what [`receive`] would do. Commits nothing but that it was asked, and is not proof of anything: it does not look
 /// at the consent ledger, so nobody learns from a rehearsal what a family decided.
 pub async fn rehearse(
     app: &App,

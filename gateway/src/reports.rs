@@ -224,6 +224,9 @@ pub async fn make(app: &App, ask: &Ask, actor: &Actor) -> Result<Report, ReportE
     let asked = app.store.commit(Change::because(ask.event(actor))).await?.first_seq;
     let log = LogHead::newest(app).await?;
     let made = tables(app, ask, (asked, actor), &log).await?;
+    let mut notes = made.notes;
+    notes.extend(rows::marked(ask).map(str::to_owned));
+    notes.extend(gathering::untied(app, ask).await?);
     let person = actor.person.as_deref().unwrap_or("at the machine");
     let mut filter = ask.words(app);
     filter.extend(made.limits);
@@ -237,7 +240,7 @@ pub async fn make(app: &App, ask: &Ask, actor: &Actor) -> Result<Report, ReportE
         made_at: app.clock.now(),
         entry: asked,
         log,
-        notes: made.notes,
+        notes,
         verification: VERIFICATION.to_owned(),
     };
     Ok(Report { cover, sheets: made.sheets })

@@ -7,8 +7,8 @@ use jiff::civil::Date;
 use schemas::{MessageType, RecordId};
 use serde::Serialize;
 
-use super::Question;
 use super::reading::{ARRIVED, Sort, instant, outcomes, sort, title, whose};
+use super::{Question, Report};
 use crate::audit::{Entry, Event, EventKind};
 use crate::clock::london_date;
 use crate::queue::DeliveryId;
@@ -37,6 +37,29 @@ pub enum Unsafe {
     /// Not all entries were read.
     #[error("there are more entries about this person than are read at once; ask for an export")]
     TooLong,
+    /// Of some years it cannot be told any more whom the entries are about.
+    #[error(
+        "the look-up of a year of these days was destroyed: what was given about this person in it, and any warning, cannot be found any more; ask from a later day on, or have a named person write the answer and say so in it"
+    )]
+    LookUpDestroyed,
+}
+
+/// Why no lines are made of a report at all. A restriction goes before everything else: whoever is
+/// told another reason might go on without a person.
+pub(super) fn refusal(report: &Report, restricted: bool) -> Option<Unsafe> {
+    if restricted || report.entries.iter().any(warned) {
+        Some(Unsafe::Restricted)
+    } else if !report.look_ups_destroyed.is_empty() {
+        Some(Unsafe::LookUpDestroyed)
+    } else {
+        report.older_left_out.then_some(Unsafe::TooLong)
+    }
+}
+
+/// Whether an entry is of a warning about an address. Who says that an address is not safe need not
+/// have recorded a restriction.
+fn warned(entry: &Entry) -> bool {
+    entry.event.message_type == Some(MessageType::PersonAddressSafe)
 }
 
 /// The lines, newest first; or why a person must write them.
@@ -45,8 +68,6 @@ pub(super) fn lines(
     question: &Question,
     names: &dyn Fn(&str) -> String,
 ) -> Result<Vec<FamilyLine>, Unsafe> {
-    // Who says that an address is not safe need not have recorded a restriction.
-    let warned = |entry: &Entry| entry.event.message_type == Some(MessageType::PersonAddressSafe);
     if entries.iter().any(warned) {
         return Err(Unsafe::Restricted);
     }

@@ -49,9 +49,15 @@ pub(super) async fn openings(
 }
 
 /// The first entry that names somebody whom no opening shows to be one of the people of the proof.
+/// Where there is no opening at all, whoever the first entry names is the only one: were openings
+/// taken out of a proof, entries of another year or of somebody else would not pass either.
 pub(super) fn stranger(entries: &[Entry], openings: &[Opening]) -> Option<u64> {
     let mut known: BTreeSet<SubjectKey> = openings.iter().map(|one| one.subject).collect();
     known.extend(openings.iter().map(|one| alias::of(&one.opening.0, one.subject)));
+    if openings.is_empty() {
+        let named = entries.iter().filter(|entry| entry.event.subject.is_some());
+        known.extend(named.min_by_key(|entry| entry.seq).and_then(|entry| entry.event.subject));
+    }
     let strange = |entry: &&Entry| entry.event.subject.is_some_and(|one| !known.contains(&one));
     entries.iter().filter(strange).map(|entry| entry.seq).min()
 }

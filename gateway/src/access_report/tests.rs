@@ -297,6 +297,56 @@ fn a_warning_about_an_address_stops_the_version_for_a_family() {
 }
 
 #[test]
+fn a_family_is_told_nothing_by_machine_of_years_that_name_nobody_and_a_warning_goes_before_that() {
+    let mut log = Log::default();
+    log.gave(1, MessageType::AdviceRequest, "statute");
+    let mut report = report_of(&log);
+    assert_eq!(family::refusal(&report, false), None);
+    report.older_left_out = true;
+    assert_eq!(family::refusal(&report, false), Some(Unsafe::TooLong));
+    report.look_ups_destroyed.push(Standing {
+        period: crate::audit::alias::Period::of_year(2026),
+        first_entry: 0,
+        last_entry: Some(9),
+        may_be_destroyed_from: None,
+        destroyed: None,
+    });
+    assert_eq!(family::refusal(&report, false), Some(Unsafe::LookUpDestroyed));
+    assert_eq!(family::refusal(&report, true), Some(Unsafe::Restricted));
+    log.say(EventKind::RecordAccepted, |event| {
+        event.message_type = Some(MessageType::PersonAddressSafe);
+    });
+    report.entries = log.newest_first();
+    assert_eq!(family::refusal(&report, false), Some(Unsafe::Restricted));
+}
+
+fn report_of(log: &Log) -> Report {
+    let entries = log.newest_first();
+    Report {
+        reason: Reason::Complaint,
+        from: None,
+        until: None,
+        entry: 0,
+        account: account(&entries, &question(), &names),
+        older_left_out: false,
+        older_lists_left_out: false,
+        look_ups_destroyed: Vec::new(),
+        entries,
+    }
+}
+
+#[test]
+fn without_openings_a_proof_names_one_person_only() {
+    let mut log = Log::default();
+    log.gave(1, MessageType::AdviceRequest, "statute");
+    log.say(EventKind::AuditViewed, |event| event.subject = None);
+    log.gave(2, MessageType::AdviceRequest, "statute");
+    assert_eq!(same_person::stranger(&log.newest_first(), &[]), None);
+    log.say(EventKind::JourneyViewed, |event| event.subject = Some(SubjectKey([2; 32])));
+    assert_eq!(same_person::stranger(&log.newest_first(), &[]), Some(3));
+}
+
+#[test]
 fn the_codes_of_reasons_are_those_that_are_read() {
     for code in Reason::CODES {
         let reason = Reason::parse(code).unwrap();

@@ -419,7 +419,7 @@ async fn replay(args: &ReplayArgs, json: bool) -> anyhow::Result<Outcome> {
             serde_json::to_string_pretty(&preview)?
         } else {
             format!(
-                "Dry run: {} would be accepted, {} are known already, {} would be quarantined. Nothing was stored.",
+                "Dry run: {} would be accepted, {} are known already, {} would be quarantined. Nothing was stored; that it was tried is in the log.",
                 preview.accepted, preview.unchanged, preview.quarantined
             )
         });

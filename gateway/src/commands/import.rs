@@ -97,7 +97,7 @@ async fn rehearse(
     } else {
         show_rows(&preview.rows);
         eprintln_line(&format!(
-            "Dry run: {} would be accepted, {} are known already, {} would be quarantined. Nothing was stored.",
+            "Dry run: {} would be accepted, {} are known already, {} would be quarantined. Nothing was stored; that it was tried is in the log.",
             preview.accepted, preview.unchanged, preview.quarantined
         ));
     }

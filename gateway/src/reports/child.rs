@@ -21,12 +21,6 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
             "Only the newest {LOOKS_MAX} looks at lists were read; there are older ones."
         ));
     }
-    for standing in &report.look_ups_destroyed {
-        made = made.note(format!(
-            "The look-up of {} was lawfully destroyed: whom the entries of that year are about cannot be told any more, and lines of it are missing here.",
-            standing.period
-        ));
-    }
     if report.older_left_out {
         made = made.note(format!(
             "Only the newest {ENTRIES_MAX} entries about this child were read; there are older ones."

@@ -10,7 +10,7 @@ use schemas::record::{ConsentKind, ConsentStatus, DecisionMaker};
 
 use super::disclosures::{CONSENT, LEAVES};
 use super::gathering::{Gathered, begin, gather, of_kinds};
-use super::rows::{Names, child, detail, instant, month, time, when};
+use super::rows::{Marks, Names, detail, instant, month, time, when};
 use super::{Ask, Cell, Kind, Made, ReportError, Sheet};
 use crate::app::App;
 use crate::audit::{Entry, EventKind, SubjectKey, bundle};
@@ -31,7 +31,8 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
         within.retain(|entry| bundle::names(entry, own));
     }
     let names: Names<'_> = &|code| app.name_of_code(code);
-    let decided = decisions(&within, names);
+    let marks = Marks::of(asked);
+    let decided = decisions(&within, names, marks);
     let monthly = by_month(&within);
     let mut notes: Vec<String> = ever.note("agreement to share").into_iter().collect();
     let stopped = stopped_ever(&ever.entries);
@@ -42,14 +43,14 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
         "{after} releases rested on agreement that had been withdrawn or refused; there must be none. Worked out for {} people about whom that was ever recorded, from the log and the ledger.",
         stopped.len()
     ));
-    let (lapsed, more) = lapsed_now(app, ask).await?;
+    let (lapsed, more) = lapsed_now(app, ask, marks).await?;
     notes.extend(more);
-    let sheets = vec![decided, monthly, after_withdrawal(&released, names), lapsed];
+    let sheets = vec![decided, monthly, after_withdrawal(&released, names, marks), lapsed];
     Ok(Made { sheets, limits: Vec::new(), notes })
 }
 
 /// A row for each decision that was recorded.
-fn decisions(entries: &[&Entry], names: Names<'_>) -> Sheet {
+fn decisions(entries: &[&Entry], names: Names<'_>, marks: Marks) -> Sheet {
     let columns = [
         ("entry", Kind::Number),
         ("when (London)", Kind::Time),
@@ -70,7 +71,7 @@ fn decisions(entries: &[&Entry], names: Names<'_>) -> Sheet {
             event.actor.organisation.clone().into(),
             names(&event.actor.organisation).into(),
             event.message_type.map(|kind| kind.as_str().to_owned()).into(),
-            event.subject.map(child).into(),
+            event.subject.map(|subject| marks.child(subject)).into(),
             event.record.map(|record| record.to_string()).into(),
         ]);
     }
@@ -241,7 +242,7 @@ fn day_of(entry: &ConsentEntry) -> Date {
     entry.decided_on.unwrap_or_else(|| london_date(entry.recorded_at))
 }
 
-fn after_withdrawal(released: &[Released], names: Names<'_>) -> Sheet {
+fn after_withdrawal(released: &[Released], names: Names<'_>, marks: Marks) -> Sheet {
     let columns = [
         ("finding", Kind::Text),
         ("entry", Kind::Number),
@@ -275,7 +276,7 @@ fn after_withdrawal(released: &[Released], names: Names<'_>) -> Sheet {
             recipient.clone().into(),
             names(&recipient).into(),
             event.message_type.map(|kind| kind.as_str().to_owned()).into(),
-            event.subject.map(child).into(),
+            event.subject.map(|subject| marks.child(subject)).into(),
             event.record.map(|record| record.to_string()).into(),
             event.delivery.map(|delivery| delivery.to_string()).into(),
         ]);
@@ -285,7 +286,11 @@ fn after_withdrawal(released: &[Released], names: Names<'_>) -> Sheet {
 
 /// Agreements that ran out, or were given by somebody who no longer decides, with nothing recorded
 /// since.
-async fn lapsed_now(app: &App, ask: &Ask) -> Result<(Sheet, Option<String>), ReportError> {
+async fn lapsed_now(
+    app: &App,
+    ask: &Ask,
+    marks: Marks,
+) -> Result<(Sheet, Option<String>), ReportError> {
     let today = app.clock.today();
     let from = ask.from.unwrap_or(FIRST);
     let until = ask.until.unwrap_or(today).min(today);
@@ -310,7 +315,7 @@ async fn lapsed_now(app: &App, ask: &Ask) -> Result<(Sheet, Option<String>), Rep
             }
             sheet.rows.push(vec![
                 what.into(),
-                child(subject).into(),
+                marks.child(subject).into(),
                 name_of(entry.kind).into(),
                 entry.given_by.map(name_of).into(),
                 entry.decided_on.into(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::gathering::{gather, of_kinds};
-use super::rows::{Names, child, count, instant, month, when};
+use super::rows::{Marks, Names, count, instant, month, when};
 use super::{Ask, Kind, Made, ReportError, Sheet};
 use crate::app::App;
 use crate::audit::{DecisionNote, Entry, EventKind, SubjectKey};
@@ -17,7 +17,7 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
     let names: Names<'_> = &|code| app.name_of_code(code);
     let mut sheets = vec![by_month(&without, names, ask.outside)];
     if !ask.outside {
-        sheets.push(each(&without, names));
+        sheets.push(each(&without, names, Marks::of(asked)));
     }
     let mut made = Made::from(sheets);
     made.notes.extend(gathered.note("disclosures"));
@@ -80,7 +80,7 @@ fn by_month(entries: &[&Entry], names: Names<'_>, outside: bool) -> Sheet {
 }
 
 /// A row for each, newest first.
-fn each(entries: &[&Entry], names: Names<'_>) -> Sheet {
+fn each(entries: &[&Entry], names: Names<'_>, marks: Marks) -> Sheet {
     let columns = [
         ("entry", Kind::Number),
         ("when (London)", Kind::Time),
@@ -110,7 +110,7 @@ fn each(entries: &[&Entry], names: Names<'_>) -> Sheet {
             provision(entry).into(),
             note.map(|note| note.rule.clone()).into(),
             note.map(|note| note.reason.clone()).into(),
-            event.subject.map(child).into(),
+            event.subject.map(|subject| marks.child(subject)).into(),
             event.record.map(|record| record.to_string()).into(),
             event.delivery.map(|delivery| delivery.to_string()).into(),
         ]);

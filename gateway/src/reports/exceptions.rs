@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use schemas::OrganisationCode;
 
 use super::gathering::{Gathered, gather, of_kinds};
-use super::rows::{ENTRY, Names, entry_row, rule_of, tally, time};
+use super::rows::{ENTRY, Marks, Names, entry_row, rule_of, tally, time};
 use super::{Ask, Cell, Kind, Made, ReportError, Sheet};
 use crate::app::App;
 use crate::audit::{Entry, EventKind, bundle};
@@ -39,7 +39,7 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
         notes.push(format!("Of what waits and of reviews, the oldest {LISTED_MAX} are listed."));
     }
     let sheets = vec![
-        happened(&entries, names),
+        happened(&entries, names, Marks::of(asked)),
         by_rule(&entries),
         held(&waiting, now),
         reviewed(&reviews, now),
@@ -48,13 +48,13 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
 }
 
 /// A row for each, with what sort of exception it is.
-fn happened(entries: &[Entry], names: Names<'_>) -> Sheet {
+fn happened(entries: &[Entry], names: Names<'_>, marks: Marks) -> Sheet {
     let mut columns = vec![("sort", Kind::Text)];
     columns.extend(ENTRY);
     let mut sheet = Sheet::new("What happened", &columns);
     for entry in entries {
         let mut row = vec![sort(entry).into()];
-        row.extend(entry_row(entry, names));
+        row.extend(entry_row(entry, names, marks));
         sheet.rows.push(row);
     }
     sheet

@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::{Ask, ENTRIES_MAX};
+use super::{Ask, ENTRIES_MAX, ReportKind};
 use crate::app::App;
 use crate::audit::{Entry, EventKind};
 use crate::clock::london_day_ends;
+use crate::look_up;
 use crate::store::{LogFilter, StoreError};
 
 /// What the log says to one question, newest first.
@@ -59,6 +60,36 @@ pub(super) async fn gather(
         }
     }
 }
+
+/// What a report has to say of years whose entries name nobody any more, where it counts or names
+/// people by what the log says of them.
+pub(super) async fn untied(app: &App, ask: &Ask) -> Result<Vec<String>, StoreError> {
+    let (from, told) = match ask.report {
+        ReportKind::ChildAccess => (ask.from, LINES_MISSING),
+        // A withdrawal from before these days stops what would leave in them.
+        ReportKind::Consents => (None, SAID_NO_MISSING),
+        ReportKind::PersonActions
+        | ReportKind::Exceptions
+        | ReportKind::Disclosures
+        | ReportKind::Sample => (ask.from, CHILDREN_MISSING),
+        ReportKind::OddAccess
+        | ReportKind::Misdirected
+        | ReportKind::SixWeeks
+        | ReportKind::Retention
+        | ReportKind::LogIntegrity => return Ok(Vec::new()),
+    };
+    let gone = look_up::destroyed_within(app, from, ask.until).await?;
+    let note = |year| {
+        format!(
+            "The look-up of {year} was lawfully destroyed: whom the entries of that year are about cannot be told any more, and {told}"
+        )
+    };
+    Ok(gone.into_iter().map(|standing| note(standing.period)).collect())
+}
+
+const LINES_MISSING: &str = "lines of it are missing here.";
+const SAID_NO_MISSING: &str = "people who said no in it are not among those for whom releases after a withdrawal were worked out: that none is found proves nothing about them.";
+const CHILDREN_MISSING: &str = "its children are not named or counted here.";
 
 /// How many are asked for at once.
 const PAGE: u32 = 1_000;

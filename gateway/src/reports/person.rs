@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 
 use super::gathering::{begin, end, gather};
-use super::rows::{ENTRY, Names, entry_row, instant};
+use super::rows::{ENTRY, Marks, Names, entry_row, instant};
 use super::{Ask, Cell, Kind, Made, ReportError, Sheet};
 use crate::app::App;
-use crate::audit::Entry;
+use crate::audit::{Entry, SubjectKey};
 use crate::clock::london_time;
 use crate::store::LogFilter;
 
@@ -25,7 +25,7 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
     let hours = &app.odd_access().hours;
     let is_odd = |entry: &Entry| !hours.are_open(instant(entry), app.rules.bank_holidays());
     let mut made = Made::from(vec![
-        actions(&own.entries, names, &is_odd),
+        actions(&own.entries, (names, Marks::of(asked)), &is_odd),
         by_day(&own.entries, &is_odd),
         compared(&theirs.entries, person),
     ]);
@@ -35,12 +35,12 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
 }
 
 /// A row for each thing that the person did.
-fn actions(entries: &[Entry], names: Names<'_>, is_odd: OutOfHours<'_>) -> Sheet {
+fn actions(entries: &[Entry], (names, marks): (Names<'_>, Marks), is_odd: OutOfHours<'_>) -> Sheet {
     let mut columns = ENTRY.to_vec();
     columns.push(("out of hours", Kind::Text));
     let mut sheet = Sheet::new("Actions", &columns);
     for entry in entries {
-        let mut row = entry_row(entry, names);
+        let mut row = entry_row(entry, names, marks);
         row.push(if is_odd(entry) { "yes".into() } else { "no".into() });
         sheet.rows.push(row);
     }
@@ -53,14 +53,14 @@ fn by_day(entries: &[Entry], is_odd: OutOfHours<'_>) -> Sheet {
     struct Day {
         actions: u64,
         out_of_hours: u64,
-        children: BTreeSet<String>,
+        children: BTreeSet<SubjectKey>,
     }
     let mut days: BTreeMap<Date, Day> = BTreeMap::new();
     for entry in entries {
         let day = days.entry(london_time(instant(entry)).date()).or_default();
         day.actions = day.actions.saturating_add(1);
         day.out_of_hours = day.out_of_hours.saturating_add(u64::from(is_odd(entry)));
-        day.children.extend(entry.event.subject.map(super::rows::child));
+        day.children.extend(entry.event.subject);
     }
     let columns = [
         ("day", Kind::Date),

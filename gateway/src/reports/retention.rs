@@ -4,10 +4,9 @@
 use jiff::Timestamp;
 
 use super::gathering::{begin, end};
-use super::rows::{child, time};
+use super::rows::{Marks, time};
 use super::{Ask, Cell, Kind, Made, ReportError, Sheet, access_review};
 use crate::app::App;
-use crate::audit::SubjectKey;
 use crate::retention::legal::LegalHoldLine;
 use crate::retention::schedule::Schedule;
 use crate::retention::{self, Plan};
@@ -23,8 +22,12 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
     let from = begin(ask).unwrap_or(Timestamp::UNIX_EPOCH);
     let removals = app.store.removals((from, until.min(now)), None, LISTED_MAX).await?;
     let access = access_review::made(app, ask, asked).await?;
-    let mut sheets =
-        vec![due(&plan), legal_holds(&holds), removed(&removals), schedule(&app.schedule)];
+    let mut sheets = vec![
+        due(&plan),
+        legal_holds(&holds, Marks::of(asked)),
+        removed(&removals),
+        schedule(&app.schedule),
+    ];
     sheets.extend(access.sheets);
     let mut made = Made { sheets, limits: access.limits, notes: access.notes };
     made.notes.push(format!(
@@ -67,7 +70,7 @@ fn due(plan: &Plan) -> Sheet {
 }
 
 /// Legal holds, without the reference of whoever ordered them: that is somebody else's text.
-fn legal_holds(holds: &[LegalHoldLine]) -> Sheet {
+fn legal_holds(holds: &[LegalHoldLine], marks: Marks) -> Sheet {
     let columns = [
         ("hold", Kind::Text),
         ("on", Kind::Text),
@@ -84,11 +87,10 @@ fn legal_holds(holds: &[LegalHoldLine]) -> Sheet {
     ];
     let mut sheet = Sheet::new("Legal holds", &columns);
     for hold in holds {
-        let subject = hold.subject.as_deref().and_then(SubjectKey::from_hex);
         sheet.rows.push(vec![
             hold.id.to_string().into(),
             name_of(hold.scope).into(),
-            subject.map(child).into(),
+            hold.person.map(|person| marks.child(person)).into(),
             hold.case.map(|case| case.to_string()).into(),
             hold.reason.clone().into(),
             if hold.in_force { "yes".into() } else { "no".into() },

@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::{Cell, Kind, Sheet};
+use super::{Ask, Cell, Kind, ReportKind, Sheet};
 use crate::access_report::words;
 use crate::audit::{Entry, SubjectKey};
 use crate::clock::london_time;
+use crate::entropy::sha256_hex;
 
 /// The name of an organisation by its code.
 pub(super) type Names<'a> = &'a (dyn Fn(&str) -> String + Sync);
@@ -31,7 +32,7 @@ pub(super) const ENTRY: [(&str, Kind); 16] = [
 ];
 
 /// One entry as the cells of [`ENTRY`].
-pub(super) fn entry_row(entry: &Entry, names: Names<'_>) -> Vec<Cell> {
+pub(super) fn entry_row(entry: &Entry, names: Names<'_>, marks: Marks) -> Vec<Cell> {
     let event = &entry.event;
     let actor = &event.actor;
     let note = event.decision.as_ref();
@@ -51,7 +52,7 @@ pub(super) fn entry_row(entry: &Entry, names: Names<'_>) -> Vec<Cell> {
         note.and_then(|note| note.authority.clone()).into(),
         outcome.into(),
         rule_of(entry).into(),
-        event.subject.map(child).into(),
+        event.subject.map(|subject| marks.child(subject)).into(),
         event.record.map(|record| record.to_string()).into(),
         event.delivery.map(|delivery| delivery.to_string()).into(),
     ]
@@ -85,10 +86,46 @@ pub(super) fn instant(entry: &Entry) -> Timestamp {
     Timestamp::from_microsecond(entry.at_us).unwrap_or_default()
 }
 
-/// A child's pseudonym, short: enough to tell one from another within a report.
-pub(super) fn child(subject: SubjectKey) -> String {
-    subject.to_hex().chars().take(12).collect()
+/// What children are called in one report: the same in all its tables, and something else in every
+/// other, so that two files are not laid side by side.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Marks(u64);
+
+impl Marks {
+    /// Those of the report whose asking is an entry.
+    pub(super) fn of(asked: u64) -> Self {
+        Self(asked)
+    }
+
+    /// What a child is called. A pseudonym has too many possible values to be tried out from it.
+    pub(super) fn child(self, subject: SubjectKey) -> String {
+        let salted = [&b"child in a report"[..], &self.0.to_be_bytes(), &subject.0].concat();
+        sha256_hex(&salted).chars().take(MARK).collect()
+    }
 }
+
+/// The digits of a mark: two of 50,000 children share one in less than one report of 200,000.
+const MARK: usize = 12;
+
+/// What a report says of its marks, where it has a column of them.
+pub(super) fn marked(ask: &Ask) -> Option<&'static str> {
+    let has = match ask.report {
+        ReportKind::PersonActions
+        | ReportKind::Exceptions
+        | ReportKind::Consents
+        | ReportKind::Sample
+        | ReportKind::Retention => true,
+        ReportKind::Disclosures => !ask.outside,
+        ReportKind::ChildAccess
+        | ReportKind::OddAccess
+        | ReportKind::Misdirected
+        | ReportKind::SixWeeks
+        | ReportKind::LogIntegrity => false,
+    };
+    has.then_some(MARKED)
+}
+
+const MARKED: &str = "The column child has a mark that tells the children of this report apart and nothing else: the same child has another mark in every other report.";
 
 /// The month of an instant in London, for example `2026-11`.
 pub(super) fn month(at: Timestamp) -> String {

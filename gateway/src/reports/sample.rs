@@ -5,7 +5,7 @@
 //! it, so that it cannot be known before it is asked; and anybody with the log can draw again.
 
 use super::gathering::{begin, end, gather, of_kinds};
-use super::rows::{ENTRY, Names, entry_row};
+use super::rows::{ENTRY, Marks, Names, entry_row};
 use super::{Ask, Cell, Kind, LogHead, Made, ReportError, Sheet, odd};
 use crate::app::App;
 use crate::audit::{Entry, EventKind};
@@ -54,7 +54,7 @@ pub(super) async fn made(
         ..AlertFilter::default()
     };
     let (signed, more) = odd::signed_off("Signed off", app, ask, &filter).await?;
-    let mut made = Made::from(vec![sheet(&drawn, names), signed]);
+    let mut made = Made::from(vec![sheet(&drawn, names, Marks::of(asked)), signed]);
     made.notes.extend(more);
     made.limits.push(format!("{} of {} accesses by named people", drawn.len(), by_people.len()));
     made.notes.extend(gathered.note("accesses"));
@@ -79,7 +79,7 @@ fn lot(root: &str, seq: u64) -> [u8; 32] {
     sha256(format!("{root} {seq}").as_bytes())
 }
 
-fn sheet(drawn: &[(String, &Entry)], names: Names<'_>) -> Sheet {
+fn sheet(drawn: &[(String, &Entry)], names: Names<'_>, marks: Marks) -> Sheet {
     let mut columns = vec![("lot", Kind::Text)];
     columns.extend(ENTRY);
     let for_a_person = ["manager", "legitimate (yes or no)", "confirmed on"];
@@ -87,7 +87,7 @@ fn sheet(drawn: &[(String, &Entry)], names: Names<'_>) -> Sheet {
     let mut sheet = Sheet::new("Sample", &columns);
     for (lot, entry) in drawn {
         let mut row = vec![lot.chars().take(LOT_CHARS).collect::<String>().into()];
-        row.extend(entry_row(entry, names));
+        row.extend(entry_row(entry, names, marks));
         row.extend(for_a_person.map(|_| Cell::Nothing));
         sheet.rows.push(row);
     }

@@ -58,6 +58,17 @@ pub(super) fn words(sheet: &Sheet) -> Vec<Vec<String>> {
 }
 
 #[test]
+fn a_child_has_one_mark_in_a_report_and_another_in_the_next() {
+    let marks = [rows::Marks::of(7), rows::Marks::of(8)];
+    let [one, other] = [SubjectKey([1; 32]), SubjectKey([2; 32])];
+    let mark = marks[0].child(one);
+    assert_eq!(marks[0].child(one), mark);
+    assert_ne!(marks[0].child(other), mark);
+    assert_ne!(marks[1].child(one), mark);
+    assert!(!one.to_hex().contains(&mark));
+}
+
+#[test]
 fn there_are_eleven_and_each_is_found_by_code_and_number() {
     for (number, kind) in (1u8..).zip(ReportKind::ALL) {
         assert_eq!(kind.number(), number);

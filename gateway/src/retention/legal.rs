@@ -32,9 +32,13 @@ pub struct LegalHoldLine {
     pub id: Uuid,
     /// What it is on.
     pub scope: ScopeName,
-    /// The person, as a keyed pseudonym in hexadecimal.
+    /// The person: the first digits of a keyed pseudonym in hexadecimal, as a search of the log has
+    /// them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// The pseudonym itself, for tables that make their own mark of it; nobody is given it.
+    #[serde(skip)]
+    pub(crate) person: Option<SubjectKey>,
     /// The case.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub case: Option<Uuid>,
@@ -102,11 +106,12 @@ impl InForce {
         (self.placed, self.lifted)
     }
 
-    /// Whether one keeps something of which it is known whose it is.
+    /// Whether one keeps something. Where it is not known about whom it is, any may.
     pub(super) fn keeps(&self, whose: &Whose) -> Option<&'static str> {
         let person = whose.subject.is_some_and(|subject| self.subjects.contains(&subject));
         let case = whose.case.is_some_and(|case| self.cases.contains(&case));
-        (self.everything || person || case).then_some(LEGAL_HOLD)
+        let known = (self.everything || person || case).then_some(LEGAL_HOLD);
+        known.or_else(|| if whose.subject.is_none() { self.may_keep() } else { None })
     }
 
     /// Whether one may be on something of which it is not known whose it is: then it is kept.
@@ -212,8 +217,8 @@ fn is_reference(text: &str) -> bool {
 impl From<StoredLegalHold> for LegalHoldLine {
     fn from(stored: StoredLegalHold) -> Self {
         let StoredLegalHold { hold, placed_at, lifted } = stored;
-        let (subject, case) = match hold.scope {
-            HeldScope::Person(subject) => (Some(subject.to_hex()), None),
+        let (person, case) = match hold.scope {
+            HeldScope::Person(subject) => (Some(subject), None),
             HeldScope::Case(case) => (None, Some(case.0)),
             HeldScope::Everything => (None, None),
         };
@@ -222,7 +227,8 @@ impl From<StoredLegalHold> for LegalHoldLine {
         Self {
             id: hold.id,
             scope: hold.scope.name(),
-            subject,
+            subject: person.map(|person| person.to_hex().chars().take(DIGITS).collect()),
+            person,
             case,
             reason: hold.reason,
             reference: hold.reference,
@@ -252,5 +258,12 @@ pub const REASONS: [&str; 7] = [
 pub const LIFT_REASONS: [&str; 4] =
     ["inquiry-closed", "proceedings-ended", "request-answered", "placed-in-error"];
 
+/// The digits of a person's pseudonym that are told: enough to see that two holds are on one
+/// person, too few to look for that person elsewhere.
+const DIGITS: usize = 8;
+
 const REFERENCE_FORM: &str =
     "The reference is 1 to 40 letters, digits, '/', '-' and '.', without nine digits in a row.";
+
+#[cfg(test)]
+mod tests;

@@ -347,6 +347,10 @@ impl Planning<'_> {
     }
 
     fn any_held(&self, contents: &[Content]) -> Option<&'static str> {
+        // Of what nothing was made, or nothing is known, it cannot be told whose it is.
+        if contents.is_empty() {
+            return self.held.may_keep();
+        }
         contents.iter().find_map(|one| {
             if one.is_record { self.held.keeps(&one.whose) } else { self.held.may_keep() }
         })

@@ -6,6 +6,9 @@
 //! always one stretch. Must never know how an alias is made: that is the
 //! [`LogKeeper`]'s.
 //!
+//! A record's pseudonym is written once, and so is that of its deliveries. This alone takes it away,
+//! when the record's content was removed and an entry of the look-up names it.
+//!
 //! Limits: destroying a look-up writes every entry of its stretch in one commit, during which
 //! nothing else is committed: some seconds for a million entries.
 
@@ -50,8 +53,9 @@ pub struct LookUpSize {
     pub entries: u64,
     /// People on lists that were looked at, each list apart.
     pub looks: u64,
-    /// Records that entries of the period name and that have a pseudonym of their own: they tie
-    /// entries to a person while they do.
+    /// Records that entries of the period name and whose content is kept, with a pseudonym of their
+    /// own: they tie entries to a person while they do. That of records whose content is removed goes
+    /// with the look-up.
     pub records: u64,
 }
 
@@ -129,6 +133,8 @@ pub(super) async fn destroy(
     let stretch = || values![period.from, until];
     let entries = tx.execute(&FORGET_ENTRIES, stretch()).await?;
     let looks = tx.execute(&FORGET_LOOKS, stretch()).await?;
+    tx.execute(&FORGET_DELIVERIES, stretch()).await?;
+    tx.execute(&FORGET_RECORDS, stretch()).await?;
     if (entries, looks) == (size.entries, size.looks) {
         Ok(())
     } else {
@@ -170,13 +176,25 @@ statements! {
         where seq >= $1 and seq < $2 and subject is not null";
     FORGET_LOOKS = "periods::destroy" on "looks":
         "delete from looks where seq >= $1 and seq < $2";
+    FORGET_RECORDS = "periods::destroy" on "records":
+        "update records set subject = null
+        where subject is not null and removed_at is not null and id in (
+            select a.record_id from audit_entries a
+            where a.seq >= $1 and a.seq < $2 and a.record_id is not null)";
+    FORGET_DELIVERIES = "periods::destroy" on "deliveries":
+        "update deliveries set subject = null
+        where subject is not null and record_id in (
+            select r.id from records r where r.removed_at is not null) and record_id in (
+            select a.record_id from audit_entries a
+            where a.seq >= $1 and a.seq < $2 and a.record_id is not null)";
     COUNT_ENTRIES = "periods::look_up_size" on "audit_entries":
         "select count(*) as seq from audit_entries
         where seq >= $1 and seq < $2 and subject is not null";
     COUNT_LOOKS = "periods::look_up_size" on "looks":
         "select count(*) as seq from looks where seq >= $1 and seq < $2";
     COUNT_RECORDS = "periods::look_up_size" on "records":
-        "select count(*) as seq from records r where r.subject is not null and r.id in (
+        "select count(*) as seq from records r
+        where r.subject is not null and r.removed_at is null and r.id in (
             select a.record_id from audit_entries a
             where a.seq >= $1 and a.seq < $2 and a.record_id is not null)";
 }

@@ -2,7 +2,8 @@
 //!
 //! Removing writes nothing over the sealed bytes, and with them the wrapped key, and leaves the row:
 //! other rows refer to it. The row of `removals` says by which entry of the log. Each statement asks
-//! again what its caller asked before, so that what has begun to move meanwhile stays.
+//! again what its caller asked before, so that what has begun to move meanwhile stays. With the last
+//! sealed copy about a person go the marks by which access to somebody's own was told.
 
 use jiff::Timestamp;
 use schemas::RecordId;
@@ -213,7 +214,11 @@ async fn remove(tx: &mut Transaction, gone: &Removal, now: Timestamp) -> Result<
         Removable::Transition => &REMOVE_FACTS,
     };
     let values = values![gone.item, Vec::<u8>::new(), now];
-    one(tx, statement, values, "what is removed is there, and nothing waits for it").await
+    one(tx, statement, values, "what is removed is there, and nothing waits for it").await?;
+    if gone.what == Removable::SealedCopy {
+        tx.execute(&FORGET_MARKS, values![gone.item]).await?;
+    }
+    Ok(())
 }
 
 /// The row of what is removed, with the entry that says so.
@@ -279,6 +284,11 @@ statements! {
         where id = $1 and removed_at is null and not exists (
             select 1 from deliveries d where d.record_id = records.id
                 and d.state in ('queued', 'held', 'failed', 'unknown'))";
+    FORGET_MARKS = "retention::remove" on "subject_marks":
+        "delete from subject_marks
+        where subject in (select g.subject from records g where g.id = $1) and not exists (
+            select 1 from records r
+            where r.subject = subject_marks.subject and r.removed_at is null)";
     REMOVE_ORIGINAL = "retention::remove" on "submissions":
         "update submissions set original = $2, removed_at = $3
         where id = $1 and removed_at is null

@@ -77,7 +77,7 @@ fn a_decision_about_the_plan_stops_the_plan_alone() {
     entries[0].event.decision.as_mut().unwrap().consent = Some(plan.record);
     let released = after_stops(&entries, &[plan]);
     assert_eq!(released[0].finding, Finding::Violation);
-    let sheet = after_withdrawal(&released, &|code| code.to_owned());
+    let sheet = after_withdrawal(&released, &|code| code.to_owned(), Marks::of(9));
     assert_eq!(words(&sheet)[0][0], VIOLATION);
 }
 
@@ -90,5 +90,5 @@ fn decisions_are_counted_by_month_and_people_who_said_no_are_known() {
     assert_eq!(stopped_ever(&entries), BTreeSet::from([SubjectKey([7; 32])]));
     let all: Vec<&Entry> = entries.iter().collect();
     assert_eq!(words(&by_month(&all)), [["2026-01", "given", "1"], ["2026-01", "withdrawn", "1"]]);
-    assert_eq!(words(&decisions(&all, &|code| code.to_owned()))[1][2], "withdrawn");
+    assert_eq!(words(&decisions(&all, &|code| code.to_owned(), Marks::of(9)))[1][2], "withdrawn");
 }

@@ -23,7 +23,7 @@ fn a_message_counts_once_when_it_first_left_and_consent_is_only_counted() {
             ["2026-01", "statute", "a provision", "RXT", "the name of RXT", "2", "2"],
         ]
     );
-    let each = words(&each(&without, NAMES));
+    let each = words(&each(&without, NAMES, Marks::of(9)));
     assert_eq!(each.iter().map(|row| row[0].as_str()).collect::<Vec<_>>(), ["9", "6", "5"]);
 }
 

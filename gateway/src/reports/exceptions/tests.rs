@@ -32,7 +32,10 @@ fn every_sort_of_exception_is_told_apart() {
         rules.contains(&vec!["vote to override: court-or-tribunal".to_owned(), "1".to_owned()])
     );
     assert!(rules.contains(&vec!["hold: a-rule".to_owned(), "1".to_owned()]));
-    assert_eq!(words(&happened(&entries, &|code| code.to_owned())).len(), entries.len());
+    assert_eq!(
+        words(&happened(&entries, &|code| code.to_owned(), Marks::of(9))).len(),
+        entries.len()
+    );
 }
 
 #[test]

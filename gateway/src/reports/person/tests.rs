@@ -14,7 +14,7 @@ fn each_action_is_a_row_and_each_day_is_counted() {
     let entries = [by(30, "a"), by(7, "a"), by(2, "a"), by(1, "a")];
     let names: Names<'_> = &|code| code.to_owned();
     let late = |entry: &Entry| entry.seq == 7;
-    let rows = words(&actions(&entries, names, &late));
+    let rows = words(&actions(&entries, (names, Marks::of(9)), &late));
     assert_eq!(rows.len(), 4);
     assert_eq!(rows[1].last().map(String::as_str), Some("yes"));
     assert_eq!(rows[2].last().map(String::as_str), Some("no"));

@@ -32,7 +32,7 @@ fn a_lot_is_what_sha256sum_says() {
 #[test]
 fn a_manager_has_room_to_confirm() {
     let one = entry(7, EventKind::JourneyViewed, "334");
-    let table = sheet(&drawn("AAAA", &[&one], 1), &|code| code.to_owned());
+    let table = sheet(&drawn("AAAA", &[&one], 1), &|code| code.to_owned(), Marks::of(9));
     let rows = words(&table);
     assert!(hex(&lot("AAAA", 7)).starts_with(&rows[0][0]));
     assert_eq!(rows[0][rows[0].len() - 3..], ["", "", ""]);

@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 
-use super::samples::{event, subject};
+use super::samples::{event, request, subject};
 use super::{Place, on_both_engines};
 use crate::audit::alias::Period;
 use crate::audit::looked::Looked;
 use crate::audit::{Entry, Event, EventKind, SubjectKey};
 use crate::entropy::SystemEntropy;
+use crate::queue::{CarrierKind, DeliveryState};
 use crate::store::{
-    Change, LogFilter, LogPeriod, LookUpGone, LookUpSize, Store, StoreError, Write,
+    Change, LogFilter, LogPeriod, LookUpGone, LookUpSize, Removable, Removal, RetentionWrite,
+    Store, StoreError, Write,
 };
 
 /// The clock of a place stands in January 2027.
@@ -162,6 +164,46 @@ async fn a_destroyed_look_up_finds_nobody_and_the_leaves_stay_as_they_were() {
             hunted.extend((2..300).map(|number| subject(number).0.to_vec()));
             hunt(&place, &hunted);
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_was_removed_loses_its_pseudonym_with_the_look_up_and_others_keep_theirs() {
+    on_both_engines(async |place: Place| {
+        let store = place.open().await;
+        let mut records = Vec::new();
+        for number in [1, 2] {
+            let made = request(subject(number), "RRK", CarrierKind::Collect);
+            let (record, delivery) = (made.record, made.delivery);
+            store.commit(made.change).await.unwrap();
+            let stop = Write::Stop(delivery, DeliveryState::Withdrawn, "r".to_owned());
+            let mut stopped = event(EventKind::DeliveryWithdrawn);
+            stopped.record = Some(record);
+            store.commit(Change::because(stopped).write(stop)).await.unwrap();
+            records.push(record);
+        }
+        let removal = Removal {
+            what: Removable::SealedCopy,
+            item: records[0].0,
+            class: "transit-copy",
+            sha256: [5; 32],
+            rule_version: "r-1:abc".to_owned(),
+        };
+        let removal = Write::Retention(RetentionWrite::Removed(removal));
+        store
+            .commit(Change::because(event(EventKind::RecordRemoved)).write(removal))
+            .await
+            .unwrap();
+        place.clock().advance(YEAR);
+        commit(&store, about(1)).await;
+        let old = store.log_periods().await.unwrap().remove(0);
+        assert_eq!(store.look_up_size(&old).await.unwrap().records, 1, "the one that is kept");
+        store.commit(gone(&store, old).await).await.unwrap();
+        let named = async |record| store.find_record(record).await.unwrap().unwrap().subject;
+        assert_eq!(named(records[0]).await, None);
+        assert_eq!(named(records[1]).await, Some(subject(2)));
+        store.close().await;
     })
     .await;
 }

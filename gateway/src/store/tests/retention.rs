@@ -8,8 +8,8 @@ use super::{Place, on_both_engines};
 use crate::audit::EventKind;
 use crate::queue::{CarrierKind, DeliveryState};
 use crate::store::{
-    Change, HOLDS_MOVED, HeldScope, HoldActor, Lifted, NewCertificate, NewLegalHold, Removable,
-    Removal, RetentionWrite, Store, StoreError, Write,
+    Change, HOLDS_MOVED, HeldScope, HoldActor, Lifted, Mark, NewCertificate, NewLegalHold,
+    Removable, Removal, RetentionWrite, StaffMember, Store, StoreError, WatchWrite, Write,
 };
 
 fn removal(what: Removable, item: Uuid) -> RetentionWrite {
@@ -80,6 +80,40 @@ async fn a_record_goes_once_nothing_waits_for_it_and_leaves_its_row() {
         assert_eq!(store.kept_bytes(Removable::SealedCopy, record.0).await.unwrap(), None);
         let again = apply(&store, vec![removal(Removable::SealedCopy, record.0)]).await;
         assert!(again.is_err());
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_marks_of_a_person_go_with_the_last_sealed_copy_about_them() {
+    on_both_engines(async |place: Place| {
+        let store = place.open().await;
+        let mark = Mark::Surname(hash(7));
+        let (who, people) = (organisation("334"), [subject(1), subject(2)]);
+        let member = StaffMember { person: "p-1".to_owned(), marks: [mark].into() };
+        let staff = Write::Watch(WatchWrite::Staff(who.clone(), vec![member]));
+        store.commit(Change::because(event(EventKind::ContentRemoved)).write(staff)).await.unwrap();
+        let mut records = Vec::new();
+        for about in [people[0], people[0], people[1]] {
+            let made = request(about, "RRK", CarrierKind::Collect);
+            records.push(made.record);
+            let marks = Write::Watch(WatchWrite::SubjectMarks(about, [mark].into()));
+            store.commit(made.change.write(marks)).await.unwrap();
+            let stop = Write::Stop(made.delivery, DeliveryState::Withdrawn, "r".to_owned());
+            let stop = Change::because(event(EventKind::DeliveryWithdrawn)).write(stop);
+            store.commit(stop).await.unwrap();
+        }
+        let told = async |about| {
+            let found = store.in_common((who.as_str(), "p-1"), about).await.unwrap();
+            found.surname_shared_by.is_some()
+        };
+        let gone = |which: usize| vec![removal(Removable::SealedCopy, records[which].0)];
+        apply(&store, gone(0)).await.unwrap();
+        assert!(told(people[0]).await, "another record of theirs is there");
+        apply(&store, gone(1)).await.unwrap();
+        assert!(!told(people[0]).await);
+        assert!(told(people[1]).await, "somebody else's are as they were");
         store.close().await;
     })
     .await;
