@@ -160,7 +160,11 @@ fn access(event: &Event, whose: Option<SubjectKey>) -> Option<Access> {
         return None;
     }
     if let Some(alias) = event.subject {
-        return Some(Access { opened: Some(whose.unwrap_or(alias)), alias: Some(alias), listed: 0 });
+        return Some(Access {
+            opened: Some(whose.unwrap_or(alias)),
+            alias: Some(alias),
+            listed: 0,
+        });
     }
     let number = |name: &str| event.detail.get(name).and_then(|n| n.parse::<u64>().ok());
     let people = number(PEOPLE);
