@@ -13,12 +13,15 @@
 //! Use: `follow(app, state, stop)` for each of [`States::each`], once the start is in the log.
 //!
 //! Limits: one gateway for each sink; several gateways on one database have a sink each, by names of
-//! their own. What was sent and not confirmed before a crash is sent again; its `seq` tells.
+//! their own. What was sent and not confirmed before a crash is sent again; its `seq` tells. Once the
+//! database is found to be a restored one, no sink goes on under its name, unless it is a folder whose
+//! last line is of this log: a sink never gets two histories. An entry that cannot be read is handed
+//! on as its bytes.
 
 mod file;
 mod syslog;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,6 +43,8 @@ pub struct State {
     pub settings: SinkSection,
     next: AtomicU64,
     fault: Mutex<Option<SinkFault>>,
+    /// Whether the operator was told of an entry that cannot be read: once is enough.
+    said_unreadable: AtomicBool,
 }
 
 /// Why a sink does not take entries.
@@ -97,7 +102,12 @@ impl States {
     pub fn of(section: &AuditSection) -> Self {
         let state = |settings: &SinkSection| {
             let settings = settings.clone();
-            Arc::new(State { settings, next: AtomicU64::new(0), fault: Mutex::default() })
+            Arc::new(State {
+                settings,
+                next: AtomicU64::new(0),
+                fault: Mutex::default(),
+                said_unreadable: AtomicBool::new(false),
+            })
         };
         Self(section.sinks.iter().map(state).collect())
     }
@@ -182,6 +192,7 @@ pub async fn follow(app: Arc<App>, state: Arc<State>, stop: CancellationToken) {
 async fn round(app: &App, state: &State, sink: &mut Sink) -> Result<bool, SinkFault> {
     let name = state.settings.name.as_str();
     let stored = app.store.sink_cursor(name).await?;
+    // After a restore the cursor is beyond every log; only a folder can tell that it is of this one.
     let next = sink.next(app, stored).await?;
     if next > app.log_size().await? {
         return Err(SinkFault::Foreign);
@@ -189,10 +200,10 @@ async fn round(app: &App, state: &State, sink: &mut Sink) -> Result<bool, SinkFa
     let rows = app.store.audit_rows(next, AT_ONCE).await?;
     let reached = rows.last().map_or(next, |row| row.seq.saturating_add(1));
     if !rows.is_empty() {
-        sink.take(app, &state.settings, rows).await?;
+        sink.take(app, state, rows).await?;
     }
     if reached != stored {
-        app.store.sink_confirmed(name, reached).await?;
+        app.store.sink_confirmed(name, (stored, reached)).await?;
     }
     state.next.store(reached, Ordering::Relaxed);
     Ok(reached.saturating_sub(next) == u64::from(AT_ONCE))
@@ -241,17 +252,22 @@ impl Sink {
     async fn take(
         &mut self,
         app: &App,
-        settings: &SinkSection,
+        state: &State,
         rows: Vec<AuditRow>,
     ) -> Result<(), SinkFault> {
         let mut entries = Vec::with_capacity(rows.len());
         for row in rows {
-            let entry = Entry::parse(&row.leaf).or(Err(SinkFault::Log))?;
-            entries.push((entry, row.leaf));
+            // What cannot be read is handed on as it is: it must neither be lost nor stop the rest.
+            let entry = Entry::parse(&row.leaf).ok();
+            if entry.is_none() && !state.said_unreadable.swap(true, Ordering::Relaxed) {
+                let (sink, seq) = (state.settings.name.as_str(), row.seq);
+                tracing::error!(sink, seq, "an entry of the log cannot be read; verify the log");
+            }
+            entries.push((entry, row));
         }
         match self {
             Self::File(folder) => folder.take(app, entries).await,
-            Self::Syslog => syslog::take(app, settings, &entries).await,
+            Self::Syslog => syslog::take(app, &state.settings, &entries).await,
         }
     }
 }

@@ -15,6 +15,8 @@ mod atna;
 mod balp;
 mod classes;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 
 use super::{Entry, tree};
@@ -65,6 +67,31 @@ impl Form {
 /// An entry as an RFC 5424 message that holds an ATNA `AuditMessage`; no line feed is in it.
 pub fn syslog(source: &Source<'_>, entry: &Entry, leaf: &[u8]) -> Vec<u8> {
     atna::syslog(source, entry, leaf)
+}
+
+/// What cannot be read as an entry, as a JSON object with the line feed that ends it: the bytes
+/// themselves, for whoever can.
+pub fn unreadable_line(source: &Source<'_>, seq: u64, leaf: &[u8]) -> Vec<u8> {
+    let mut line = unreadable(source, seq, leaf);
+    line.push(b'\n');
+    line
+}
+
+/// What cannot be read as an entry, as an RFC 5424 message: the same JSON object, by a MSGID of its
+/// own, since nothing is known that an ATNA `AuditMessage` must say.
+pub fn unreadable_syslog(source: &Source<'_>, seq: u64, leaf: &[u8]) -> Vec<u8> {
+    atna::wrapped(source, seq, ("-", "unreadable-entry"), &unreadable(source, seq, leaf))
+}
+
+fn unreadable(source: &Source<'_>, seq: u64, leaf: &[u8]) -> Vec<u8> {
+    let line = serde_json::json!({
+        "log": source.log,
+        "seq": seq,
+        "unreadable": true,
+        "leaf_hash": leaf_hash(leaf),
+        "leaf": BASE64_STANDARD.encode(leaf),
+    });
+    line.to_string().into_bytes()
 }
 
 /// An entry as one JSON object without a line feed. The last member is the entry's own bytes: SHA-256

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::rules::{Of, Rule, Rules, Test};
 use crate::access_report::{Sort, sort};
+use crate::audit::looked::PEOPLE;
 use crate::audit::{Entry, Event, EventKind, SubjectKey};
 use crate::clock::london_date;
 use crate::queue::DeliveryId;
@@ -46,9 +47,13 @@ pub struct Acting {
 /// An access.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Access {
-    /// Whose record was opened or given out, when it was one person's.
+    /// Whose record was opened or given out, when it was one person's: their pseudonym, or the alias
+    /// when nobody knows any more whose it is.
     pub opened: Option<SubjectKey>,
-    /// How many lines a list had.
+    /// What stands for that person in the leaf. Whatever is kept of them longer than for a count is made
+    /// of this, so that it tells nobody anything once the look-up is destroyed.
+    pub alias: Option<SubjectKey>,
+    /// How many people were on a list; 0 where nobody knows whom it is about.
     pub listed: u64,
 }
 
@@ -79,7 +84,7 @@ pub struct Look {
     pub at: Timestamp,
     /// At whose record, when it was one.
     pub opened: Option<SubjectKey>,
-    /// How many lines of a list.
+    /// How many people were on a list.
     pub listed: u64,
 }
 
@@ -126,8 +131,9 @@ pub struct Odd<'a> {
 }
 
 /// What an entry is to the watch; `None` for what the gateway does by itself, and for whatever
-/// touches nobody's record.
-pub fn observe(entry: &Entry) -> Option<Observation> {
+/// touches nobody's record. `whose` is what the look-up has of whom it is about: a leaf only names an
+/// alias, under which the store knows nobody.
+pub fn observe(entry: &Entry, whose: Option<SubjectKey>) -> Option<Observation> {
     let event = &entry.event;
     let actor = &event.actor;
     if actor.method == "gateway" {
@@ -141,7 +147,7 @@ pub fn observe(entry: &Entry) -> Option<Observation> {
             person: actor.person.clone(),
             at_the_prompt: actor.method == "local",
         },
-        access: access(event),
+        access: access(event, whose),
         sharing: sharing(event),
         setting_aside: setting_aside(event),
     };
@@ -149,13 +155,24 @@ pub fn observe(entry: &Entry) -> Option<Observation> {
     anything.then_some(seen)
 }
 
-fn access(event: &Event) -> Option<Access> {
+fn access(event: &Event, whose: Option<SubjectKey>) -> Option<Access> {
     if !matches!(sort(event), Sort::Given | Sort::Looked) {
         return None;
     }
-    let rows = |name: &str| event.detail.get(name).and_then(|rows| rows.parse().ok());
-    let listed = if event.subject.is_some() { 0 } else { rows("rows").unwrap_or(0) };
-    (event.subject.is_some() || listed > 0).then_some(Access { opened: event.subject, listed })
+    if let Some(alias) = event.subject {
+        return Some(Access {
+            opened: Some(whose.unwrap_or(alias)),
+            alias: Some(alias),
+            listed: 0,
+        });
+    }
+    let number = |name: &str| event.detail.get(name).and_then(|n| n.parse::<u64>().ok());
+    let people = number(PEOPLE);
+    // Lines are not people: what is kept, a month's figures and alerts have lines, too.
+    let at_people = people.is_some() || ABOUT_SOMEBODY.contains(&event.kind);
+    let is_empty = LINES.iter().any(|name| number(name) == Some(0));
+    let listed = people.unwrap_or(0);
+    (at_people && !is_empty).then_some(Access { opened: None, alias: None, listed })
 }
 
 fn sharing(event: &Event) -> Option<Sharing> {
@@ -295,10 +312,22 @@ fn unusual_recipient(
 
 /// For rules about one person's record that somebody opened: who, and whose.
 fn opened_by_a_person(seen: &Observation) -> Option<String> {
-    let opened = seen.access.as_ref()?.opened?;
+    let alias = seen.access.as_ref()?.alias?;
     seen.by.counted_as()?;
-    Some(format!("{} {}", seen.by.as_text(), opened.to_hex()))
+    Some(format!("{} {}", seen.by.as_text(), alias.to_hex()))
 }
 
+/// Looks at somebody, even where it is not known at whom.
+const ABOUT_SOMEBODY: [EventKind; 7] = [
+    EventKind::DeliveryCollected,
+    EventKind::JourneyViewed,
+    EventKind::EvidenceMade,
+    EventKind::CaseViewed,
+    EventKind::ConsentViewed,
+    EventKind::QuarantineViewed,
+    EventKind::QuarantineReplayed,
+];
+/// The details that say how many lines a list had.
+const LINES: [&str; 3] = ["rows", "clocks", "cases"];
 /// How whoever sits at the machine's own prompt is counted.
 const AT_THE_PROMPT: &str = "local";

@@ -192,7 +192,7 @@ pub async fn show(
     let Some(alert) = alert.filter(|alert| may_see(alert, own)) else { return Ok(None) };
     let event = Event::new(EventKind::AlertViewed, actor.clone()).with("alert", id);
     app.store.commit(Change::because(event)).await?;
-    let concerned = app.store.alert_entries(id, ENTRIES_SHOWN).await?;
+    let concerned = app.store.alert_entries(id, 0, ENTRIES_SHOWN).await?;
     let seqs: Vec<u64> = concerned.iter().map(|entry| entry.seq).collect();
     let rows = app.store.audit_rows_at(&seqs).await?;
     let entries = rows.iter().filter_map(|row| serde_json::from_slice::<Entry>(&row.leaf).ok());
@@ -283,18 +283,23 @@ async fn somebody_else(
         }
     }
     // A system sent it, and the message itself said for whom.
-    let entries = app.store.alert_entries(alert.id, ENTRIES_SHOWN).await?;
-    let seqs: Vec<u64> = entries.iter().map(|entry| entry.seq).collect();
     let who = names.anywhere(&reviewer.user);
-    for row in app.store.audit_rows_at(&seqs).await? {
-        let entry = serde_json::from_slice::<Entry>(&row.leaf).ok();
-        let sent = entry.filter(|entry| entry.event.kind == EventKind::SharingDecided);
-        let Some(record) = sent.and_then(|entry| entry.event.record) else { continue };
-        if app.store.acted_for(record).await?.as_deref() == Some(who.as_str()) {
-            return Err(AlertError::NotYours(ACTED));
+    let mut from = 0;
+    // All of them, however many are shown: who acted in the last is who acted, too.
+    loop {
+        let entries = app.store.alert_entries(alert.id, from, ENTRIES_SHOWN).await?;
+        let Some(last) = entries.last() else { return Ok(()) };
+        from = last.seq.saturating_add(1);
+        let seqs: Vec<u64> = entries.iter().map(|entry| entry.seq).collect();
+        for row in app.store.audit_rows_at(&seqs).await? {
+            let entry = serde_json::from_slice::<Entry>(&row.leaf).ok();
+            let sent = entry.filter(|entry| entry.event.kind == EventKind::SharingDecided);
+            let Some(record) = sent.and_then(|entry| entry.event.record) else { continue };
+            if app.store.acted_for(record).await?.as_deref() == Some(who.as_str()) {
+                return Err(AlertError::NotYours(ACTED));
+            }
         }
     }
-    Ok(())
 }
 
 fn may_see(alert: &StoredAlert, own: Option<&OrganisationCode>) -> bool {

@@ -174,7 +174,7 @@ async fn choose(
         next = last.seq.saturating_add(1);
         for row in rows.iter().filter(|row| row.seq < size) {
             let entry = serde_json::from_slice::<Entry>(&row.leaf).ok();
-            let Some(seen) = entry.and_then(|entry| observe(&entry)) else { continue };
+            let Some(seen) = entry.and_then(|entry| observe(&entry, None)) else { continue };
             let by_person = seen.access.is_some() && seen.by.counted_as().is_some();
             let wanted =
                 draw.organisation.as_ref().is_none_or(|own| own.as_str() == seen.by.organisation);

@@ -51,7 +51,7 @@ fn entry(at: Timestamp, event: Event) -> Entry {
 fn look_by(actor: Actor, at: Timestamp, about: u8) -> Observation {
     let mut event = Event::new(EventKind::JourneyViewed, actor);
     event.subject = Some(subject(about));
-    observe(&entry(at, event)).unwrap()
+    observe(&entry(at, event), None).unwrap()
 }
 
 fn look(at: Timestamp, about: u8) -> Observation {
@@ -117,7 +117,7 @@ fn machines_at_night_are_not_odd_and_the_machines_own_prompt_is() {
         event.subject = Some(subject(1));
         event
     });
-    assert_eq!(observe(&own), None, "what the gateway does by itself is nobody's access");
+    assert_eq!(observe(&own, None), None, "what the gateway does by itself is nobody's access");
 }
 
 #[test]
@@ -142,14 +142,51 @@ fn forty_different_people_in_an_hour_are_many_and_the_same_one_forty_times_is_no
 fn a_long_list_counts_once_however_often_it_is_opened() {
     let list = |rows: u64| {
         let event = Event::new(EventKind::BoardViewed, actor("mutual-tls", Some("p-1")));
-        observe(&entry(tuesday(), event.with("rows", rows))).unwrap()
+        observe(&entry(tuesday(), event.with("people", rows).with("rows", rows)), None).unwrap()
     };
     let again: Vec<Look> =
         (0..9).map(|_| Look { at: tuesday(), opened: None, listed: 300 }).collect();
     assert!(found(&around(&again, &[]), &list(300)).is_empty());
     assert_eq!(alone(&list(400)), ["many-people"]);
     let nothing = Event::new(EventKind::BoardViewed, actor("mutual-tls", Some("p-1")));
-    assert_eq!(observe(&entry(tuesday(), nothing.with("rows", 0))), None);
+    let nothing = nothing.with("people", 0).with("rows", 0);
+    assert_eq!(observe(&entry(tuesday(), nothing), None), None);
+}
+
+#[test]
+fn the_people_on_a_list_count_and_not_its_lines() {
+    let by = || actor("mutual-tls", Some("p-1"));
+    let listed = |event: Event| {
+        observe(&entry(tuesday(), event), None).and_then(|seen| seen.access).map(|it| it.listed)
+    };
+    let clocks = Event::new(EventKind::BoardViewed, by()).with("clocks", 12).with("people", 9);
+    assert_eq!(listed(clocks), Some(9));
+    let cases = Event::new(EventKind::TransitionsViewed, by()).with("cases", 3).with("people", 3);
+    assert_eq!(listed(cases), Some(3));
+    let unknown = Event::new(EventKind::QuarantineViewed, by()).with("rows", 700);
+    assert_eq!(listed(unknown), Some(0), "a look, at nobody knows whom");
+    for kind in [EventKind::RetentionViewed, EventKind::StandingViewed, EventKind::BoardViewed] {
+        assert_eq!(listed(Event::new(kind, by()).with("rows", 700)), None, "{kind:?}");
+    }
+}
+
+#[test]
+fn whose_record_it_was_is_asked_of_the_look_up_and_only_the_alias_is_kept() {
+    let leaf = |about| {
+        let mut event = Event::new(EventKind::JourneyViewed, actor("mutual-tls", Some("p-1")));
+        event.subject = Some(subject(about));
+        entry(tuesday(), event)
+    };
+    let seen = observe(&leaf(1), Some(subject(77))).unwrap();
+    assert_eq!(seen.access.as_ref().unwrap().opened, Some(subject(77)));
+    let rules = rules();
+    let mut known = around(&[], &[]);
+    known.same_postcode = true;
+    let odd = judge(&rules, &known, &seen);
+    assert!(odd[0].likeness.contains(&subject(1).to_hex()), "{odd:?}");
+    assert!(!odd[0].likeness.contains(&subject(77).to_hex()), "{odd:?}");
+    let forgotten = observe(&leaf(1), None).unwrap();
+    assert_eq!(forgotten.access.unwrap().opened, Some(subject(1)), "it still counts");
 }
 
 #[test]
@@ -215,7 +252,7 @@ fn shared(actor: Actor, outcome: &str, at: Timestamp) -> Option<Observation> {
         cut: std::collections::BTreeMap::new(),
         reason: "because".to_owned(),
     });
-    observe(&entry(at, event))
+    observe(&entry(at, event), None)
 }
 
 #[test]
@@ -247,7 +284,7 @@ fn overrides_are_odd_and_a_confirmed_duty_is_none() {
             .with("reason", reason);
         event.delivery = Some(DeliveryId(Uuid::max()));
         event.subject = Some(subject(1));
-        observe(&entry(tuesday(), event)).unwrap()
+        observe(&entry(tuesday(), event), None).unwrap()
     };
     assert_eq!(alone(&vote("safeguarding")), ["override"]);
     assert!(alone(&vote("statutory-duty-confirmed")).is_empty());
@@ -256,7 +293,7 @@ fn overrides_are_odd_and_a_confirmed_duty_is_none() {
         .with("reason", "risk-to-life")
         .with("review", review);
     broken.subject = Some(subject(1));
-    let seen = observe(&entry(tuesday(), broken)).unwrap();
+    let seen = observe(&entry(tuesday(), broken), None).unwrap();
     assert_eq!(seen.setting_aside.as_ref().unwrap().review, Some(review));
     assert_eq!(alone(&seen), ["override"]);
 }

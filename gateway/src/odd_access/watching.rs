@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::judging::{Around, Look, Observation, Odd, Way, judge, observe};
 use super::rules::{Rule, Severity, Test};
 use crate::app::App;
-use crate::audit::{Actor, Entry, Event, EventKind};
+use crate::audit::{Actor, Entry, Event, EventKind, SubjectKey};
 use crate::clock::london_date;
 use crate::entropy::sha256;
 use crate::store::{
@@ -26,14 +26,14 @@ pub async fn watch(app: &App) -> Result<usize, StoreError> {
     let (mut raised, mut tries) = (0, 0);
     loop {
         let to = app.store.watched_to().await?;
-        let rows = app.store.audit_rows(to.seq, ENTRIES_AT_ONCE).await?;
-        let Some(last) = rows.last() else { return Ok(raised) };
+        let rows = app.store.audit_rows_found_by(to.seq, ENTRIES_AT_ONCE).await?;
+        let Some((last, _)) = rows.last() else { return Ok(raised) };
         let mut page = Page::new(to.seq, last.seq.saturating_add(1));
         page.known_since = to.began_at;
-        for row in &rows {
+        for (row, found_by) in &rows {
             // An entry that was tampered with is for the verifier to name, and no end of the watch.
             if let Ok(entry) = serde_json::from_slice::<Entry>(&row.leaf) {
-                page.take(app, &entry).await?;
+                page.take(app, &entry, found_by.subject).await?;
             }
         }
         match page.close(app).await {
@@ -72,7 +72,13 @@ impl Page {
         }
     }
 
-    async fn take(&mut self, app: &App, entry: &Entry) -> Result<(), StoreError> {
+    /// `whose` is what the look-up has of whom the entry is about.
+    async fn take(
+        &mut self,
+        app: &App,
+        entry: &Entry,
+        whose: Option<SubjectKey>,
+    ) -> Result<(), StoreError> {
         let at = Timestamp::from_microsecond(entry.at_us).unwrap_or(Timestamp::MIN);
         if self.known_since.is_none() {
             self.known_since = Some(at);
@@ -81,7 +87,7 @@ impl Page {
         if entry.event.kind == EventKind::ReviewClosed {
             self.review_closed(app, &entry.event, at).await?;
         }
-        let Some(seen) = observe(entry) else { return Ok(()) };
+        let Some(seen) = observe(entry, whose) else { return Ok(()) };
         let organisation = (seen.by.organisation.clone(), None);
         let person = (seen.by.organisation.clone(), seen.by.counted_as().map(str::to_owned));
         if seen.access.is_some() {

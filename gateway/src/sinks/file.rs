@@ -26,6 +26,7 @@ use crate::app::App;
 use crate::audit::Entry;
 use crate::audit::forms::{self, Form, Source};
 use crate::config::SinkSection;
+use crate::store::AuditRow;
 use crate::whole_file;
 
 /// A folder, and what is known of it.
@@ -86,18 +87,22 @@ impl Folder {
     pub(super) async fn take(
         &mut self,
         app: &App,
-        entries: Vec<(Entry, Vec<u8>)>,
+        entries: Vec<(Option<Entry>, AuditRow)>,
     ) -> Result<(), SinkFault> {
         let organisation = app.organisation().to_string();
         let source = Source { log: app.origin(), organisation: &organisation };
-        let lines = entries.iter().map(|(entry, leaf)| Line {
-            seq: entry.seq,
-            day: day_of(entry.at_us),
-            hash: forms::leaf_hash(leaf),
-            bytes: Form::JsonLines.line(&source, entry, leaf),
-        });
-        let lines: Vec<Line> = lines.collect();
         let Some(open) = self.open.take() else { return Err(SinkFault::Unwritable) };
+        // An entry that cannot be read has no day: it goes where the one before it went.
+        let mut day = open.file.as_ref().map(|(_, _, day)| *day).unwrap_or_default();
+        let mut lines = Vec::with_capacity(entries.len());
+        for (entry, row) in &entries {
+            day = entry.as_ref().map_or(day, |entry| day_of(entry.at_us));
+            let bytes = match entry {
+                Some(entry) => Form::JsonLines.line(&source, entry, &row.leaf),
+                None => forms::unreadable_line(&source, row.seq, &row.leaf),
+            };
+            lines.push(Line { seq: row.seq, day, hash: forms::leaf_hash(&row.leaf), bytes });
+        }
         let (path, file_bytes) = (self.path.clone(), self.file_bytes);
         self.work(move || write(open, &path, file_bytes, lines)).await
     }
@@ -173,7 +178,8 @@ fn open(folder: &Path) -> io::Result<Open> {
             // A line that a crash left behind may not have been flushed.
             file.sync_all()?;
             let bytes = file.metadata()?.len();
-            let day = last.as_ref().map(|line| day_of(line.entry.at_us));
+            let entry = last.as_ref().and_then(|line| line.entry.as_ref());
+            let day = entry.map(|entry| day_of(entry.at_us));
             opened.file = day.map(|day| (file, bytes, day));
         }
         if let Some(line) = last {
@@ -246,7 +252,8 @@ fn day_of(at_us: i64) -> Date {
 struct Known {
     seq: u64,
     leaf_hash: String,
-    entry: KnownEntry,
+    /// None where it could not be read.
+    entry: Option<KnownEntry>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -258,7 +265,8 @@ const PREFIX: &str = "audit-";
 const SUFFIX: &str = ".jsonl";
 /// For the owner, and whoever the operator puts into the folder's group.
 const MODE: u32 = 0o740;
-/// More than two lines of the longest entry (65,535 bytes), so that a whole one is among them.
+/// More than two lines of the longest entry (65,535 bytes, in base64 a third more), so that a whole
+/// one is among them.
 const TAIL_BYTES: u64 = 256 * 1024;
 /// The longest that a healthy volume takes.
 const PATIENCE: Duration = Duration::from_secs(5);

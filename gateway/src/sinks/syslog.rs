@@ -19,18 +19,22 @@ use crate::app::App;
 use crate::audit::Entry;
 use crate::audit::forms::{self, Source};
 use crate::config::{ConfirmedBy, SinkSection};
+use crate::store::AuditRow;
 
 /// Sends a batch to a receiver. Nothing is remembered of it between two batches.
 pub(super) async fn take(
     app: &App,
     settings: &SinkSection,
-    entries: &[(Entry, Vec<u8>)],
+    entries: &[(Option<Entry>, AuditRow)],
 ) -> Result<(), SinkFault> {
     let organisation = app.organisation().to_string();
     let source = Source { log: app.origin(), organisation: &organisation };
     let mut frames = Vec::new();
-    for (entry, leaf) in entries {
-        let message = forms::syslog(&source, entry, leaf);
+    for (entry, row) in entries {
+        let message = match entry {
+            Some(entry) => forms::syslog(&source, entry, &row.leaf),
+            None => forms::unreadable_syslog(&source, row.seq, &row.leaf),
+        };
         frames.extend_from_slice(message.len().to_string().as_bytes());
         frames.push(b' ');
         frames.extend_from_slice(&message);

@@ -217,9 +217,14 @@ impl Store {
         row.map(|row| row.id("id")).transpose()
     }
 
-    /// The entries an alert is about, in the order of the log.
-    pub async fn alert_entries(&self, id: Uuid, limit: u32) -> Result<Vec<AlertEntry>, StoreError> {
-        let rows = self.engine.rows(&ALERT_ENTRIES, values![id, limit]).await?;
+    /// The entries an alert is about, in the order of the log, from a place in it on.
+    pub async fn alert_entries(
+        &self,
+        id: Uuid,
+        from: u64,
+        limit: u32,
+    ) -> Result<Vec<AlertEntry>, StoreError> {
+        let rows = self.engine.rows(&ALERT_ENTRIES, values![id, from, limit]).await?;
         let entry = |row: &Row| {
             Ok(AlertEntry {
                 seq: row.count("seq")?,
@@ -433,7 +438,7 @@ statements! {
         "select id from alerts where review_id = $1 and outcome is null";
     ALERT_ENTRIES = "alerts::alert_entries" on "alert_entries":
         "select alert_id as id, seq, organisation, person from alert_entries
-        where alert_id = $1 order by seq limit $2";
+        where alert_id = $1 and seq >= $2 order by seq limit $3";
     ACTED_IN = "alerts::acted_in_alert" on "alert_entries":
         "select distinct organisation, person from alert_entries where alert_id = $1
         order by organisation, person";

@@ -66,7 +66,8 @@ pub(super) async fn found(
     if open {
         tx.execute(&WIDEN, values![shown.size, at, by]).await.map(drop)
     } else {
-        tx.execute(&FOUND, values![shown.own_size, shown.size, at, by, now]).await.map(drop)
+        tx.execute(&FOUND, values![shown.own_size, shown.size, at, by, now]).await?;
+        super::sinks::forked(tx).await
     }
 }
 

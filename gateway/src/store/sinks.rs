@@ -32,11 +32,16 @@ impl Store {
         row.map_or(Ok(0), |row| row.count("next_seq"))
     }
 
-    /// Notes that a sink has every entry below a place. Bookkeeping: what it has been given is in the
-    /// log already.
-    pub async fn sink_confirmed(&self, name: &str, next: u64) -> Result<(), StoreError> {
+    /// Notes that a sink has every entry from one place on and below another. Notes nothing when its
+    /// cursor was moved meanwhile, as by a restore that was found. Bookkeeping: what it has been given
+    /// is in the log already.
+    pub async fn sink_confirmed(
+        &self,
+        name: &str,
+        (stored, next): (u64, u64),
+    ) -> Result<(), StoreError> {
         let mut tx = self.engine.begin().await?;
-        tx.execute(&CONFIRMED, values![name, next]).await?;
+        tx.execute(&CONFIRMED, values![name, next, stored]).await?;
         tx.commit().await
     }
 
@@ -87,6 +92,14 @@ pub(super) async fn gate(
     Ok(())
 }
 
+/// This database was found to be a restored one: what any sink was given may be of a history that it
+/// does not have. Each cursor is put beyond every log, where no entry follows. A folder shows by its
+/// last line whether it is of this log, and goes on if so; a receiver cannot, and under this name
+/// never gets a second history. A sink that begins later, under a new name, is not touched.
+pub(super) async fn forked(tx: &mut Transaction) -> Result<(), StoreError> {
+    tx.execute(&FORKED, values![u64::MAX]).await.map(drop)
+}
+
 /// Whether a change is only about how the gateway itself stands: it accepts, releases and shows
 /// nothing, and without it an outage could be neither ended nor told.
 fn is_our_own(kind: EventKind) -> bool {
@@ -95,6 +108,8 @@ fn is_our_own(kind: EventKind) -> bool {
         EventKind::GatewayStopped,
         EventKind::TrustChanged,
         EventKind::RestoreFound,
+        EventKind::RestoreConfirmed,
+        EventKind::BackupRestored,
         EventKind::ConnectionRefused,
         EventKind::SinkChanged,
         EventKind::SettingsChanged,
@@ -110,9 +125,10 @@ fn near(
     waiting: Option<&[u8]>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let behind = head.size.saturating_sub(next);
-    // A cursor beyond the head is that of a log which this database does not have.
+    // A cursor beyond the head is that of a log which this database does not have: what the sink has
+    // of this one, nobody knows.
     let unknown = next > head.size;
+    let behind = if unknown { head.size } else { head.size.saturating_sub(next) };
     let waits = waiting.and_then(|leaf| serde_json::from_slice::<Entry>(leaf).ok());
     let waited = waits.map_or(0, |entry| now.as_microsecond().saturating_sub(entry.at_us));
     let patience = i64::from(sink.seconds).saturating_mul(MICROSECONDS);
@@ -127,7 +143,10 @@ statements! {
         "select name, next_seq from audit_sinks where name = $1";
     CONFIRMED = "sinks::sink_confirmed" on "audit_sinks":
         "insert into audit_sinks (name, next_seq) values ($1, $2)
-        on conflict (name) do update set next_seq = excluded.next_seq";
+        on conflict (name) do update set next_seq = excluded.next_seq
+        where audit_sinks.next_seq = $3";
+    FORKED = "sinks::forked" on "audit_sinks":
+        "update audit_sinks set next_seq = $1";
     IN_FORCE = "sinks::in_force" on "in_force":
         "select fingerprint from in_force where name = $1";
     WAITING = "sinks::gate" on "audit_entries":

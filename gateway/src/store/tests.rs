@@ -16,6 +16,7 @@ mod questions;
 mod retention;
 mod samples;
 mod searches;
+mod sinks;
 mod statements;
 
 use std::path::PathBuf;

@@ -58,7 +58,7 @@ pub struct WatchedLook {
     pub person: Option<String>,
     /// At whose record.
     pub subject: Option<SubjectKey>,
-    /// How many lines of a list.
+    /// How many people were on a list.
     pub listed: u64,
 }
 

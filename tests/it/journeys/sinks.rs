@@ -4,12 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use gateway::audit::Actor;
 use gateway::clock::Clock;
 use gateway::practice::{Stage, people};
+use gateway::restore;
 use jiff::SignedDuration;
 use serde_json::Value;
 use tests::collector::{Collector, Mood};
 use tests::{Engine, TestGateway, each_engine_prepared, peers};
+
+use super::restore::{back_up, put_back};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -244,6 +248,67 @@ fn a_required_receiver_that_is_away_stops_everything_until_it_has_caught_up() {
             accepted_within(&gateway, number + 10).await;
             caught_up(&gateway, "soc").await;
         }
+        gateway.end().await;
+    });
+}
+
+/// Sends the withdrawal of the first child again, as a partner does after a restore.
+async fn withdraw(gateway: &TestGateway) -> u16 {
+    let message = people::withdrawal("334", "W-1", &people::child(1), gateway.today());
+    let la = gateway.la();
+    let reply = la.post("/v1/consents", "application/json", "w-1", message.to_string()).await;
+    reply.expect("an answer").status
+}
+
+#[test]
+fn after_a_restore_a_sink_goes_on_under_a_new_name_only_and_then_the_steps_go_through() {
+    let prepare = async |stage: &Stage, _: Arc<dyn Clock>| {
+        let collector = Collector::start(stage, Mood::Take).await;
+        add(stage, &format!("{ARCHIVE}{}", syslog(&collector, "")));
+        collector
+    };
+    each_engine_prepared("sinks_restored", &prepare, |gateway, collector| async move {
+        let engine = gateway.engine;
+        assert_eq!(try_request(&gateway, 1).await.0, 201);
+        let gateway = gateway.restart_after(|folder| back_up(engine, folder)).await;
+        assert_eq!(try_request(&gateway, 2).await.0, 201);
+        caught_up(&gateway, "archive").await;
+        caught_up(&gateway, "soc").await;
+        let mut before = 0;
+        let gateway = gateway
+            .restart_after(|folder| {
+                before = collector.messages().len();
+                put_back(engine, folder);
+            })
+            .await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(withdraw(&gateway).await, 503, "a folder of another history, and required");
+        assert_eq!(collector.messages().len(), before, "no second history under one name");
+        let page = gateway.operator_page("/readyz").await;
+        assert!(page.contains("503") && page.contains("sink archive, which is required"), "{page}");
+        assert!(page.contains("holds entries that this log does not have"), "{page}");
+
+        let config = gateway.cast.config_path().to_owned();
+        let gateway = gateway
+            .restart_after(|_| {
+                let text = std::fs::read_to_string(&config).expect("a configuration");
+                let text = text.replace("\"archive\"", "\"archive-2\"");
+                let text = text.replace("\"soc\"", "\"soc-2\"");
+                std::fs::write(&config, text).expect("written");
+            })
+            .await;
+        caught_up(&gateway, "archive-2").await;
+        assert_eq!(withdraw(&gateway).await, 201, "consents are sent again");
+        let app = gateway.cast.app();
+        let held = app.store.unconfirmed_restore().await.expect("a state").expect("it is held");
+        let (size, reason) = (held.lost_size, restore::REASONS[0]);
+        restore::confirm(app, &Actor::local(), size, reason).await.expect("confirmed");
+        accepted_within(&gateway, 3).await;
+        caught_up(&gateway, "archive-2").await;
+        holds_all(&gateway, &gateway.folder().join("archive-2")).await;
+        caught_up(&gateway, "soc-2").await;
+        let first = "ParticipantObjectID=\"ehc-gateway/EHCGW#0\"";
+        assert!(collector.messages()[before].contains(first), "it begins with the first entry");
         gateway.end().await;
     });
 }

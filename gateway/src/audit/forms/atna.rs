@@ -15,16 +15,26 @@ use crate::telemetry::name_of;
 
 /// The message with its header, without a line feed.
 pub(super) fn syslog(source: &Source<'_>, entry: &Entry, leaf: &[u8]) -> Vec<u8> {
-    let at = instant(entry);
+    let said = audit_message(source, entry, leaf);
+    wrapped(source, entry.seq, (&instant(entry), "DICOM+RFC3881"), said.as_bytes())
+}
+
+/// A message in UTF-8 with its header: when, and of what sort.
+pub(super) fn wrapped(
+    source: &Source<'_>,
+    seq: u64,
+    (at, sort): (&str, &str),
+    said: &[u8],
+) -> Vec<u8> {
     // From 1 to 2147483647 and round again (RFC 5424 section 7.3.1).
-    let sequence = entry.seq % SEQUENCE_MAX + 1;
+    let sequence = seq % SEQUENCE_MAX + 1;
     let head = format!(
-        "<{PRIORITY}>1 {at} {host} ehc-gateway - DICOM+RFC3881 [meta sequenceId=\"{sequence}\"] ",
+        "<{PRIORITY}>1 {at} {host} ehc-gateway - {sort} [meta sequenceId=\"{sequence}\"] ",
         host = source.organisation,
     );
     let mut message = head.into_bytes();
     message.extend_from_slice(UTF_8_MARK);
-    message.extend_from_slice(audit_message(source, entry, leaf).as_bytes());
+    message.extend_from_slice(said);
     message
 }
 

@@ -78,3 +78,19 @@ fn a_disclosure_claims_its_profile_only_with_a_person_and_data() {
         serde_json::from_slice(&Form::Balp.line(&SOURCE, &entry, &leaf)).unwrap();
     assert!(said["meta"].is_null());
 }
+
+#[test]
+fn what_cannot_be_read_is_handed_on_as_its_bytes_and_its_hash() {
+    let leaf = b"{\"seq\":12,\n\xff";
+    let line = unreadable_line(&SOURCE, 12, leaf);
+    assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1, "one line");
+    let said: serde_json::Value = serde_json::from_slice(&line).unwrap();
+    assert_eq!(said["seq"], 12);
+    assert_eq!(said["unreadable"], true);
+    assert_eq!(said["leaf_hash"], leaf_hash(leaf));
+    assert_eq!(BASE64_STANDARD.decode(said["leaf"].as_str().unwrap()).unwrap(), leaf);
+    let message = unreadable_syslog(&SOURCE, 12, leaf);
+    let head = "<85>1 - EHCGW ehc-gateway - unreadable-entry [meta sequenceId=\"13\"] \u{feff}";
+    let body = message.strip_prefix(head.as_bytes()).unwrap();
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(body).unwrap(), said);
+}
