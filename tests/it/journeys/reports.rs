@@ -39,7 +39,7 @@ async fn asked(partner: &Partner, name: &str, more: &Value) -> (u16, Value) {
 fn rows(report: &Value, title: &str) -> Vec<Value> {
     let sheets = report["sheets"].as_array().expect("sheets");
     let sheet = sheets.iter().find(|sheet| sheet["title"] == title);
-    let sheet = sheet.unwrap_or_else(|| panic!("no table {title} in {report}"));
+    let sheet = sheet.unwrap_or_else(|| unreachable!("no table {title} in {report}"));
     let names: Vec<&str> = sheet["columns"]
         .as_array()
         .expect("columns")

@@ -109,7 +109,7 @@ fn every_list_a_child_stood_on_is_told_and_no_other() {
         let board = |organisation: &str, looks, lines| {
             ("the board of who owes what".to_owned(), organisation.to_owned(), looks, lines)
         };
-        let holds = ("what is held".to_owned(), gateway.auditor().code.to_string(), 1, 1);
+        let holds = ("what is held".to_owned(), gateway.auditor().code.clone(), 1, 1);
         // The trust was asked about one child; of what is held it is shown nothing.
         let first = seen(&gateway, CHILD, json!({})).await;
         assert_eq!(lists(&first), [board("RXT", 1, 1), board("334", 2, 3)]);
@@ -171,6 +171,48 @@ fn the_link_between_a_look_at_a_list_and_the_child_can_be_proved_of_nobody_else(
     });
 }
 
+fn at_the_machine(gateway: &TestGateway, number: &str) {
+    // At the machine: a child comes on standard input, never on the command line.
+    let flags = ["--reason", "incident", "--child", "--kind", "delivery.collected"];
+    let (code, data, talk) = command(gateway, &flags, number);
+    assert_eq!(code, Some(0), "{talk}");
+    assert!(data.contains("Practice Mental Health NHS Trust (RXT)"), "{data}");
+    assert!(data.contains("fetched \"Request for advice"), "{data}");
+    assert!(!format!("{data}{talk}").contains(number), "{data}{talk}");
+    assert!(talk.contains("That you asked is entry"), "{talk}");
+    let flags = ["--reason", "incident", "--user-of", "334", "--limit", "1"];
+    let (code, data, talk) = command(gateway, &flags, "officer-1");
+    assert_eq!(code, Some(0), "{talk}");
+    assert!(data.contains("looked at the board") && talk.contains("--before"), "{data}{talk}");
+    for wrong in [&["--child"][..], &["--kind", "everything"], &["--person", "Alice"]] {
+        let flags = [&["--reason", "incident"], wrong].concat();
+        assert_eq!(command(gateway, &flags, "nobody").0, Some(5), "{wrong:?}");
+    }
+}
+
+async fn refused(gateway: &TestGateway, number: &str) {
+    for other in [gateway.la(), gateway.mental()] {
+        let asked = json!({ "reason": "complaint" });
+        assert_eq!(post(other, "/v1/audit/search", &asked).await.0, 403);
+    }
+    let wrong = [
+        json!({}),
+        json!({ "reason": "curiosity" }),
+        json!({ "reason": "complaint", "kinds": ["everything"] }),
+        json!({ "reason": "complaint", "nhs_number": "999" }),
+        json!({ "reason": "complaint", "nhs_number": number, "person_id": "x", "id_of": "334" }),
+        json!({ "reason": "complaint", "person": "Alice" }),
+        json!({ "reason": "complaint", "purpose": "Anna Example" }),
+        json!({ "reason": "complaint", "limit": 501 }),
+        json!({ "reason": "complaint", "surname": "Example" }),
+    ];
+    for asked in wrong {
+        let (status, problem) = post(gateway.auditor(), "/v1/audit/search", &asked).await;
+        assert_eq!(status, 400, "{asked}: {problem}");
+        assert!(!problem.to_string().contains("Example"), "{problem}");
+    }
+}
+
 #[test]
 fn an_officer_searches_the_log_in_every_way_and_that_is_in_it_first() {
     each_engine("log_search", |gateway| async move {
@@ -200,7 +242,7 @@ fn an_officer_searches_the_log_in_every_way_and_that_is_in_it_first() {
             .pseudonyms()
             .key_of_nhs_number(&schemas::NhsNumber::parse(&number).expect("a number"));
         assert!(!child.to_string().contains(&key.to_hex()), "the whole pseudonym is told");
-        assert_eq!(child["entries"][0]["about"], key.to_hex()[..8]);
+        assert!(key.to_hex().starts_with(child["entries"][0]["about"].as_str().expect("a part")));
 
         let person = asking.actor.person.clone().expect("a person");
         let collected = json!(["delivery.collected"]);
@@ -229,22 +271,7 @@ fn an_officer_searches_the_log_in_every_way_and_that_is_in_it_first() {
         let tomorrow = gateway.today().tomorrow().expect("a day").to_string();
         assert!(kinds(&search(&gateway, json!({ "from": tomorrow })).await).is_empty());
 
-        // At the machine: a child comes on standard input, never on the command line.
-        let flags = ["--reason", "incident", "--child", "--kind", "delivery.collected"];
-        let (code, data, talk) = command(&gateway, &flags, &number);
-        assert_eq!(code, Some(0), "{talk}");
-        assert!(data.contains("Practice Mental Health NHS Trust (RXT)"), "{data}");
-        assert!(data.contains("fetched \"Request for advice"), "{data}");
-        assert!(!format!("{data}{talk}").contains(&number), "{data}{talk}");
-        assert!(talk.contains("That you asked is entry"), "{talk}");
-        let flags = ["--reason", "incident", "--user-of", "334", "--limit", "1"];
-        let (code, data, talk) = command(&gateway, &flags, "officer-1");
-        assert_eq!(code, Some(0), "{talk}");
-        assert!(data.contains("looked at the board") && talk.contains("--before"), "{data}{talk}");
-        for wrong in [&["--child"][..], &["--kind", "everything"], &["--person", "Alice"]] {
-            let flags = [&["--reason", "incident"], wrong].concat();
-            assert_eq!(command(&gateway, &flags, "nobody").0, Some(5), "{wrong:?}");
-        }
+        at_the_machine(&gateway, &number);
 
         // Page by page there is everything, once.
         let mut places = Vec::new();
@@ -258,26 +285,7 @@ fn an_officer_searches_the_log_in_every_way_and_that_is_in_it_first() {
         assert!(places.windows(2).all(|pair| pair[0] == pair[1] + 1), "{places:?}");
         assert_eq!(places.last(), Some(&0));
 
-        for other in [la, trust] {
-            let asked = json!({ "reason": "complaint" });
-            assert_eq!(post(other, "/v1/audit/search", &asked).await.0, 403);
-        }
-        let wrong = [
-            json!({}),
-            json!({ "reason": "curiosity" }),
-            json!({ "reason": "complaint", "kinds": ["everything"] }),
-            json!({ "reason": "complaint", "nhs_number": "999" }),
-            json!({ "reason": "complaint", "nhs_number": number, "person_id": "x", "id_of": "334" }),
-            json!({ "reason": "complaint", "person": "Alice" }),
-            json!({ "reason": "complaint", "purpose": "Anna Example" }),
-            json!({ "reason": "complaint", "limit": 501 }),
-            json!({ "reason": "complaint", "surname": "Example" }),
-        ];
-        for asked in wrong {
-            let (status, problem) = post(gateway.auditor(), "/v1/audit/search", &asked).await;
-            assert_eq!(status, 400, "{asked}: {problem}");
-            assert!(!problem.to_string().contains("Example"), "{problem}");
-        }
+        refused(&gateway, &number).await;
         gateway.end().await;
     });
 }

@@ -74,7 +74,7 @@ fn checked(vkey: &str, options: &[(&str, &str)], files: &[&str]) -> (bool, Value
 }
 
 fn json_of(said: &Output) -> Value {
-    serde_json::from_slice(&said.stdout).unwrap_or_else(|_| panic!("{said:?}"))
+    serde_json::from_slice(&said.stdout).unwrap_or_else(|_| unreachable!("{said:?}"))
 }
 
 /// Whether a line of this kind has these words.
@@ -222,7 +222,7 @@ fn wait_for(files: &WitnessFiles) {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    panic!("the witness does not listen");
+    unreachable!("the witness does not listen");
 }
 
 impl Witnesses {

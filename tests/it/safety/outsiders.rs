@@ -67,8 +67,8 @@ fn nobody_who_is_not_concerned_can_get_anything_that_names_a_child() {
 async fn tell(gateway: &TestGateway) -> Told {
     let (la, mental) = (gateway.la(), gateway.mental());
     let mut child = people::child(4);
-    child.family_name = FAMILY.to_owned();
-    child.given_names = GIVEN.to_owned();
+    FAMILY.clone_into(&mut child.family_name);
+    GIVEN.clone_into(&mut child.given_names);
     let mut message =
         people::request(&la.code, "O-1", &child, &["CAMHS", "PAEDIATRICS"], gateway.today());
     message["subject"]["address"] = json!(format!("1 {STREET} Lane"));

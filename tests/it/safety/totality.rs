@@ -52,7 +52,11 @@ impl Watch<'_> {
         let key = format!("totality-{}", self.calls);
         let body = match body {
             Value::String(text) => text,
-            body => body.to_string(),
+            body @ (Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Array(_)
+            | Value::Object(_)) => body.to_string(),
         };
         let reply = who.post_as(person, path, "application/json", &key, body).await;
         let reply = reply.expect("an answer");
