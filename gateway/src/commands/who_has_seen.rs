@@ -97,20 +97,9 @@ async fn answer(
     }
     if args.for_family {
         return match access_report::for_family(app, &report, &question).await? {
-            Ok(lines) if json => {
-                let years = &report.look_ups_destroyed;
-                let body = serde_json::json!({ "for_family": lines, "look_ups_destroyed": years });
-                print_line(&body.to_string());
-                Ok(Outcome::Done)
-            }
             Ok(lines) => {
-                print_line(&family_text(&lines));
-                for one in &report.look_ups_destroyed {
-                    print_line(&format!(
-                        "\nOf the year {} nothing can be said any more.",
-                        one.period
-                    ));
-                }
+                let body = serde_json::json!({ "for_family": lines });
+                print_line(&if json { body.to_string() } else { family_text(&lines) });
                 Ok(Outcome::Done)
             }
             Err(why) => {

@@ -89,17 +89,22 @@ pub(super) fn instant(entry: &Entry) -> Timestamp {
 /// What children are called in one report: the same in all its tables, and something else in every
 /// other, so that two files are not laid side by side.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Marks(u64);
+pub(super) struct Marks(&'static [u8], u64);
 
 impl Marks {
     /// Those of the report whose asking is an entry.
     pub(super) fn of(asked: u64) -> Self {
-        Self(asked)
+        Self(b"child in a report", asked)
+    }
+
+    /// Those of a sample that was drawn by the log of a size: whoever draws it again has the same.
+    pub(super) fn of_draw(size: u64) -> Self {
+        Self(b"child in a sample", size)
     }
 
     /// What a child is called. A pseudonym has too many possible values to be tried out from it.
     pub(super) fn child(self, subject: SubjectKey) -> String {
-        let salted = [&b"child in a report"[..], &self.0.to_be_bytes(), &subject.0].concat();
+        let salted = [self.0, &self.1.to_be_bytes(), &subject.0].concat();
         sha256_hex(&salted).chars().take(MARK).collect()
     }
 }
@@ -125,7 +130,7 @@ pub(super) fn marked(ask: &Ask) -> Option<&'static str> {
     has.then_some(MARKED)
 }
 
-const MARKED: &str = "The column child has a mark that tells the children of this report apart and nothing else: the same child has another mark in every other report.";
+const MARKED: &str = "The column child has a mark that tells the children of this report apart and nothing else: the same child has another mark in every other report, but for a sample that is drawn again.";
 
 /// The month of an instant in London, for example `2026-11`.
 pub(super) fn month(at: Timestamp) -> String {

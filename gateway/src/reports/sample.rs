@@ -54,7 +54,7 @@ pub(super) async fn made(
         ..AlertFilter::default()
     };
     let (signed, more) = odd::signed_off("Signed off", app, ask, &filter).await?;
-    let mut made = Made::from(vec![sheet(&drawn, names, Marks::of(asked)), signed]);
+    let mut made = Made::from(vec![sheet(&drawn, names, Marks::of_draw(head.size)), signed]);
     made.notes.extend(more);
     made.limits.push(format!("{} of {} accesses by named people", drawn.len(), by_people.len()));
     made.notes.extend(gathered.note("accesses"));

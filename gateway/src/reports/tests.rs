@@ -65,6 +65,7 @@ fn a_child_has_one_mark_in_a_report_and_another_in_the_next() {
     assert_eq!(marks[0].child(one), mark);
     assert_ne!(marks[0].child(other), mark);
     assert_ne!(marks[1].child(one), mark);
+    assert_ne!(rows::Marks::of_draw(7).child(one), mark);
     assert!(!one.to_hex().contains(&mark));
 }
 
