@@ -226,7 +226,10 @@ fn every_older_backup_put_back_is_whole_in_itself_and_found_by_what_a_partner_ke
             let found = look(std::slice::from_ref(&newest)).await;
             assert_eq!(found.first_bad(), Some(alone.entries), "backup {number}");
             // The entry of the backup itself is after it, and in the note that was kept then.
-            assert!(!look(std::slice::from_ref(&note)).await.is_whole(), "backup {number}: it has a fork");
+            assert!(
+                !look(std::slice::from_ref(&note)).await.is_whole(),
+                "backup {number}: it has a fork"
+            );
             if let Some(before) = before.replace(note) {
                 assert!(look(&[before]).await.is_whole(), "what came before it is still there");
             }
