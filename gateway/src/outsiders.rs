@@ -4,7 +4,7 @@
 //! means that it was restored, and nothing is released. What it does know is remembered with who
 //! holds it: so it can be said how much of the log nobody could take back any more.
 //!
-//! A witness is asked with each new checkpoint: at most [`EVERY`] after it was signed, and sooner
+//! A witness is asked with each new checkpoint: at most half a minute after it was signed, and sooner
 //! when a hundred entries wait. Its cosignature is kept and stands under the checkpoint that is
 //! served and published. When a witness has cosigned what this log does not continue, that is
 //! treated as a checkpoint that was shown.

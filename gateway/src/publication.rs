@@ -1,6 +1,6 @@
 //! The log as static files: what a web server, or a copy to another machine, can give to anybody.
 //!
-//! Owns the folder: the tiles of the log (see [`tiles`](crate::audit::tiles)) and, written after
+//! Owns the folder: the tiles of the log (see [`tiles`]) and, written after
 //! them, the signed `checkpoint`. So whoever reads the checkpoint finds every tile it speaks of.
 //! Full tiles are written once. The folder remembers what it was given: a checkpoint in it that
 //! this database does not know means that the database was restored, and nothing is released

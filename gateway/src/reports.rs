@@ -38,6 +38,7 @@ use serde::Serialize;
 use crate::access_report::{self, Question, Reason};
 use crate::app::App;
 use crate::audit::{Actor, Event, EventKind, SubjectKey};
+use crate::entropy::hex;
 use crate::store::{Change, StoreError};
 use crate::telemetry::name_of;
 use crate::verification::VerificationError;
@@ -133,13 +134,13 @@ impl Ask {
                 event = event.with(name, day);
             }
         }
-        if let Some(person) = &self.person {
-            event = event.with("of_person", person);
-        }
         if self.outside {
             event = event.with("for", "outside");
         }
-        event.counterparty.clone_from(&self.organisation);
+        // Of one person, whose organisation it is would tell an employer that somebody is looked into.
+        if self.person.is_none() {
+            event.counterparty.clone_from(&self.organisation);
+        }
         event
     }
 
@@ -221,7 +222,13 @@ pub async fn make(app: &App, ask: &Ask, actor: &Actor) -> Result<Report, ReportE
     if let Some(contradiction) = ask.contradiction() {
         return Err(ReportError::Ask(contradiction));
     }
-    let asked = app.store.commit(Change::because(ask.event(actor))).await?.first_seq;
+    let mut event = ask.event(actor);
+    if let Some(person) = &ask.person {
+        // Partners read the log: the pseudonym itself would tell an employer who is looked into.
+        let who = app.vault.pseudonyms().recognition("report-of-person", person.as_bytes());
+        event.hashes.insert("of_person".to_owned(), hex(&who));
+    }
+    let asked = app.store.commit(Change::because(event)).await?.first_seq;
     let log = LogHead::newest(app).await?;
     let made = tables(app, ask, (asked, actor), &log).await?;
     let mut notes = made.notes;

@@ -225,7 +225,7 @@ async fn answer(app: &App, args: &ReportArgs, ask: &Ask, json: bool) -> anyhow::
         print_line(&body.to_string());
     }
     eprintln_line(&format!(
-        "{} written; their hashes are in entry {entry} of the log, the asking in entry {}.",
+        "Written: {}. The hash of each file is in entry {entry} of the log, the asking in entry {}.",
         paths.join(", "),
         report.cover.entry
     ));

@@ -119,25 +119,19 @@ fn a_question_that_contradicts_itself_is_not_asked() {
 }
 
 #[test]
-fn the_asking_says_what_why_and_of_whom_by_pseudonym() {
+fn the_asking_says_what_and_why_and_not_of_whom() {
     let mut ask = Ask::new(ReportKind::PersonActions, Reason::StaffInvestigation);
     ask.person = Some("0123456789abcdef".to_owned());
     ask.organisation = Some(code("334"));
     ask.from = Some("2026-02-01".parse().unwrap());
     let event = ask.event(&Actor::local());
     assert_eq!(event.kind, EventKind::AuditViewed);
-    assert_eq!(event.counterparty, Some(code("334")));
+    assert_eq!(event.counterparty, None);
     let detail: Vec<String> =
         event.detail.iter().map(|(name, value)| format!("{name}={value}")).collect();
     assert_eq!(
         detail,
-        [
-            "from=2026-02-01",
-            "of_person=0123456789abcdef",
-            "reason=staff-investigation",
-            "report=person-actions",
-            "what=report"
-        ]
+        ["from=2026-02-01", "reason=staff-investigation", "report=person-actions", "what=report"]
     );
 }
 

@@ -1,8 +1,9 @@
 //! Legal holds: nothing of a person, a case or anything is removed while one is in force.
 //!
 //! A named person whose organisation vouches for them places one, with a reason of a closed list and
-//! the reference of whoever ordered it; another person lifts it. Both are in the log, the reference
-//! as a hash: it is somebody else's text.
+//! the reference of whoever ordered it; another person lifts it. Both are in the log. Of a person or a
+//! case the log does not say why: partners read it, and would learn of an inquiry. A keyed hash of
+//! reason and reference vouches for what the store has.
 //!
 //! It must never know HTTP or SQL. Use: [`place`] and [`lift`] give the change to commit, [`lines`]
 //! looks.
@@ -17,6 +18,7 @@ use uuid::Uuid;
 use super::plan::{LEGAL_HOLD, LEGAL_HOLD_MAY};
 use crate::app::App;
 use crate::audit::{Actor, Event, EventKind, SubjectKey};
+use crate::entropy::hex;
 use crate::holds::{HoldError, Person};
 use crate::queue::CaseId;
 use crate::store::{
@@ -149,8 +151,7 @@ pub async fn place(
     let id = app.make_id()?;
     let mut event = Event::new(EventKind::LegalHoldPlaced, person.actor.clone())
         .with("legal_hold", id)
-        .with("scope", name_of(scope.name()))
-        .with("reason", reason);
+        .with("scope", name_of(scope.name()));
     match scope {
         HeldScope::Person(subject) => event.subject = Some(subject),
         HeldScope::Case(case) => {
@@ -159,10 +160,11 @@ pub async fn place(
             }
             event = event.with("case", case);
         }
-        HeldScope::Everything => {}
+        HeldScope::Everything => event = event.with("reason", reason),
     }
-    let hash = crate::entropy::sha256_hex(reference.as_bytes());
-    event.hashes.insert("reference".to_owned(), hash);
+    let why = format!("{reason}\n{reference}");
+    let why = app.vault.pseudonyms().recognition("legal-hold-why", why.as_bytes());
+    event.hashes.insert("why".to_owned(), hex(&why));
     let new = NewLegalHold {
         id,
         scope,
@@ -188,10 +190,11 @@ pub async fn lift(app: &App, person: &Person, id: Uuid, reason: &str) -> Result<
     }
     let mut event = Event::new(EventKind::LegalHoldLifted, person.actor.clone())
         .with("legal_hold", id)
-        .with("scope", name_of(found.hold.scope.name()))
-        .with("reason", reason);
-    if let HeldScope::Person(subject) = found.hold.scope {
-        event.subject = Some(subject);
+        .with("scope", name_of(found.hold.scope.name()));
+    match found.hold.scope {
+        HeldScope::Person(subject) => event.subject = Some(subject),
+        HeldScope::Case(_) => {}
+        HeldScope::Everything => event = event.with("reason", reason),
     }
     let lifted = Lifted { reason: reason.to_owned(), by: by(person) };
     let write = Write::Retention(RetentionWrite::HoldLifted(id, lifted));

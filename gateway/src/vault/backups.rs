@@ -10,7 +10,7 @@
 //!
 //! It must never know files, tables or why somebody makes a backup.
 //!
-//! To use it: [`BackupKey::make`] and [`BackupKey::seal`] for every segment in order;
+//! To use it: [`FreshKey::make`], [`FreshKey::bind`], and [`BackupKey::seal`] for every segment in order;
 //! [`BackupKey::unwrap`] and [`BackupKey::open`] in the same order.
 //!
 //! Limits: 2^64 segments of at most 2^32 bytes. Before you change this: version 1 must open for

@@ -122,7 +122,7 @@ pub enum FaultKind {
     },
 }
 
-/// What the entries of a bundle are proved by (see [`bundle`](super::bundle)).
+/// What the entries of a bundle are proved by (see [`bundle`](crate::audit::bundle)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Anchor {
