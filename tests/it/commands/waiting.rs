@@ -210,7 +210,16 @@ fn odd_accesses_are_listed_shown_and_drawn_and_never_signed_off_at_the_prompt() 
         let alert = listed["alerts"][0]["alert"].as_str().expect("a reference").to_owned();
         Ran::on(gateway, &["alerts", "list", "--rule", "override"])
             .ends(0)
-            .lines_up(&["ALERT", "RULE", "SEVERITY", "OF", "AGE", "ENTRIES", "STATE"])
+            .lines_up(&[
+                "ALERT",
+                "RULE",
+                "SEVERITY",
+                "OF",
+                "AGE",
+                "ENTRIES",
+                "STATE",
+                "LOOKED INTO BY",
+            ])
             .says(&alert)
             .talks("sign them off over HTTPS, by name");
         Ran::on(gateway, &["alerts", "show", &alert])
