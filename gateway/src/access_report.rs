@@ -253,7 +253,7 @@ pub async fn prove(
     report: &Report,
     question: &Question,
 ) -> Result<AccessProof, StoreError> {
-    let within = report.entries.iter().filter(|entry| question.takes(reading::instant(entry)));
+    let within = report.entries.iter().filter(|entry| question.takes(entry.at()));
     let within: Vec<&Entry> = within.collect();
     let mut seqs: Vec<u64> = within.iter().map(|entry| entry.seq).collect();
     seqs.push(report.entry);

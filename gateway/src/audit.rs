@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::Timestamp;
 use schemas::{MessageType, OrganisationCode, RecordId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -432,6 +433,11 @@ impl Entry {
     /// in order within maps, no white space.
     pub fn to_bytes(&self) -> Result<Vec<u8>, EntryError> {
         serde_json::to_vec(self).or(Err(EntryError))
+    }
+
+    /// When it was committed, by the gateway's clock.
+    pub fn at(&self) -> Timestamp {
+        Timestamp::from_microsecond(self.at_us).unwrap_or_default()
     }
 
     /// Parses canonical bytes. Anything that would not give the same bytes again is refused.

@@ -140,7 +140,7 @@ pub async fn make(
     if restricted && !knows {
         return Err(PackError::Restricted);
     }
-    let within = |entry: &&Entry| question.takes(instant(entry));
+    let within = |entry: &&Entry| question.takes(entry.at());
     let entries: Vec<&Entry> = report.entries.iter().filter(within).collect();
     let warnings = warnings(&entries, question.subject, &report, restricted);
     let names = |code: &str| app.name_of_code(code);
@@ -253,10 +253,6 @@ fn item(file: &str, bytes: &[u8]) -> Item {
 
 fn rows_of(sheets: &[Sheet], title: &str) -> usize {
     sheets.iter().find(|sheet| sheet.title == title).map_or(0, |sheet| sheet.rows.len())
-}
-
-fn instant(entry: &Entry) -> jiff::Timestamp {
-    jiff::Timestamp::from_microsecond(entry.at_us).unwrap_or_default()
 }
 
 fn warnings(

@@ -116,7 +116,7 @@ pub(crate) fn is_own(entry: &Entry, who: &OrganisationCode) -> bool {
 }
 
 fn step(entry: Entry) -> Step {
-    let at = jiff::Timestamp::from_microsecond(entry.at_us).unwrap_or_default();
+    let at = entry.at();
     Step {
         entry: entry.seq,
         at: at.to_string(),

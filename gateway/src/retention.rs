@@ -104,17 +104,7 @@ pub fn document(app: &App, plan: &Plan, until: jiff::Timestamp) -> serde_json::V
         .into_iter()
         .map(|(code, count)| (code, serde_json::json!({ "count": count, "words": words_of(code) })))
         .collect();
-    let classes: Vec<serde_json::Value> = app
-        .schedule
-        .iter()
-        .map(|(class, rule)| {
-            serde_json::json!({
-                "class": class, "holds": rule.holds, "counts_from": class.start(),
-                "period": rule.period.to_string(), "deleted_by": class.deleted_by(),
-                "source": rule.source,
-            })
-        })
-        .collect();
+    let classes = app.schedule.document();
     serde_json::json!({
         "until": until, "schedule": app.schedule.version(), "classes": classes,
         "enabled": app.config.retention.enabled, "by_class": by_class, "kept_by": kept,
@@ -215,18 +205,22 @@ async fn commit(
     }
 }
 
-/// What the log says of a removal: what, whose, by which rule of which version, and the hash of what
-/// is gone.
-fn event(app: &App, actor: &Actor, item: &Item, hash: &[u8; 32]) -> Event {
-    let kind = match item.what {
+/// What the log calls a removal.
+fn kind_of(what: Removable) -> EventKind {
+    match what {
         Removable::SealedCopy => EventKind::RecordRemoved,
         Removable::Original
         | Removable::Quarantine
         | Removable::Document
         | Removable::Label
         | Removable::Transition => EventKind::ContentRemoved,
-    };
-    let mut event = Event::new(kind, actor.clone())
+    }
+}
+
+/// What the log says of a removal: what, whose, by which rule of which version, and the hash of what
+/// is gone.
+fn event(app: &App, actor: &Actor, item: &Item, hash: &[u8; 32]) -> Event {
+    let mut event = Event::new(kind_of(item.what), actor.clone())
         .with("what", item.what.as_str())
         .with("item", item.item)
         .with("class", item.class.as_str())

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use schemas::{MessageType, RecordId};
 use serde::Serialize;
 
-use super::reading::{ARRIVED, Sort, instant, outcomes, sort, title, whose};
+use super::reading::{ARRIVED, Sort, outcomes, sort, title, whose};
 use super::{Question, Report};
 use crate::audit::{Entry, Event, EventKind};
 use crate::clock::london_date;
@@ -88,7 +88,7 @@ pub(super) fn lines(
         .collect();
     let told: BTreeSet<RecordId> = given.iter().filter_map(|entry| entry.event.record).collect();
     let mut lines = Vec::new();
-    for entry in entries.iter().filter(own).filter(|entry| question.takes(instant(entry))) {
+    for entry in entries.iter().filter(own).filter(|entry| question.takes(entry.at())) {
         let event = &entry.event;
         let said = if given.iter().any(|given| given.seq == entry.seq) {
             // Of what was tried again and then taken, the attempts before are no news.
@@ -102,7 +102,7 @@ pub(super) fn lines(
         };
         let Some((what, why)) = said else { continue };
         let line = FamilyLine {
-            on: london_date(instant(entry)),
+            on: london_date(entry.at()),
             organisation: names(&whose(event, sort(event))),
             what,
             why,

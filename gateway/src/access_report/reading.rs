@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use jiff::Timestamp;
 use schemas::catalogue::Catalogue;
 use schemas::{MessageType, RecordId};
 use serde::Serialize;
@@ -194,7 +193,7 @@ pub(super) fn account(
     };
     for entry in entries {
         let event = &entry.event;
-        if !question.takes(instant(entry)) {
+        if !question.takes(entry.at()) {
             continue;
         }
         if is_list(event) {
@@ -281,7 +280,7 @@ const LIST_LINES: [&str; 3] = ["rows", "clocks", "cases"];
 
 /// When an entry was made, by London's clocks.
 fn when(entry: &Entry) -> String {
-    london_time(instant(entry)).strftime("%Y-%m-%d %H:%M").to_string()
+    london_time(entry.at()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 /// What entries say of records and deliveries that other entries only name.
@@ -508,11 +507,6 @@ const OUTCOMES: [(EventKind, &str); 4] = [
     (EventKind::DeliveryFailed, "refused by the recipient's system, or given up"),
     (EventKind::DeliveryUnknown, "may or may not have arrived"),
 ];
-
-/// The instant of an entry.
-pub(super) fn instant(entry: &Entry) -> Timestamp {
-    Timestamp::from_microsecond(entry.at_us).unwrap_or_default()
-}
 
 fn summed(account: &Account) -> Vec<Summary> {
     let mut by: BTreeMap<&str, Summary> = BTreeMap::new();

@@ -143,7 +143,7 @@ impl<'a> Replay<'a> {
             return Ok(None);
         };
         let Some(stored) = page.record(self.app, record).await? else { return Ok(None) };
-        let now = Timestamp::from_microsecond(entry.at_us).unwrap_or_default();
+        let now = entry.at();
         let question = Question {
             record,
             kind,

@@ -12,7 +12,6 @@ use axum::response::{IntoResponse, Json, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::civil::Date;
-use schemas::{NhsNumber, OrganisationCode};
 use serde::Deserialize;
 
 use super::Caller;
@@ -170,16 +169,9 @@ pub(super) async fn who_has_seen(
     if seen.for_family && seen.proof {
         return Err(wrong());
     }
-    let names = app.vault.pseudonyms();
-    let subject = match (&seen.nhs_number, &seen.person_id, &seen.id_of) {
-        (Some(number), None, None) => {
-            names.key_of_nhs_number(&NhsNumber::parse(number).or(Err(wrong()))?)
-        }
-        (None, Some(id), Some(code)) if !id.trim().is_empty() => {
-            names.key_of_person_id(id.trim(), &OrganisationCode::parse(code).or(Err(wrong()))?)
-        }
-        _ => return Err(wrong()),
-    };
+    let by_id = (seen.person_id.as_deref(), seen.id_of.as_deref());
+    let subject = app.vault.pseudonyms().key_named(seen.nhs_number.as_deref(), by_id);
+    let subject = subject.ok_or_else(wrong)?;
     let Seen { reason, from, until, .. } = seen;
     let question = Question { subject, reason, from, until };
     let report = access_report::look(&app, &question, &caller.actor).await?;

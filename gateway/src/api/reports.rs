@@ -8,7 +8,7 @@ use axum::extract::{Extension, Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Json, Response};
 use jiff::civil::Date;
-use schemas::{NhsNumber, OrganisationCode};
+use schemas::OrganisationCode;
 use serde::Deserialize;
 
 use super::Caller;
@@ -71,16 +71,10 @@ impl Asked {
     fn ask(self, app: &App, report: ReportKind) -> Option<Ask> {
         let names = app.vault.pseudonyms();
         let mut ask = Ask::new(report, self.reason);
-        ask.subject = match (&self.nhs_number, &self.person_id, &self.id_of) {
-            (None, None, None) => None,
-            (Some(number), None, None) => {
-                Some(names.key_of_nhs_number(&NhsNumber::parse(number).ok()?))
-            }
-            (None, Some(id), Some(code)) if !id.trim().is_empty() => {
-                Some(names.key_of_person_id(id.trim(), code))
-            }
-            _ => return None,
-        };
+        let by_id = (self.person_id.as_deref(), self.id_of.as_ref().map(OrganisationCode::as_str));
+        if self.nhs_number.is_some() || by_id != (None, None) {
+            ask.subject = Some(names.key_named(self.nhs_number.as_deref(), by_id)?);
+        }
         ask.person = match (&self.user, &self.organisation) {
             (None, _) => None,
             (Some(user), Some(own)) if !user.trim().is_empty() => Some(names.person(own, user)),

@@ -8,7 +8,6 @@ use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Json, Response};
 use jiff::{SignedDuration, Timestamp};
-use schemas::{NhsNumber, OrganisationCode};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -45,18 +44,15 @@ struct Placed {
 
 impl Placed {
     fn scope(&self, app: &App) -> Option<HeldScope> {
-        let names = app.vault.pseudonyms();
-        match (&self.nhs_number, &self.person_id, &self.id_of, self.case, self.everything) {
-            (Some(number), None, None, None, false) => {
-                let number = NhsNumber::parse(number).ok()?;
-                Some(HeldScope::Person(names.key_of_nhs_number(&number)))
+        let by_id = (self.person_id.as_deref(), self.id_of.as_deref());
+        let names_a_person = self.nhs_number.is_some() || by_id != (None, None);
+        match (names_a_person, self.case, self.everything) {
+            (true, None, false) => {
+                let names = app.vault.pseudonyms();
+                names.key_named(self.nhs_number.as_deref(), by_id).map(HeldScope::Person)
             }
-            (None, Some(id), Some(code), None, false) if !id.trim().is_empty() => {
-                let code = OrganisationCode::parse(code).ok()?;
-                Some(HeldScope::Person(names.key_of_person_id(id.trim(), &code)))
-            }
-            (None, None, None, Some(case), false) => Some(HeldScope::Case(CaseId(case))),
-            (None, None, None, None, true) => Some(HeldScope::Everything),
+            (false, Some(case), false) => Some(HeldScope::Case(CaseId(case))),
+            (false, None, true) => Some(HeldScope::Everything),
             _ => None,
         }
     }

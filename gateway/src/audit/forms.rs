@@ -17,7 +17,6 @@ mod classes;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use jiff::Timestamp;
 
 use super::{Entry, tree};
 use crate::entropy::hex;
@@ -123,7 +122,7 @@ pub fn leaf_hash(leaf: &[u8]) -> String {
 
 /// When it was committed, as RFC 3339 in UTC to the microsecond.
 fn instant(entry: &Entry) -> String {
-    let at = Timestamp::from_microsecond(entry.at_us).unwrap_or_default();
+    let at = entry.at();
     format!("{at:.6}")
 }
 

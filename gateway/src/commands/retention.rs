@@ -175,17 +175,7 @@ async fn run(app: &App, json: bool) -> anyhow::Result<Outcome> {
 
 fn schedule(app: &App, json: bool) -> Outcome {
     if json {
-        let classes: Vec<_> = app
-            .schedule
-            .iter()
-            .map(|(class, rule)| {
-                serde_json::json!({
-                    "class": class, "holds": rule.holds, "counts_from": class.start(),
-                    "period": rule.period.to_string(), "deleted_by": class.deleted_by(),
-                    "source": rule.source,
-                })
-            })
-            .collect();
+        let classes = app.schedule.document();
         let body = serde_json::json!({ "version": app.schedule.version(), "classes": classes });
         print_line(&format!("{body:#}"));
         return Outcome::Done;

@@ -100,7 +100,7 @@ fn unproved(message: &PackMessage, entries: &[Entry], vkey: &str) -> Vec<PackFau
         faults.push(PackFault::Submission(message.record));
     }
     if let Some(jws) = &message.receipt {
-        let key = receipt::proof::jwk_of(vkey);
+        let key = receipt::jwk_of_vkey(vkey);
         let receipt = key.and_then(|key| receipt::verify(jws, &key).ok());
         let names = |receipt: &receipt::Receipt| {
             receipt.rows.iter().any(|row| row.record == Some(message.record))

@@ -1,7 +1,7 @@
 //! A search as it is asked for, by codes and names: parsed into one, or refused.
 
 use jiff::civil::Date;
-use schemas::{NhsNumber, OrganisationCode};
+use schemas::OrganisationCode;
 use serde::Deserialize;
 
 use super::{LIMIT_MAX, Search};
@@ -113,18 +113,12 @@ impl Asked {
     }
 
     fn child(&self, names: &Pseudonyms) -> Result<Option<SubjectKey>, AskError> {
-        match (&self.nhs_number, &self.person_id, &self.id_of) {
-            (None, None, None) => Ok(None),
-            (Some(number), None, None) => {
-                let number = NhsNumber::parse(number).or(Err(AskError::Child))?;
-                Ok(Some(names.key_of_nhs_number(&number)))
-            }
-            (None, Some(id), Some(of)) if !id.trim().is_empty() => {
-                let of = OrganisationCode::parse(of).or(Err(AskError::Child))?;
-                Ok(Some(names.key_of_person_id(id.trim(), &of)))
-            }
-            (_, _, _) => Err(AskError::Child),
+        let by_id = (self.person_id.as_deref(), self.id_of.as_deref());
+        if self.nhs_number.is_none() && by_id == (None, None) {
+            return Ok(None);
         }
+        let child = names.key_named(self.nhs_number.as_deref(), by_id);
+        child.map(Some).ok_or(AskError::Child)
     }
 
     fn person(&self, names: &Pseudonyms) -> Result<Option<String>, AskError> {

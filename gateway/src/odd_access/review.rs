@@ -340,9 +340,9 @@ fn line(app: &App, alert: StoredAlert) -> AlertLine {
 }
 
 fn entry_line(entry: Entry) -> EntryLine {
+    let at = entry.at();
     let Event { kind, actor, record, delivery, message_type, counterparty, mut detail, .. } =
         entry.event;
-    let at = Timestamp::from_microsecond(entry.at_us).unwrap_or_default();
     EntryLine {
         entry: entry.seq,
         when: london_time(at).strftime("%Y-%m-%d %H:%M").to_string(),

@@ -69,7 +69,7 @@ fn note(left: &mut BTreeMap<DeliveryId, (Timestamp, Option<String>)>, entry: Ent
         return;
     }
     let Some(delivery) = entry.event.delivery else { return };
-    let at = Timestamp::from_microsecond(entry.at_us).unwrap_or_default();
+    let at = entry.at();
     let authority = entry.event.decision.and_then(|note| note.authority);
     let known = left.entry(delivery).or_insert((at, None));
     known.0 = known.0.min(at);

@@ -13,9 +13,9 @@
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{Receipt, ReceiptError, ReceiptSigner, verify};
+use super::{Receipt, ReceiptError, ReceiptSigner, jwk_of_vkey, verify};
 use crate::audit::bundle::Base64Hash;
 use crate::audit::checkpoint::{Checkpoint, CheckpointError};
 use crate::audit::tree::{self, TreeHash};
@@ -95,7 +95,7 @@ impl ReceiptSigner {
 /// Checks a receipt against the log's public key, and nothing else. `jwk` is the key that signs
 /// receipts, where that is not the log's.
 pub fn check(jws: &str, vkey: &str, jwk: Option<&Value>) -> Result<Checked, ProofFault> {
-    let own = jwk_of(vkey).ok_or(ProofFault::Key)?;
+    let own = jwk_of_vkey(vkey).ok_or(ProofFault::Key)?;
     let receipt = verify(jws, jwk.unwrap_or(&own))?;
     let Some(log) = &receipt.log else {
         return Ok(Checked { receipt, checkpoint: None, entry: None, vouched: false });
@@ -121,16 +121,6 @@ pub fn check(jws: &str, vkey: &str, jwk: Option<&Value>) -> Result<Checked, Proo
     }
     let vouched = hash.is_some();
     Ok(Checked { checkpoint: Some(checkpoint), entry: Some(entry), vouched, receipt })
-}
-
-/// The log's key as receipts are verified with it: both are signed by the same one.
-pub fn jwk_of(vkey: &str) -> Option<Value> {
-    // name+id+base64(algorithm, key); the base64 may hold a plus sign itself.
-    let encoded = vkey.splitn(3, '+').nth(2)?;
-    let bytes = BASE64_STANDARD.decode(encoded).ok()?;
-    let (_, public) = bytes.split_first()?;
-    let x = BASE64_URL_SAFE_NO_PAD.encode(public);
-    Some(json!({ "kty": "OKP", "crv": "Ed25519", "x": x }))
 }
 
 /// Of the claims as they were signed, without `log`: not of what this program would write again.

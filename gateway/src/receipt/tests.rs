@@ -125,7 +125,7 @@ fn a_receipt_proves_its_entry_with_nothing_but_the_log_s_key() {
     assert!(checked.vouched);
     assert_eq!(checked.checkpoint.unwrap().size, 3);
     assert_eq!(checked.entry.unwrap().seq, 1);
-    let claims = verify(&jws, &proof::jwk_of(&vkey).unwrap()).unwrap();
+    let claims = verify(&jws, &jwk_of_vkey(&vkey).unwrap()).unwrap();
     assert_eq!(Receipt { log: None, ..claims }.sub, receipt().sub);
     let (other, other_key) = proved(78);
     assert!(matches!(proof::check(&other, &vkey, None), Err(ProofFault::Receipt(_))));

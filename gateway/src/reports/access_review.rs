@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::exceptions::days;
 use super::gathering::{begin, end, gather};
-use super::rows::{instant, time};
+use super::rows::time;
 use super::{Ask, Cell, Kind, Made, ReportError, Sheet};
 use crate::app::App;
 use crate::audit::Entry;
@@ -61,7 +61,7 @@ impl Seen {
     fn of(entries: &[Entry]) -> Self {
         let mut seen = Self::default();
         for entry in entries {
-            let (at, actor) = (instant(entry), &entry.event.actor);
+            let (at, actor) = (entry.at(), &entry.event.actor);
             seen.last.get_or_insert(at);
             if let Some(certificate) = &actor.certificate {
                 seen.certificates.entry(certificate.clone()).or_insert(at);

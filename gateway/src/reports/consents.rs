@@ -10,7 +10,7 @@ use schemas::record::{ConsentKind, ConsentStatus, DecisionMaker};
 
 use super::disclosures::{CONSENT, LEAVES};
 use super::gathering::{Gathered, begin, gather, of_kinds};
-use super::rows::{Marks, Names, detail, instant, month, time, when};
+use super::rows::{Marks, Names, detail, month, time, when};
 use super::{Ask, Cell, Kind, Made, ReportError, Sheet};
 use crate::app::App;
 use crate::audit::{Entry, EventKind, SubjectKey, bundle};
@@ -26,7 +26,7 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
     let ever = gather(app, &ever, asked).await?;
     let from = begin(ask);
     let mut within: Vec<&Entry> = ever.entries.iter().collect();
-    within.retain(|entry| from.is_none_or(|from| instant(entry) >= from));
+    within.retain(|entry| from.is_none_or(|from| entry.at() >= from));
     if let Some(own) = &ask.organisation {
         within.retain(|entry| bundle::names(entry, own));
     }
@@ -82,7 +82,7 @@ fn by_month(entries: &[&Entry]) -> Sheet {
     let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
     for entry in entries {
         let status = detail(entry, &["status"]).unwrap_or_default();
-        let count = counts.entry((month(instant(entry)), status)).or_default();
+        let count = counts.entry((month(entry.at()), status)).or_default();
         *count = count.saturating_add(1);
     }
     let columns = [("month", Kind::Text), ("decision", Kind::Text), ("how many", Kind::Number)];
@@ -123,7 +123,7 @@ async fn released(
         }
     }
     let from = begin(ask);
-    let within = |one: &Released| from.is_none_or(|from| instant(&one.release) >= from);
+    let within = |one: &Released| from.is_none_or(|from| one.release.at() >= from);
     let of_it = |one: &Released| {
         ask.organisation.as_ref().is_none_or(|own| bundle::names(&one.release, own))
     };

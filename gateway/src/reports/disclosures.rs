@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::gathering::{gather, of_kinds};
-use super::rows::{Marks, Names, count, instant, month, when};
+use super::rows::{Marks, Names, count, month, when};
 use super::{Ask, Kind, Made, ReportError, Sheet};
 use crate::app::App;
 use crate::audit::{DecisionNote, Entry, EventKind, SubjectKey};
@@ -49,7 +49,7 @@ fn by_month(entries: &[&Entry], names: Names<'_>, outside: bool) -> Sheet {
     type Key = (String, String, String, String);
     let mut counts: BTreeMap<Key, (u64, BTreeSet<SubjectKey>)> = BTreeMap::new();
     for entry in entries {
-        let key = (month(instant(entry)), basis(entry), provision(entry), recipient(entry));
+        let key = (month(entry.at()), basis(entry), provision(entry), recipient(entry));
         let (messages, children) = counts.entry(key).or_default();
         *messages = messages.saturating_add(1);
         children.extend(entry.event.subject);

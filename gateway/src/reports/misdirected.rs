@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use schemas::RecordId;
 
 use super::gathering::{gather, of_kinds};
-use super::rows::{Names, detail, instant, time};
+use super::rows::{Names, detail, time};
 use super::{Ask, Cell, Kind, Made, ReportError, Sheet};
 use crate::app::App;
 use crate::audit::{Entry, EventKind, bundle};
@@ -77,14 +77,14 @@ fn of_entry(entry: &Entry, what: &'static str) -> Incident {
     Incident {
         entry: entry.seq,
         what,
-        noticed: instant(entry),
+        noticed: entry.at(),
         reason: detail(entry, &["reason", "rules"]),
         sender,
         recipient,
         message: event.message_type.map(|kind| kind.as_str().to_owned()),
         record: event.record.map(|record| record.to_string()),
         left: None,
-        contained: (!rejected).then(|| instant(entry)),
+        contained: (!rejected).then(|| entry.at()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 
 use super::gathering::{begin, end, gather};
-use super::rows::{ENTRY, Marks, Names, entry_row, instant};
+use super::rows::{ENTRY, Marks, Names, entry_row};
 use super::{Ask, Cell, Kind, Made, ReportError, Sheet};
 use crate::app::App;
 use crate::audit::{Entry, SubjectKey};
@@ -23,7 +23,7 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
     let theirs = gather(app, &filter, asked).await?;
     let names: Names<'_> = &|code| app.name_of_code(code);
     let hours = &app.odd_access().hours;
-    let is_odd = |entry: &Entry| !hours.are_open(instant(entry), app.rules.bank_holidays());
+    let is_odd = |entry: &Entry| !hours.are_open(entry.at(), app.rules.bank_holidays());
     let mut made = Made::from(vec![
         actions(&own.entries, (names, Marks::of(asked)), &is_odd),
         by_day(&own.entries, &is_odd),
@@ -57,7 +57,7 @@ fn by_day(entries: &[Entry], is_odd: OutOfHours<'_>) -> Sheet {
     }
     let mut days: BTreeMap<Date, Day> = BTreeMap::new();
     for entry in entries {
-        let day = days.entry(london_time(instant(entry)).date()).or_default();
+        let day = days.entry(london_time(entry.at()).date()).or_default();
         day.actions = day.actions.saturating_add(1);
         day.out_of_hours = day.out_of_hours.saturating_add(u64::from(is_odd(entry)));
         day.children.extend(entry.event.subject);

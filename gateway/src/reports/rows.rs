@@ -72,18 +72,13 @@ pub(super) fn detail(entry: &Entry, names: &[&str]) -> Option<String> {
 
 /// When an entry was committed, by London's clocks.
 pub(crate) fn when(entry: &Entry) -> Cell {
-    time(instant(entry))
+    time(entry.at())
 }
 
 /// An instant by London's clocks, to the second.
 pub(super) fn time(at: Timestamp) -> Cell {
     let at = london_time(at);
     Cell::Time(at.with().subsec_nanosecond(0).build().unwrap_or(at))
-}
-
-/// The instant of an entry.
-pub(super) fn instant(entry: &Entry) -> Timestamp {
-    Timestamp::from_microsecond(entry.at_us).unwrap_or_default()
 }
 
 /// What children are called in one report: the same in all its tables, and something else in every

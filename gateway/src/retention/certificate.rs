@@ -187,14 +187,7 @@ pub fn verify(jws: &str, vkey: &str) -> Result<Certificate, CertificateError> {
 
 fn says(entry: &Entry, listed: &Listed, schedule: &BTreeSet<String>) -> bool {
     let event = &entry.event;
-    let kind = match listed.what {
-        Removable::SealedCopy => EventKind::RecordRemoved,
-        Removable::Original
-        | Removable::Quarantine
-        | Removable::Document
-        | Removable::Label
-        | Removable::Transition => EventKind::ContentRemoved,
-    };
+    let kind = super::kind_of(listed.what);
     let detail = |name: &str| event.detail.get(name).map_or("", String::as_str);
     entry.seq == listed.entry
         && event.kind == kind

@@ -346,6 +346,19 @@ impl Schedule {
         Some(latest.checked_add(3.days()).ok()?.timestamp())
     }
 
+    /// Every class with its rule, for people and programs: the answers' JSON.
+    pub fn document(&self) -> Vec<serde_json::Value> {
+        self.iter()
+            .map(|(class, rule)| {
+                serde_json::json!({
+                    "class": class, "holds": rule.holds, "counts_from": class.start(),
+                    "period": rule.period.to_string(), "deleted_by": class.deleted_by(),
+                    "source": rule.source,
+                })
+            })
+            .collect()
+    }
+
     /// Every class with its rule, in order.
     pub fn iter(&self) -> impl Iterator<Item = (Class, &Rule)> {
         self.rules.iter().map(|(class, rule)| (*class, rule))

@@ -324,7 +324,7 @@ pub(super) fn history(evidence: &Evidence, entries: &[Entry]) -> Vec<HistoryView
     };
     let line = |entry: &Entry| HistoryView {
         entry: entry.seq,
-        at: jiff::Timestamp::from_microsecond(entry.at_us).unwrap_or_default().to_string(),
+        at: entry.at().to_string(),
         event: entry.event.kind,
         record: evidence.record,
         kind: evidence.kind,

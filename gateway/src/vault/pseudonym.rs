@@ -20,8 +20,8 @@ use std::fmt;
 use std::path::Path;
 
 use ring::{hkdf, hmac};
-use schemas::OrganisationCode;
 use schemas::record::Subject;
+use schemas::{NhsNumber, OrganisationCode};
 use zeroize::Zeroizing;
 
 use super::VaultError;
@@ -88,8 +88,26 @@ impl Pseudonyms {
     }
 
     /// The pseudonym of the person with an NHS number.
-    pub fn key_of_nhs_number(&self, number: &schemas::NhsNumber) -> SubjectKey {
+    pub fn key_of_nhs_number(&self, number: &NhsNumber) -> SubjectKey {
         SubjectKey(keyed(&self.subjects, &[b"nhs-number", number.expose().as_bytes()]))
+    }
+
+    /// The pseudonym of whom a question names: by an NHS number, or by an id and the organisation
+    /// whose it is. `None` when it names nobody, in two ways, or by what is no number or code.
+    pub fn key_named(
+        &self,
+        nhs_number: Option<&str>,
+        (person_id, id_of): (Option<&str>, Option<&str>),
+    ) -> Option<SubjectKey> {
+        match (nhs_number, person_id.map(str::trim), id_of) {
+            (Some(number), None, None) => {
+                Some(self.key_of_nhs_number(&NhsNumber::parse(number).ok()?))
+            }
+            (None, Some(id), Some(code)) if !id.is_empty() => {
+                Some(self.key_of_person_id(id, &OrganisationCode::parse(code).ok()?))
+            }
+            _ => None,
+        }
     }
 
     /// The pseudonym of the person with an id of a sender's own.

@@ -26,7 +26,7 @@ fn keys_and_people_that_may_be_too_many_are_named() {
         seen_by(24 * 99, "b", ("send-manager", &used.to_hex())),
         seen_by(2, "a", ("send-officer", &gone)),
     ];
-    let now = instant(&entries[0]);
+    let now = entries[0].at();
     let seen = [(&partner, Seen::of(&entries))];
     let findings = |sheet: &Sheet, column: usize| -> Vec<String> {
         words(sheet).into_iter().map(|row| row[column].clone()).collect()
