@@ -1,6 +1,7 @@
 //! What more than one story does: what the operator is told, a day that comes, something held,
 //! something that rests on agreement.
 
+use gateway::clock::{Clock as _, london_date};
 use gateway::practice::client::Partner;
 use gateway::practice::people;
 use jiff::SignedDuration;
@@ -37,8 +38,12 @@ impl TestGateway {
     pub fn move_to(&self, day: Date) {
         let days = (day - self.today()).get_days();
         assert!(days >= 0, "{day} has passed");
-        self.clock.advance(SignedDuration::from_hours(24 * i64::from(days)));
-        // The clocks may have gone back on the way.
+        let hours = 24 * i64::from(days);
+        // The clocks may have gone forward on the way: in the last hour of a day that is a day more.
+        let there = self.clock.now() + SignedDuration::from_hours(hours);
+        let early = i64::from(london_date(there) > day);
+        self.clock.advance(SignedDuration::from_hours(hours - early));
+        // Or they may have gone back.
         while self.today() < day {
             self.clock.advance(SignedDuration::from_hours(1));
         }
