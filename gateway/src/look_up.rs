@@ -6,20 +6,22 @@
 //! itself cannot tell whom those entries are about, and every leaf, proof, bundle and receipt holds
 //! as before. It must never know how a key is made or what a pseudonym stands for.
 //!
-//! [`refusal`] is the only rule that says when: never in a period that runs, nor before the years
-//! of `[retention] look_up_years` after its end are over. While any legal hold is in force none is
-//! destroyed, nor while the database is held after a restore, which may have lost one.
+//! [`refusal`] is the only rule that says when: never in a period that runs, nor before the time of
+//! [`Class::AuditLookup`] in the retention schedule has passed since its end. While any legal hold is
+//! in force none is destroyed, nor while the database is held after a restore, which may have lost one.
 //!
-//! Limits: records, the consent ledger and what else is kept of a person has the pseudonym of its
-//! own, outside the look-up. That of records whose content was removed goes with it;
-//! [`LookUpSize::records`] says how many others still tie entries of the period to somebody. Backups made before hold the sealed key until they go
-//! too. Entries from before there were periods name the pseudonym itself, which nothing can take
-//! out of the log.
+//! Limits: records, cases, clocks, the consent ledger and what else is kept of a person has the
+//! pseudonym of its own, outside the look-up. That of records whose content was removed goes with it;
+//! [`LookUpSize::records`] says how many records that entries of the period name still lead to
+//! somebody. One is enough to tell all entries of that person in that period. Backups made before
+//! hold the sealed key until they go too. Entries from before there were periods name the pseudonym
+//! itself, which nothing can take out of the log.
 //!
 //! Not supported: removing the leaves of a period, because then nobody could verify the log from its
 //! entries; periods other than years, because nobody has asked for them.
 
-use jiff::civil::{Date, date};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::app::App;
@@ -27,6 +29,7 @@ use crate::audit::alias::Period;
 use crate::audit::{Actor, Event, EventKind};
 use crate::clock::london_date;
 use crate::entropy::sha256_hex;
+use crate::retention::schedule::{Class, Schedule};
 use crate::store::{Change, LogFilter, LogPeriod, LookUpGone, RetentionWrite, StoreError, Write};
 
 pub use crate::store::LookUpSize;
@@ -86,13 +89,14 @@ pub enum Refusal {
     #[error("that year is the newest of the log, and its entries are still being written")]
     Running,
     /// It ended too lately.
-    #[error(
-        "it is kept until {until}: `[retention] look_up_years` counts from the end of the year"
-    )]
+    #[error("it is kept until {until}: `audit-lookup` in the retention schedule says how long")]
     Young {
         /// The first day on which it may be destroyed.
         until: Date,
     },
+    /// The schedule keeps it for ever.
+    #[error("the retention schedule keeps it for ever: see `audit-lookup` there")]
+    ForEver,
     /// Somebody ordered that nothing is destroyed.
     #[error(
         "a legal hold is in force: whom entries are about may be asked for; `retention holds` lists \
@@ -110,9 +114,8 @@ pub enum Refusal {
     Destroyed,
 }
 
-/// Whether there is a reason not to destroy the look-up of a period on a day. `years` is how many
-/// whole years it is kept after its end.
-pub fn refusal(period: &LogPeriod, today: Date, years: u16) -> Option<Refusal> {
+/// Whether there is a reason in the period and the schedule not to destroy its look-up on a day.
+pub fn refusal(period: &LogPeriod, today: Date, schedule: &Schedule) -> Option<Refusal> {
     if period.period == Period::BEFORE {
         return Some(Refusal::Before);
     }
@@ -122,14 +125,16 @@ pub fn refusal(period: &LogPeriod, today: Date, years: u16) -> Option<Refusal> {
     if period.until.is_none() {
         return Some(Refusal::Running);
     }
-    let until = kept_until(period.period, years);
+    let Some(until) = kept_until(period.period, schedule) else { return Some(Refusal::ForEver) };
     (today < until).then_some(Refusal::Young { until })
 }
 
-/// The first day on which a look-up may be destroyed.
-fn kept_until(period: Period, years: u16) -> Date {
-    let year = i32::from(period.year()).saturating_add(1).saturating_add(i32::from(years));
-    date(i16::try_from(year).unwrap_or(LAST_YEAR).clamp(1, LAST_YEAR), 1, 1)
+/// The first day on which a look-up may be destroyed; `None` when never.
+fn kept_until(period: Period, schedule: &Schedule) -> Option<Date> {
+    let ended = Date::new(period.year().checked_add(1)?, 1, 1).ok()?;
+    // Midnight of the first of January is the same in London and in UTC.
+    let ended = ended.to_zoned_datetime(TimeZone::UTC).ok()?.timestamp();
+    schedule.due_at(Class::AuditLookup, ended).map(london_date)
 }
 
 /// How the look-up of each period stands, oldest first.
@@ -137,7 +142,6 @@ pub async fn standings(app: &App) -> Result<Vec<Standing>, StoreError> {
     let kinds = vec![EventKind::LookUpDestroyed];
     let filter = LogFilter { kinds, ..LogFilter::default() };
     let entries = app.store.entries_matching(&filter, u64::MAX, DESTRUCTIONS_MAX).await?;
-    let years = app.config.retention.look_up_years.get();
     let standing = |period: LogPeriod| {
         let said = entries.iter().find(|entry| {
             destroyed_by(&entry.event).is_some_and(|(destroyed, _)| destroyed == period.period)
@@ -147,7 +151,7 @@ pub async fn standings(app: &App) -> Result<Vec<Standing>, StoreError> {
             period: period.period,
             first_entry: period.from,
             last_entry: period.until.map(|until| until.saturating_sub(1)),
-            may_be_destroyed_from: ever.then(|| kept_until(period.period, years)),
+            may_be_destroyed_from: kept_until(period.period, &app.schedule).filter(|_| ever),
             destroyed: period
                 .destroyed_at
                 .map(|at| Destruction { on: london_date(at), entry: said.map(|entry| entry.seq) }),
@@ -207,8 +211,7 @@ async fn found(
     let Some(found) = periods.into_iter().find(|found| found.period == period) else {
         return Ok(Err(Refusal::Unknown));
     };
-    let years = app.config.retention.look_up_years.get();
-    if let Some(refusal) = refusal(&found, app.clock.today(), years) {
+    if let Some(refusal) = refusal(&found, app.clock.today(), &app.schedule) {
         return Ok(Err(refusal));
     }
     // A look-up is of everybody, so that any hold keeps all of it.
@@ -270,9 +273,6 @@ pub(crate) const DESTROYED: &str = "lookup.destroyed";
 const PERIOD: &str = "period";
 const FIRST: &str = "first_entry";
 const LAST: &str = "last_entry";
-
-/// The last year of the calendar.
-const LAST_YEAR: i16 = 9999;
 
 /// More destructions than there are years in which there may be one.
 const DESTRUCTIONS_MAX: u32 = 10_000;

@@ -230,8 +230,9 @@ fn event(app: &App, actor: &Actor, item: &Item, hash: &[u8; 32]) -> Event {
     if let Some(rule) = app.schedule.rule(item.class) {
         event = event.with("period", rule.period);
     }
+    // The record is enough to find whose it was. Years later their alias is another, and an entry
+    // with both would tie the two years in every copy of the log.
     event.record = item.record;
-    event.subject = item.subject;
     event.message_type = item.kind;
     event.counterparty = Some(item.of.clone());
     event.hashes.insert(REMOVED.to_owned(), hex(hash));

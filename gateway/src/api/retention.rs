@@ -83,12 +83,11 @@ pub(super) async fn place(
     let placed: Placed = read(&body, wrong)?;
     let scope = placed.scope(&app).ok_or_else(wrong)?;
     let why = (placed.reason.as_str(), placed.reference.as_str());
+    let records = legal::records_under(&app.store, &scope).await?;
     let made = legal::place(&app, acting.person(), scope, why).await;
     let (id, change) = made_or_refused(&app, &caller, made).await?;
-    let body = serde_json::json!({
-        "legal_hold": id,
-        "next": "nothing of it is removed until another person lifts it",
-    });
+    let next = if records == Some(0) { NONE_HELD } else { HELD };
+    let body = serde_json::json!({ "legal_hold": id, "records": records, "next": next });
     acting.commit(&app, &body, change).await
 }
 
@@ -185,3 +184,7 @@ pub(super) async fn certificate(
 /// Ten years ahead.
 const WITHIN_DAYS_MAX: i64 = 3_660;
 const CERTIFICATES_LISTED: u32 = 500;
+
+const HELD: &str = "nothing of it is removed until another person lifts it";
+const NONE_HELD: &str = "it stands, but the gateway has no record under this number or id: check it, and \
+    place another by person_id with id_of, or on the case";

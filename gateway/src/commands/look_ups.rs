@@ -101,7 +101,7 @@ fn text(period: Period, size: LookUpSize, entry: Option<u64>, freed: bool) -> St
     };
     if records > 0 {
         lines.push(format!(
-            "{records} records that those entries name still have a pseudonym of their own, and tie those entries to somebody while they do."
+            "{records} records that those entries name still lead to somebody, by their own row, a case, a clock, the consent ledger or entries of other years. While they do, those entries can be tied to that person by whoever holds the database."
         ));
     }
     if entry.is_some() && !freed {

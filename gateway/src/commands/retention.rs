@@ -205,6 +205,7 @@ async fn holds(app: &App, json: bool) -> anyhow::Result<Outcome> {
             vec![
                 line.id.to_string(),
                 name_of(line.scope),
+                line.records.map_or_else(String::new, |records| records.to_string()),
                 line.reason.clone(),
                 line.reference.clone(),
                 line.placed_at.to_string(),
@@ -213,7 +214,7 @@ async fn holds(app: &App, json: bool) -> anyhow::Result<Outcome> {
             ]
         });
         print_line(&table(
-            &["legal hold", "on", "reason", "reference", "placed", "by", "lifted"],
+            &["legal hold", "on", "records", "reason", "reference", "placed", "by", "lifted"],
             rows,
         ));
         eprintln_line(&format!("{in_force} legal holds are in force."));

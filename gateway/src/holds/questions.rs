@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{HoldError, Person, held_for, viewed};
 use crate::app::App;
-use crate::audit::{Event, EventKind};
+use crate::audit::EventKind;
 use crate::pipeline::delivery_event;
 use crate::queue::DeliveryId;
 use crate::store::{Change, HoldWrite, NewQuestion, StoredQuestion, Write};
@@ -116,10 +116,12 @@ pub async fn answer(
     if !ANSWERS.contains(&answer) {
         return Err(HoldError::Code("Use an answer of the list."));
     }
-    let mut event = Event::new(EventKind::HoldAnswered, person.actor.clone())
+    let id_of_delivery = stored.asked.delivery;
+    let delivery = app.store.find_delivery(id_of_delivery).await?.ok_or(HoldError::NotFound)?;
+    let record = app.store.find_record(delivery.record).await?.ok_or(HoldError::NotFound)?;
+    let mut event = delivery_event(EventKind::HoldAnswered, &delivery, &record, &person.actor)
         .with("question", &stored.asked.question)
         .with("answer", answer);
-    event.delivery = Some(stored.asked.delivery);
     event.counterparty = Some(stored.asked.asked_by.0.clone());
     let by = person.actor.person.clone().unwrap_or_default();
     Ok(Change::because(event).write(Write::Hold(HoldWrite::Answered(id, by, answer.to_owned()))))

@@ -44,6 +44,10 @@ pub struct LegalHoldLine {
     /// The case.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub case: Option<Uuid>,
+    /// How many records the gateway has of the person, under every pseudonym that means them. With
+    /// none, nothing of them is kept by it: it may stand under an id of their authority.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub records: Option<u64>,
     /// Why, a code.
     pub reason: String,
     /// The reference of whoever ordered it.
@@ -132,7 +136,22 @@ pub async fn lines(app: &App, actor: &Actor) -> Result<Vec<LegalHoldLine>, Store
         .with("what", "legal-holds")
         .with("rows", holds.len());
     app.store.commit(Change::because(event)).await?;
-    Ok(holds.into_iter().map(LegalHoldLine::from).collect())
+    let mut lines = Vec::with_capacity(holds.len());
+    for hold in holds {
+        let records = records_under(&app.store, &hold.hold.scope).await?;
+        lines.push(LegalHoldLine { records, ..hold.into() });
+    }
+    Ok(lines)
+}
+
+/// How many records there are of the person that a legal hold is on; `None` when it is on no person.
+pub async fn records_under(store: &Store, scope: &HeldScope) -> Result<Option<u64>, StoreError> {
+    let HeldScope::Person(subject) = scope else { return Ok(None) };
+    let mut records = 0;
+    for one in store.pseudonyms_of(*subject).await? {
+        records += store.records_about(one).await?;
+    }
+    Ok(Some(records))
 }
 
 /// The change by which a person places a legal hold, and its id.
@@ -158,7 +177,10 @@ pub async fn place(
             if app.store.messages_of_case(case, 1).await?.is_empty() {
                 return Err(HoldError::NotFound);
             }
-            event = event.with("case", case);
+            // Partners know the case's id, and would follow it through the years.
+            let on = format!("{id}\n{case}");
+            let on = app.vault.pseudonyms().recognition("legal-hold-on", on.as_bytes());
+            event.hashes.insert("on".to_owned(), hex(&on));
         }
         HeldScope::Everything => event = event.with("reason", reason),
     }
@@ -188,13 +210,13 @@ pub async fn lift(app: &App, person: &Person, id: Uuid, reason: &str) -> Result<
     if found.hold.by.who == person.who {
         return Err(HoldError::NotYours("You placed this legal hold; somebody else must lift it."));
     }
+    // Who is held stands in the row. An entry with both would tie the alias of the year in which it
+    // was placed to that of this one.
     let mut event = Event::new(EventKind::LegalHoldLifted, person.actor.clone())
         .with("legal_hold", id)
         .with("scope", name_of(found.hold.scope.name()));
-    match found.hold.scope {
-        HeldScope::Person(subject) => event.subject = Some(subject),
-        HeldScope::Case(_) => {}
-        HeldScope::Everything => event = event.with("reason", reason),
+    if found.hold.scope == HeldScope::Everything {
+        event = event.with("reason", reason);
     }
     let lifted = Lifted { reason: reason.to_owned(), by: by(person) };
     let write = Write::Retention(RetentionWrite::HoldLifted(id, lifted));
@@ -233,6 +255,7 @@ impl From<StoredLegalHold> for LegalHoldLine {
             subject: person.map(|person| person.to_hex().chars().take(DIGITS).collect()),
             person,
             case,
+            records: None,
             reason: hold.reason,
             reference: hold.reference,
             placed_for: hold.by.organisation,

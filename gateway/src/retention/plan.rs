@@ -17,7 +17,8 @@ use crate::app::App;
 use crate::audit::SubjectKey;
 use crate::documents::DocumentState;
 use crate::store::{
-    Content, KeptDocument, KeptPart, KeptQuarantine, KeptRecord, Removable, Store, StoreError,
+    Content, Contents, KeptDocument, KeptPart, KeptQuarantine, KeptRecord, Removable, Store,
+    StoreError,
 };
 
 /// Something that is due.
@@ -237,15 +238,17 @@ impl Planning<'_> {
             let page = self.store.kept_originals(began, after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = Some((last.received_at, last.submission.0));
+            let ids: Vec<Uuid> = page.iter().map(|kept| kept.submission.0).collect();
+            let made = self.store.contents_of(&ids).await?;
             for kept in page {
                 if self.is_full() {
                     return Ok(());
                 }
                 let Some(due_at) = self.due(class, kept.received_at) else { continue };
-                let contents = self.store.contents_of(kept.submission).await?;
+                let contents = contents_of(&made, kept.submission.0);
                 // Until all that was made of it goes, its own time is not over.
-                let Some(last) = self.all_gone(&contents) else { continue };
-                let kept_by = self.any_held(&contents);
+                let Some(last) = self.all_gone(contents) else { continue };
+                let kept_by = self.any_held(contents);
                 let due = (due_at.max(last), kept_by);
                 let what = (Removable::Original, kept.submission.0);
                 self.push(plain(what, class, kept.sender, due));
@@ -261,12 +264,14 @@ impl Planning<'_> {
             let page = self.store.kept_documents(began.min(self.until), after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = Some((last.touched_at, last.id));
+            let ids: Vec<Uuid> = page.iter().map(|kept| kept.id).collect();
+            let naming = self.store.records_naming(&ids).await?;
             for kept in page {
                 if self.is_full() {
                     return Ok(());
                 }
-                let naming = self.store.records_naming(kept.id).await?;
-                self.document(kept, &naming);
+                let of = contents_of(&naming, kept.id);
+                self.document(kept, of);
             }
         }
     }
@@ -355,6 +360,10 @@ impl Planning<'_> {
             if one.is_record { self.held.keeps(&one.whose) } else { self.held.may_keep() }
         })
     }
+}
+
+fn contents_of(contents: &Contents, of: Uuid) -> &[Content] {
+    contents.get(&of).map_or(&[], Vec::as_slice)
 }
 
 fn plain(

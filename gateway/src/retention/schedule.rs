@@ -53,7 +53,7 @@ pub enum Class {
     Receipts,
     /// The entries of the log.
     AuditLog,
-    /// What leads from a person to entries of the log.
+    /// What leads from a person to the entries of a year of the log.
     AuditLookup,
     /// Backups.
     Backups,
@@ -114,8 +114,8 @@ impl Class {
             | Self::IdentityLedger
             | Self::Clocks
             | Self::Receipts
-            | Self::AuditLog
-            | Self::AuditLookup => "last-event",
+            | Self::AuditLog => "last-event",
+            Self::AuditLookup => "year-ended",
             Self::Backups => "made",
         }
     }
@@ -317,6 +317,14 @@ impl Schedule {
             let problem = format!("the class {} is missing; add it", missing.as_str());
             return Err(ScheduleError { line: line_at(text.len()), problem });
         }
+        if let Some((short, long)) = too_short(&rules) {
+            let problem = format!(
+                "{} is kept for less long than {}, and is needed as long as that: lengthen it",
+                short.as_str(),
+                long.as_str()
+            );
+            return Err(ScheduleError { line: line_at(text.len()), problem });
+        }
         let print = crate::entropy::sha256_hex(text.as_bytes());
         let print: String = print.chars().take(12).collect();
         Ok(Self { version: format!("{name}:{print}"), rules })
@@ -365,6 +373,19 @@ impl Schedule {
     }
 }
 
+/// A class that goes before another that needs it, and that one.
+fn too_short(rules: &BTreeMap<Class, Rule>) -> Option<(Class, Class)> {
+    // `None` is never, which is after everything.
+    let goes =
+        |class| rules.get(&class).map(|rule: &Rule| rule.period.after(Timestamp::UNIX_EPOCH));
+    let before = |(short, long)| match (goes(short).flatten(), goes(long).flatten()) {
+        (Some(short), Some(long)) => short < long,
+        (Some(_), None) => true,
+        (None, _) => false,
+    };
+    NEEDED.into_iter().find(|pair| before(*pair))
+}
+
 fn checked(raw: RawRule) -> Result<(Class, Rule), String> {
     let class = raw.name;
     let name = class.as_str();
@@ -387,6 +408,10 @@ fn checked(raw: RawRule) -> Result<(Class, Rule), String> {
     }
     Ok((class, Rule { holds: raw.holds, period, source: raw.source }))
 }
+
+/// What is needed as long as something else is kept. Whoever withdraws what stands in the ledger is
+/// told who relied on it, and that is looked up in the log.
+const NEEDED: [(Class, Class); 1] = [(Class::AuditLookup, Class::ConsentLedger)];
 
 const SHIPPED: &str = include_str!("../../rules/retention-1.toml");
 

@@ -3,13 +3,15 @@
 //! Reads only. Each list is of what began by a time, oldest first, so that what is not due yet is never
 //! looked at.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use schemas::{MessageType, OrganisationCode, RecordId};
 use uuid::Uuid;
 
 use super::Store;
-use super::engine::statements;
+use super::engine::{Statement, statements};
 use super::error::StoreError;
 use super::retention::Removable;
 use super::row::Row;
@@ -126,6 +128,9 @@ pub struct Content {
     pub removed_at: Option<Timestamp>,
 }
 
+/// What was made of each submission, or names each document.
+pub type Contents = HashMap<Uuid, Vec<Content>>;
+
 /// A place in a list by time: after this one.
 pub type KeptPlace = (Timestamp, Uuid);
 
@@ -237,16 +242,32 @@ impl Store {
         rows.iter().map(kept).collect()
     }
 
-    /// The records and quarantined items that were made of a submission.
-    pub async fn contents_of(&self, submission: SubmissionId) -> Result<Vec<Content>, StoreError> {
-        let rows = self.engine.rows(&CONTENTS_OF, values![submission.0]).await?;
-        rows.iter().map(content).collect()
+    /// The records and quarantined items that were made of each of these submissions. A submission
+    /// that nothing was made of is not there.
+    pub async fn contents_of(&self, submissions: &[Uuid]) -> Result<Contents, StoreError> {
+        self.contents(&CONTENTS_OF, submissions).await
     }
 
-    /// The records that name a document.
-    pub async fn records_naming(&self, document: Uuid) -> Result<Vec<Content>, StoreError> {
-        let rows = self.engine.rows(&RECORDS_NAMING, values![document]).await?;
-        rows.iter().map(content).collect()
+    /// The records that name each of these documents. A document that none names is not there.
+    pub async fn records_naming(&self, documents: &[Uuid]) -> Result<Contents, StoreError> {
+        self.contents(&RECORDS_NAMING, documents).await
+    }
+
+    async fn contents(
+        &self,
+        statement: &'static Statement,
+        of: &[Uuid],
+    ) -> Result<Contents, StoreError> {
+        let mut found = Contents::new();
+        for some in of.chunks(ASKED) {
+            let ids = some.iter().map(|id| Some(id.as_bytes().to_vec()));
+            let ids = ids.chain(std::iter::repeat(None)).take(ASKED);
+            let rows = self.engine.rows(statement, ids.map(Value::Blob).collect()).await?;
+            for row in &rows {
+                found.entry(row.id("made_of")?).or_default().push(content(row)?);
+            }
+        }
+        Ok(found)
     }
 
     /// The sealed bytes of something, for their hash; `None` when they are gone.
@@ -338,14 +359,19 @@ statements! {
             and touched_at <= $1 and (touched_at, id) > ($2, $3)
         order by touched_at, id limit $4";
     CONTENTS_OF = "kept::contents_of" on "records":
-        "select id, cast(1 as bigint) as is_record, subject, case_id, removed_at from records
-        where submission_id = $1
+        "select submission_id as made_of, id, cast(1 as bigint) as is_record, subject, case_id,
+            removed_at
+        from records where submission_id in
+            ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
         union all
-        select id, cast(0 as bigint), null, null, removed_at from quarantine
-        where submission_id = $1";
+        select submission_id, id, cast(0 as bigint), null, null, removed_at
+        from quarantine where submission_id in
+            ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
     RECORDS_NAMING = "kept::records_naming" on "records":
-        "select r.id, cast(1 as bigint) as is_record, r.subject, r.case_id, r.removed_at
-        from record_documents n join records r on r.id = n.record_id where n.document_id = $1";
+        "select n.document_id as made_of, r.id, cast(1 as bigint) as is_record, r.subject, r.case_id,
+            r.removed_at
+        from record_documents n join records r on r.id = n.record_id where n.document_id in
+            ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
     BYTES_OF_RECORD = "kept::kept_bytes" on "records":
         "select envelope as sealed from records where id = $1 and removed_at is null";
     BYTES_OF_ORIGINAL = "kept::kept_bytes" on "submissions":
@@ -359,3 +385,6 @@ statements! {
     BYTES_OF_FACTS = "kept::kept_bytes" on "transition_steps":
         "select facts as sealed from transition_steps where record_id = $1 and removed_at is null";
 }
+
+/// Of how many submissions or documents one statement asks.
+const ASKED: usize = 16;

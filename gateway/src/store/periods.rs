@@ -53,9 +53,9 @@ pub struct LookUpSize {
     pub entries: u64,
     /// People on lists that were looked at, each list apart.
     pub looks: u64,
-    /// Records that entries of the period name and whose content is kept, with a pseudonym of their
-    /// own: they tie entries to a person while they do. That of records whose content is removed goes
-    /// with the look-up.
+    /// Records that entries of the period name and that lead to a pseudonym all the same: by their
+    /// own row while their content is kept, by their case, by the consent ledger, by a match or merge,
+    /// by a clock, by the way to adulthood, or by entries of other periods.
     pub records: u64,
 }
 
@@ -194,7 +194,15 @@ statements! {
         "select count(*) as seq from looks where seq >= $1 and seq < $2";
     COUNT_RECORDS = "periods::look_up_size" on "records":
         "select count(*) as seq from records r
-        where r.subject is not null and r.removed_at is null and r.id in (
-            select a.record_id from audit_entries a
-            where a.seq >= $1 and a.seq < $2 and a.record_id is not null)";
+        where r.id in (select a.record_id from audit_entries a
+            where a.seq >= $1 and a.seq < $2 and a.record_id is not null)
+        and ((r.subject is not null and r.removed_at is null)
+            or r.case_id is not null
+            or exists (select 1 from consents c where c.record_id = r.id)
+            or exists (select 1 from identities i where i.record_id = r.id)
+            or exists (select 1 from case_clocks k where k.started_by = r.id)
+            or exists (select 1 from case_clock_sources s where s.record_id = r.id)
+            or exists (select 1 from transition_steps t where t.record_id = r.id)
+            or exists (select 1 from audit_entries a where a.record_id = r.id
+                and a.subject is not null and (a.seq < $1 or a.seq >= $2)))";
 }

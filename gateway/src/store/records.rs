@@ -134,6 +134,12 @@ impl Store {
         Ok(false)
     }
 
+    /// How many records there are about a person, under this one pseudonym.
+    pub async fn records_about(&self, subject: SubjectKey) -> Result<u64, StoreError> {
+        let row = self.engine.row(&RECORDS_ABOUT, values![subject.0]).await?;
+        row.map_or(Ok(0), |row| row.count("records"))
+    }
+
     /// The records that answer a leg, oldest first.
     pub async fn answers_to(&self, leg: LegId) -> Result<Vec<RecordId>, StoreError> {
         let rows = self.engine.rows(&ANSWERS_TO, values![leg.0]).await?;
@@ -248,6 +254,8 @@ statements! {
         "select id, fingerprint from records where identity = $1";
     HAS_RECORD_ABOUT = "records::has_record_about" on "records":
         "select id from records where subject = $2 and sender = $1 limit 1";
+    RECORDS_ABOUT = "records::records_about" on "records":
+        "select count(*) as records from records where subject = $1";
     ANSWERS_TO = "records::answers_to" on "records":
         "select id from records where about = $1 order by accepted_at, id";
     SEALED_ENVELOPES = "records::sealed_envelopes" on "records":

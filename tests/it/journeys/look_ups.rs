@@ -11,22 +11,29 @@ use gateway::audit::bundle;
 use gateway::audit::{Actor, Entry, SubjectKey};
 use gateway::look_up::{self, Refusal};
 use gateway::practice::{Stage, people};
+use gateway::restore;
 use gateway::verification::{self, Wanted};
 use jiff::civil::date;
 use schemas::NhsNumber;
 use serde_json::{Value, json};
 use tests::{Engine, TestGateway, each_engine_prepared};
 
+use super::restore::{back_up, put_back};
+
 const CHILD: u32 = 81;
 
+/// Look-ups are kept for one year instead of thirty-five.
 fn each_engine_with_years<T: Future<Output = ()>>(name: &str, test: impl Fn(TestGateway) -> T) {
     each_engine_prepared(
         name,
         &async |stage: &Stage, _| {
             let file = stage.config_path();
             let text = std::fs::read_to_string(file).expect("a configuration");
-            let text = format!("{text}\n[retention]\nlook_up_years = 1\n");
+            let text = format!("{text}\n[retention]\nschedule = \"retention.toml\"\n");
             std::fs::write(file, text).expect("it is written");
+            let shipped = include_str!("../../../gateway/rules/retention-1.toml");
+            let beside = file.parent().expect("a folder").join("retention.toml");
+            std::fs::write(beside, shipped.replace("35 years", "1 years")).expect("it is written");
         },
         |gateway, ()| test(gateway),
     );
@@ -200,6 +207,50 @@ fn a_look_up_dies_and_every_proof_stays() {
                 assert!(!bytes.windows(64).any(|window| window == part), "{}", file.display());
             }
         }
+        gateway.end().await;
+    });
+}
+
+async fn destroy(gateway: &TestGateway, year: i16) -> Result<look_up::Destroyed, Refusal> {
+    let (app, period) = (gateway.cast.app(), Period::of_year(year));
+    look_up::destroy(app, period, &Actor::local()).await.expect("an answer")
+}
+
+/// Orders that nothing about somebody else is destroyed.
+async fn hold(gateway: &TestGateway, key: &str) {
+    let order = json!({
+        "nhs_number": people::nhs_number(CHILD + 1), "reason": "public-inquiry", "reference": key,
+    });
+    let path = "/v1/retention/holds";
+    let auditor = gateway.auditor();
+    let reply = auditor.post_as("auditor-1", path, "application/json", key, order.to_string());
+    assert_eq!(reply.await.expect("an answer").status, 200);
+}
+
+#[test]
+fn a_legal_hold_keeps_every_look_up_and_a_restore_that_lost_one_does_not_end_that() {
+    each_engine_with_years("look_ups_held", |gateway| async move {
+        let engine = gateway.engine;
+        let year = gateway.today().year();
+        a_year(&gateway, "CAMHS").await;
+        gateway.move_to(date(year + 2, 1, 2));
+        a_year(&gateway, "PAEDIATRICS").await;
+        let gateway = gateway.restart_after(|folder| back_up(engine, folder)).await;
+        hold(&gateway, "INQ/1").await;
+        assert_eq!(destroy(&gateway, year).await, Err(Refusal::LegalHold), "of whomever it is");
+
+        let gateway = gateway.restart_after(|folder| put_back(engine, folder)).await;
+        let app = gateway.cast.app();
+        assert_eq!(app.store.legal_holds().await.expect("a list").len(), 0, "it is forgotten");
+        assert_eq!(destroy(&gateway, year).await, Err(Refusal::Restored));
+        let found = app.store.unconfirmed_restore().await.expect("a store").expect("it is held");
+        restore::confirm(app, &Actor::local(), found.lost_size, restore::REASONS[0])
+            .await
+            .expect("confirmed");
+        hold(&gateway, "INQ/1-again").await;
+        assert_eq!(destroy(&gateway, year).await, Err(Refusal::LegalHold));
+        let named = named_in_leaves(&gateway, year).await;
+        assert_eq!(named.len(), 1, "whom it is about can still be told");
         gateway.end().await;
     });
 }

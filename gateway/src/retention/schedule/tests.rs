@@ -74,6 +74,11 @@ fn a_mistake_in_a_schedule_is_refused_with_its_line() {
         let error = refused(from, to);
         assert!(error.contains(expected) && error.starts_with("line "), "{error}");
     }
+    let (before, of_look_up) = SHIPPED.split_once("\"year-ended\"").unwrap();
+    let shorter =
+        format!("{before}\"year-ended\"{}", of_look_up.replacen("35 years", "34 years", 1));
+    let error = Schedule::parse(&shorter).unwrap_err().to_string();
+    assert!(error.contains("audit-lookup is kept for less long than consent-ledger"), "{error}");
     let error = refused("holds = \"Copies", "unknown = \"Copies");
     assert!(error.contains("unknown field") || error.contains("missing field"), "{error}");
     let without = SHIPPED.rfind("[[class]]").unwrap();

@@ -196,9 +196,14 @@ async fn a_record_that_was_removed_loses_its_pseudonym_with_the_look_up_and_othe
             .await
             .unwrap();
         place.clock().advance(YEAR);
-        commit(&store, about(1)).await;
+        let mut later = about(1);
+        later.record = Some(records[0]);
+        commit(&store, event(EventKind::BoardViewed)).await;
         let old = store.log_periods().await.unwrap().remove(0);
         assert_eq!(store.look_up_size(&old).await.unwrap().records, 1, "the one that is kept");
+        commit(&store, later).await;
+        let size = store.look_up_size(&old).await.unwrap();
+        assert_eq!(size.records, 2, "an entry of another year tells whose the other was");
         store.commit(gone(&store, old).await).await.unwrap();
         let named = async |record| store.find_record(record).await.unwrap().unwrap().subject;
         assert_eq!(named(records[0]).await, None);

@@ -54,7 +54,7 @@ pub(super) async fn measure(
         let count = BULK.min(size - filled);
         store.commit(change(filled, count, &mut dice)?).await?;
         filled += count;
-        clock.advance(SignedDuration::from_secs(60));
+        clock.advance(PER_BULK);
         bar.inc(count);
     }
     let mut figures = vec![figure("fill, 2,048 entries at a commit", size, began.elapsed())];
@@ -131,9 +131,9 @@ fn searches(size: u64, dice: &mut Dice) -> anyhow::Result<Vec<(&'static str, Log
     let all = LogFilter::default;
     let text = |text: &str| Some(text.to_owned());
     let begins = Timestamp::from_second(BEGINS)?;
-    let minutes = i64::try_from(size / BULK)?;
-    let middle = begins + SignedDuration::from_mins(minutes / 2);
-    let day = (Some(middle), Some(middle + SignedDuration::from_mins(10)));
+    let commits = i32::try_from(size / BULK)?;
+    let middle = begins + PER_BULK * (commits / 2);
+    let day = (Some(middle), Some(middle + SignedDuration::from_hours(24)));
     let child = Some(subject(dice.below(children(size))));
     Ok(vec![
         ("search: one child", LogFilter { subject: child, ..all() }),
@@ -234,6 +234,8 @@ fn children(size: u64) -> u64 {
 const PROOFS: u64 = 500;
 /// Entries at a commit while it is filled.
 const BULK: u64 = 2_048;
+/// What the clock is moved on by after it: some 20,000 entries a day, as of a busy region.
+const PER_BULK: SignedDuration = SignedDuration::from_mins(144);
 /// Entries of a commit that is timed, and how many of them; an accept has about as many.
 const FEW: u64 = 5;
 const COMMITS: u64 = 200;
