@@ -276,13 +276,19 @@ fn eprintln_line(text: &str) {
     eprintln!("{text}");
 }
 
-/// A table whose columns align, without lines that get in the way of reading.
+/// A table whose columns align, without lines that get in the way of reading. On a terminal that is
+/// too narrow for it, long cells go on below; in a file each row is one line.
 fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = comfy_table::Table::new();
     table.load_preset(comfy_table::presets::NOTHING);
     table.set_header(header.iter().map(|cell| cell.to_uppercase()));
     for row in rows {
         table.add_row(row);
+    }
+    let terminal = terminal_size::terminal_size_of(std::io::stdout());
+    if let Some((terminal_size::Width(columns), _)) = terminal {
+        table.set_width(columns.max(NARROWEST));
+        table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
     }
     table.trim_fmt()
 }
@@ -298,6 +304,9 @@ fn progress(total: u64, what: &'static str) -> indicatif::ProgressBar {
     bar.set_message(what);
     bar
 }
+
+/// Columns below which a table is no longer fitted to its terminal: an id alone has 36.
+const NARROWEST: u16 = 60;
 
 #[cfg(test)]
 mod tests;

@@ -29,6 +29,7 @@ use crate::app::App;
 use crate::audit::{Actor, Entry, Event, EventKind, SubjectKey};
 use crate::authority::ConsentEntry;
 use crate::entropy::sha256_hex;
+use crate::look_up::Standing;
 use crate::reports::{
     Cell, Kind, LogHead, ReportError, Sheet, disclosed_in, entry_time, file_name, lines_of,
     looks_at_lists, summaries_of, to_csv, to_workbook,
@@ -97,9 +98,14 @@ pub enum PackError {
         "a restriction on sharing is or was recorded about this person. A named person must work on this, with the Caldicott guardian; ask again and say that you know. Do not tell the family of this message"
     )]
     Restricted,
-    /// The log says nothing about this person; the asking is this entry.
-    #[error("the log says nothing of this person; that you asked is entry {0}")]
-    Nothing(u64),
+    /// The log says nothing about this person, as far as it can be told; nor does the ledger.
+    #[error("the log says nothing of this person; that you asked is entry {entry}")]
+    Nothing {
+        /// The entry of the asking.
+        entry: u64,
+        /// The years of which nobody can tell any more whom entries are about.
+        not_known: Vec<Standing>,
+    },
     /// The reports behind it.
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -131,10 +137,11 @@ pub async fn make(
     let asked = app.store.commit(Change::because(event)).await?.first_seq;
     let log = LogHead::newest(app).await?;
     let report = access_report::read(app, question, asked).await?;
-    if report.entries.iter().all(|entry| entry.seq >= asked) {
-        return Err(PackError::Nothing(asked));
-    }
     let ledger = app.store.consents_for(question.subject).await?;
+    if ledger.is_empty() && report.entries.iter().all(|entry| entry.seq >= asked) {
+        let not_known = report.look_ups_destroyed;
+        return Err(PackError::Nothing { entry: asked, not_known });
+    }
     let unsafe_to_tell = access_report::for_family(app, &report, question).await?.err();
     let restricted = unsafe_to_tell == Some(Unsafe::Restricted);
     if restricted && !knows {

@@ -98,7 +98,8 @@ pub use holds::{
 };
 pub use identities::{CaseKey, CasePerson, IdentityKind, IdentityWrite, NewIdentity};
 pub use kept::{
-    Content, KeptDocument, KeptOriginal, KeptPart, KeptPlace, KeptQuarantine, KeptRecord, Whose,
+    Content, Contents, KeptDocument, KeptOriginal, KeptPart, KeptPlace, KeptQuarantine, KeptRecord,
+    Whose,
 };
 pub use legal_holds::{
     HOLDS_MOVED, HeldScope, HoldActor, Lifted, NewLegalHold, ScopeName, StoredLegalHold,

@@ -2,7 +2,7 @@
 //! year: the openings of those aliases, for whoever is given the proof.
 //!
 //! An opening tells of its own person and year only. Of entries from before there were years, the
-//! leaf has the pseudonym itself and needs none. Not supported: years whose look-up was destroyed,
+//! leaf has the pseudonym itself: the opening is of nothing, and says that it is this person's. Not supported: years whose look-up was destroyed,
 //! because nobody has their openings any more; what was given out before holds.
 
 use std::collections::BTreeSet;
@@ -35,12 +35,19 @@ pub(super) async fn openings(
 ) -> Result<Vec<Opening>, StoreError> {
     let mut openings = Vec::new();
     for period in app.store.log_periods().await? {
-        let Some(key) = &period.key else { continue };
+        if period.key.is_none() && period.period != Period::BEFORE {
+            continue;
+        }
         let here = entries.iter().filter(|entry| period.holds(entry.seq));
         let named: BTreeSet<SubjectKey> = here.filter_map(|entry| entry.event.subject).collect();
         for subject in named.intersection(own) {
-            let opening = app.period_keys.opening(period.period, key, *subject);
-            let opening = opening.map_err(|error| StoreError::Log(Arc::new(error)))?;
+            let opening = match &period.key {
+                Some(key) => app
+                    .period_keys
+                    .opening(period.period, key, *subject)
+                    .map_err(|error| StoreError::Log(Arc::new(error)))?,
+                None => [0; 32],
+            };
             let (period, subject) = (period.period, *subject);
             openings.push(Opening { period, subject, opening: Base64Hash(opening) });
         }
@@ -50,14 +57,24 @@ pub(super) async fn openings(
 
 /// The first entry that names somebody whom no opening shows to be one of the people of the proof.
 /// Where there is no opening at all, whoever the first entry names is the only one: were openings
-/// taken out of a proof, entries of another year or of somebody else would not pass either.
+/// taken out of a proof, entries of another year or of somebody else would not pass either. Entries
+/// that name a pseudonym itself are older than all that name an alias, and pass nowhere else.
 pub(super) fn stranger(entries: &[Entry], openings: &[Opening]) -> Option<u64> {
-    let mut known: BTreeSet<SubjectKey> = openings.iter().map(|one| one.subject).collect();
-    known.extend(openings.iter().map(|one| alias::of(&one.opening.0, one.subject)));
+    let aliases = openings.iter().filter(|one| one.period != Period::BEFORE);
+    let aliases = aliases.map(|one| alias::of(&one.opening.0, one.subject));
+    let aliases: BTreeSet<SubjectKey> = aliases.collect();
+    let mut plain: BTreeSet<SubjectKey> = openings.iter().map(|one| one.subject).collect();
     if openings.is_empty() {
         let named = entries.iter().filter(|entry| entry.event.subject.is_some());
-        known.extend(named.min_by_key(|entry| entry.seq).and_then(|entry| entry.event.subject));
+        plain.extend(named.min_by_key(|entry| entry.seq).and_then(|entry| entry.event.subject));
     }
-    let strange = |entry: &&Entry| entry.event.subject.is_some_and(|one| !known.contains(&one));
+    let by_alias = |one: &SubjectKey| aliases.contains(one);
+    let named_so =
+        entries.iter().filter(|entry| entry.event.subject.as_ref().is_some_and(by_alias));
+    let since = named_so.map(|entry| entry.seq).min().unwrap_or(u64::MAX);
+    let strange = |entry: &&Entry| {
+        let known = |one: SubjectKey| by_alias(&one) || entry.seq < since && plain.contains(&one);
+        !entry.event.subject.is_none_or(known)
+    };
     entries.iter().filter(strange).map(|entry| entry.seq).min()
 }

@@ -7,6 +7,8 @@ use super::family;
 use super::reading::{Sort, account, sort};
 use super::*;
 use crate::audit::DecisionNote;
+use crate::audit::alias::{self, Period};
+use crate::audit::bundle::Base64Hash;
 use crate::queue::DeliveryId;
 
 const SUBJECT: SubjectKey = SubjectKey([1; 32]);
@@ -305,7 +307,7 @@ fn a_family_is_told_nothing_by_machine_of_years_that_name_nobody_and_a_warning_g
     report.older_left_out = true;
     assert_eq!(family::refusal(&report, false), Some(Unsafe::TooLong));
     report.look_ups_destroyed.push(Standing {
-        period: crate::audit::alias::Period::of_year(2026),
+        period: Period::of_year(2026),
         first_entry: 0,
         last_entry: Some(9),
         may_be_destroyed_from: None,
@@ -344,6 +346,29 @@ fn without_openings_a_proof_names_one_person_only() {
     assert_eq!(same_person::stranger(&log.newest_first(), &[]), None);
     log.say(EventKind::JourneyViewed, |event| event.subject = Some(SubjectKey([2; 32])));
     assert_eq!(same_person::stranger(&log.newest_first(), &[]), Some(3));
+}
+
+#[test]
+fn a_person_s_older_pseudonym_passes_before_there_were_aliases_and_not_after() {
+    let [now, older] = [SubjectKey([7; 32]), SubjectKey([2; 32])];
+    let opening = |year, subject, of: u8| Opening {
+        period: Period::of_year(year),
+        subject,
+        opening: Base64Hash([of; 32]),
+    };
+    let aliased = alias::of(&[5; 32], now);
+    let mut log = Log::default();
+    for subject in [older, now, aliased] {
+        log.say(EventKind::JourneyViewed, |event| event.subject = Some(subject));
+    }
+    let of_year = opening(2027, now, 5);
+    let stranger =
+        |log: &Log, openings: &[Opening]| same_person::stranger(&log.newest_first(), openings);
+    assert_eq!(stranger(&log, std::slice::from_ref(&of_year)), Some(0), "who was it before?");
+    let openings = [of_year, opening(0, older, 0)];
+    assert_eq!(stranger(&log, &openings), None);
+    log.say(EventKind::JourneyViewed, |event| event.subject = Some(older));
+    assert_eq!(stranger(&log, &openings), Some(3), "leaves name aliases by then");
 }
 
 #[test]

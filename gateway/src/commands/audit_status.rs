@@ -1,8 +1,14 @@
-//! `audit status`: how long the log is, and how much of it is known to be held outside.
+//! `audit status` and `audit checkpoint`: how long the log is, how much of it is known to be held
+//! outside, and the signed head to hold there.
+
+use std::path::Path;
+
+use anyhow::Context;
 
 use super::{Configured, Outcome, eprintln_line, print_line, table};
 use crate::outsiders;
 use crate::store::HeldOutside;
+use crate::whole_file;
 
 pub(super) async fn status(configured: &Configured, json: bool) -> anyhow::Result<Outcome> {
     let app = super::serve::open_existing(configured).await?;
@@ -52,6 +58,37 @@ pub(super) async fn status(configured: &Configured, json: bool) -> anyhow::Resul
         "Nothing is released: the database was restored from a backup; see `restore show`.",
     );
     Ok(Outcome::Found)
+}
+
+pub(super) async fn checkpoint(
+    configured: &Configured,
+    out: Option<&Path>,
+    json: bool,
+) -> anyhow::Result<Outcome> {
+    let app = super::serve::open_existing(configured).await?;
+    let newest = app.store.latest_checkpoint().await;
+    app.store.close().await;
+    let Some(newest) = newest? else {
+        eprintln_line("The log has no entries yet, and so no checkpoint. Start the gateway first.");
+        return Ok(Outcome::NotFound);
+    };
+    if let Some(file) = out {
+        whole_file::create(file, newest.note.as_bytes(), 0o644).with_context(|| {
+            format!(
+                "{} could not be made; name a new file in a folder that is there",
+                file.display()
+            )
+        })?;
+        eprintln_line(&format!("{} vouches for {} entries.", file.display(), newest.size));
+    }
+    if json {
+        print_line(
+            &serde_json::json!({ "size": newest.size, "checkpoint": newest.note }).to_string(),
+        );
+    } else if out.is_none() {
+        print_line(newest.note.trim_end());
+    }
+    Ok(Outcome::Done)
 }
 
 fn line(held: &HeldOutside) -> serde_json::Value {

@@ -36,6 +36,15 @@ pub(super) enum AuditCommand {
     CheckReceipt(CheckReceiptArgs),
     /// How long the log is, and who outside is known to hold how much of it.
     Status(Configured),
+    /// The newest checkpoint: the signed size and root of the log. Keep one elsewhere every night; with
+    /// it `audit verify` finds a log that was cut or put back.
+    Checkpoint {
+        #[command(flatten)]
+        configured: Configured,
+        /// Write it to a new file instead of printing it.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// Write the log as static files that transparency-log tools read; only what is new.
     Publish {
         #[command(flatten)]
@@ -90,6 +99,9 @@ pub(super) async fn audit(command: &AuditCommand, json: bool) -> anyhow::Result<
         AuditCommand::Export(args) => audit_export::export(args, json).await,
         AuditCommand::CheckReceipt(args) => check_receipt(args, json),
         AuditCommand::Status(configured) => audit_status::status(configured, json).await,
+        AuditCommand::Checkpoint { configured, out } => {
+            audit_status::checkpoint(configured, out.as_deref(), json).await
+        }
         AuditCommand::Publish { configured, to } => publish(configured, to, json).await,
         AuditCommand::WhoHasSeen(args) => who_has_seen(args, json).await,
         AuditCommand::Search(args) => audit_search(args, json).await,

@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use jiff::civil::Date;
 
-use super::{Configured, Outcome, eprintln_line, print_line};
+use super::{Configured, Outcome, eprintln_line, print_line, who_has_seen};
 use crate::access_report::{Question, Reason};
 use crate::app::App;
 use crate::audit::{Actor, SubjectKey};
@@ -92,7 +92,7 @@ async fn make(args: &MakeArgs, json: bool) -> anyhow::Result<Outcome> {
     }
     let whose = super::consents::whose()?;
     let app = super::serve::open_existing(&args.configured).await?;
-    let subject = super::who_has_seen::subject(&app, &whose, args.id_of.as_deref());
+    let subject = who_has_seen::subject(&app, &whose, args.id_of.as_deref());
     let made = if let Some(subject) = subject? {
         made(&app, args, subject, json).await
     } else {
@@ -119,8 +119,11 @@ async fn made(
             eprintln_line(&format!("error: {error} (--restrictions-known)"));
             return Ok(Outcome::InputRefused);
         }
-        Err(error @ PackError::Nothing(_)) => {
+        Err(error @ PackError::Nothing { .. }) => {
             eprintln_line(&error.to_string());
+            if let PackError::Nothing { not_known, .. } = &error {
+                not_known.iter().for_each(|one| eprintln_line(&who_has_seen::not_known(one)));
+            }
             return Ok(Outcome::NotFound);
         }
         Err(error @ (PackError::Report(_) | PackError::Form(_))) => return Err(error.into()),

@@ -287,3 +287,66 @@ fn an_old_backup_that_is_restored_on_purpose_raises_the_alarm() {
         gateway.end().await;
     });
 }
+
+/// Makes the settings name a new and empty database of the other engine.
+fn move_to_the_other(engine: Engine, folder: &Path, cluster: &Cluster) {
+    let (sqlite, postgres) = (
+        "engine = \"sqlite\"\npath = \"data/gateway.db\"",
+        "engine = \"postgres\"\nurl_file = \"keys/database.url\"",
+    );
+    let (old, new) = match engine {
+        Engine::Sqlite => (sqlite, postgres),
+        Engine::Postgres => (postgres, sqlite),
+    };
+    std::fs::remove_dir_all(folder.join("data")).expect("the data folder goes");
+    if engine == Engine::Sqlite {
+        let address = cluster.make_database();
+        gateway::secret_file::create(&folder.join("keys/database.url"), address.as_bytes())
+            .expect("the address");
+    }
+    let file = folder.join("ehc-gateway.toml");
+    let settings = std::fs::read_to_string(&file).expect("settings");
+    assert!(settings.contains(old), "{settings}");
+    std::fs::write(file, settings.replace(old, new)).expect("settings");
+}
+
+#[test]
+fn a_backup_of_one_engine_is_restored_into_the_other() {
+    each_engine("the move to another engine", |gateway| async move {
+        // Where there is no server, the half that is about it has said so, or failed.
+        let Some(cluster) = Cluster::find() else { return gateway.end().await };
+        let (engine, pdf) = (gateway.engine, pdf());
+        let leg = gateway.request(1, "CAMHS").await;
+        let report = report(&gateway, &pdf).await;
+        withdraw(&gateway, 2).await;
+        let kept = gateway.la().get("/v1/audit/checkpoint", None).await.expect("an answer").text();
+        let safe = tempfile::TempDir::new().expect("a folder elsewhere");
+        let file = safe.path().join("night.ehcbackup");
+        backup(gateway.folder(), &["make", "--to", said(&file)]).ends(0);
+        let gateway = gateway
+            .restart_after(|folder| {
+                move_to_the_other(engine, folder, cluster);
+                backup(folder, &["restore", said(&file)]).ends(0).talks("HELD");
+                let config = folder.join("ehc-gateway.toml");
+                Ran::run(&["audit", "verify", "-c", said(&config)]).ends(0);
+            })
+            .await;
+        // What anybody kept of the log is still of this log, in the other engine's tables.
+        let la = gateway.la();
+        let shown = la.post("/v1/audit/checkpoints", "text/plain", "show", kept).await;
+        assert_eq!(shown.expect("an answer").json()["standing"], "known");
+        let json = Ran::on(&gateway, &["restore", "show", "--json"]).ends(6).json();
+        let size = json["restores"][0]["lost_size"].to_string();
+        let confirm = ["restore", "confirm", "--size", &size, "--reason", "partners-sent-again"];
+        Ran::on(&gateway, &confirm).ends(0);
+        assert_eq!(fetch(&gateway, &leg).await.0, 200);
+        let whole = format!("bytes=0-{}", pdf.len() - 1);
+        let document = la.get_range(&report, &whole).await.expect("an answer");
+        assert!(document.bytes().await.expect("a body") == pdf.as_slice(), "the document is there");
+        // It goes on: new rows take their places after those that came over.
+        let leg = gateway.request(4, "CAMHS").await;
+        assert_eq!(fetch(&gateway, &leg).await.0, 200);
+        Ran::on(&gateway, &["audit", "verify"]).ends(0);
+        gateway.end().await;
+    });
+}
