@@ -255,7 +255,8 @@ pub enum EventKind {
     /// A connection was refused in the handshake (counted, so that a flood is one entry).
     #[serde(rename = "connection.refused")]
     ConnectionRefused,
-    /// The partners, pins or agreements in force changed.
+    /// Who may connect, what may be shared or how it is worked on changed: partners, pins, authorities,
+    /// rules, agreements or another file of policy.
     #[serde(rename = "trust.changed")]
     TrustChanged,
     /// The gateway started with another configuration, certificate or key than before.

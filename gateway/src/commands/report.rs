@@ -11,6 +11,7 @@ use clap::builder::PossibleValuesParser;
 use jiff::civil::Date;
 use schemas::OrganisationCode;
 
+use super::who_has_seen::by_whom;
 use super::{Configured, Outcome, eprintln_line, print_line, table};
 use crate::access_report::Reason;
 use crate::app::App;
@@ -115,18 +116,19 @@ async fn check(args: &ReportArgs, json: bool) -> anyhow::Result<Outcome> {
         return Ok(Outcome::NotFound);
     };
     let at = jiff::Timestamp::from_microsecond(found.entry.at_us)?;
-    let detail = &found.entry.event.detail;
+    let (by, detail) = (&found.entry.event.actor, &found.entry.event.detail);
     let of = |name: &str| detail.get(name).cloned().unwrap_or_default();
     if json {
         let body = serde_json::json!({
             "entry": found.entry.seq, "name": found.name, "at": at,
-            "by": found.entry.event.actor, "detail": detail,
+            "by": by, "detail": detail,
         });
         print_line(&body.to_string());
     } else {
         print_line(&format!(
-            "As it was handed over by {} at {at}: {} {}, for {}, entry {}.",
-            found.entry.event.actor.organisation,
+            "As it was handed over by {} ({}) at {at}: {} {}, for {}, entry {}.",
+            by.organisation,
+            by_whom(by.role.as_deref(), by.person.as_deref(), &by.method),
             of("what"),
             of("report"),
             of("reason"),
