@@ -117,6 +117,12 @@ fn the_cover_of_what_is_taken_out_names_the_login_and_the_log_does_not() {
     });
 }
 
+/// Which of the council's users it is.
+fn asked<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let asked = ["audit", "who-is", "--organisation", "334", "--reason", "staff-investigation"];
+    [&asked[..], more].concat()
+}
+
 #[test]
 fn from_a_pseudonym_to_a_person_by_a_list_that_is_not_kept() {
     beside_a_gateway(async |gateway| {
@@ -125,8 +131,6 @@ fn from_a_pseudonym_to_a_person_by_a_list_that_is_not_kept() {
         let council = schemas::OrganisationCode::parse("334").expect("a code");
         let wanted = names.person(&council, "officer-7");
         let list = "officer-6\n\n  Officer-7 \nofficer-8\n";
-        let asked = ["audit", "who-is", "--organisation", "334", "--reason", "staff-investigation"];
-        let asked = |more: &[&str]| [&asked[..], more].concat();
 
         let all = given(gateway, &asked(&["--json"]), None, list).ends(0).json();
         let people = all["people"].as_array().expect("people").clone();

@@ -208,11 +208,7 @@ fn trust_and_keys_that_change_while_the_gateway_is_down_are_named() {
                     let text = fs::read_to_string(folder.join(file)).expect("a file");
                     fs::write(folder.join(file), format!("{text}\n{text}")).expect("a file");
                 }
-                replace(
-                    &folder.join("partners.toml"),
-                    "[[partner]]",
-                    "[[partner]]\nrequire_hybrid = true",
-                );
+                replace(&folder.join("partners.toml"), "name = \"", "name = \"Renamed ");
                 let chain = folder.join("pki/gateway/certificate.pem");
                 let authority = fs::read_to_string(folder.join("pki/authority/certificate.pem"));
                 let text =
