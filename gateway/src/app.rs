@@ -19,6 +19,7 @@ use schemas::deadlines::Rules;
 use schemas::{OrganisationCode, ServiceCode};
 use uuid::Uuid;
 
+use crate::audit::Actor;
 use crate::audit::checkpoint::LogSigner;
 use crate::authority::routing::{Route, Routing};
 use crate::authority::rules::RuleBook;
@@ -30,9 +31,11 @@ use crate::documents::Documents;
 use crate::entropy::{Entropy, EntropyError};
 use crate::odd_access::Rules as OddAccessRules;
 use crate::peer::Peers;
+use crate::prompt::Login;
 use crate::queue::CarrierKind;
 use crate::receipt::ReceiptSigner;
 use crate::retention::schedule::Schedule;
+use crate::settings::Files;
 use crate::sinks::States;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
@@ -79,11 +82,13 @@ pub struct App {
     pub metrics: Metrics,
     /// Where the log goes besides the database, and how that stands.
     pub sinks: States,
+    login: Option<Login>,
     origin: String,
     rule_book: Arc<RuleBook>,
     routing: Routing,
     odd_access: OddAccessRules,
     mappings: BTreeMap<String, Mapping>,
+    files: Files,
     claimed: Mutex<BTreeSet<(OrganisationCode, String)>>,
     in_hand: Mutex<BTreeMap<OrganisationCode, usize>>,
     stopping: AtomicBool,
@@ -136,6 +141,41 @@ impl App {
         &self.config.gateway.organisation
     }
 
+    /// The same, with who types at the machine's own prompt.
+    #[must_use]
+    pub fn at_the_prompt_of(self, login: Option<Login>) -> Self {
+        Self { login, ..self }
+    }
+
+    /// Whoever types at the machine's own prompt, as the log may know them; nobody by name where the
+    /// operating system does not say, and in a gateway that serves.
+    pub fn operator(&self) -> Actor {
+        let names = self.vault.pseudonyms();
+        self.login.as_ref().map_or_else(Actor::local, |login| login.actor(names))
+    }
+
+    /// The same where they say who decides: a user id of the gateway's own organisation.
+    pub fn operator_saying(&self, user: &str) -> Actor {
+        let said = Some(self.vault.pseudonyms().person(self.organisation(), user));
+        let operator = self.operator();
+        match operator.person {
+            Some(_) => Actor { claimed: said, ..operator },
+            None => Actor { person: said, ..operator },
+        }
+    }
+
+    /// Who asked for a file that is taken out, for its cover: by name only whoever takes it out
+    /// themselves, at the prompt.
+    pub(crate) fn asked_by(&self, actor: &Actor) -> String {
+        let person = actor.person.as_deref();
+        match self.login.as_ref().filter(|_| actor.is_at_the_prompt()).zip(person) {
+            Some((login, person)) => {
+                format!("{} (login {}, {person} in the log)", actor.organisation, login.name())
+            }
+            None => format!("{} ({})", actor.organisation, person.unwrap_or("at the machine")),
+        }
+    }
+
     /// A fresh identifier.
     pub fn make_id(&self) -> Result<Uuid, EntropyError> {
         self.entropy.make_id(self.clock.now())
@@ -156,6 +196,11 @@ impl App {
     /// The sharing rules and agreements in force.
     pub fn rule_book(&self) -> &RuleBook {
         &self.rule_book
+    }
+
+    /// The fingerprints of the files it was built from.
+    pub(crate) fn files(&self) -> &Files {
+        &self.files
     }
 
     /// What counts as odd about an access.

@@ -255,7 +255,8 @@ pub enum EventKind {
     /// A connection was refused in the handshake (counted, so that a flood is one entry).
     #[serde(rename = "connection.refused")]
     ConnectionRefused,
-    /// The partners, pins or agreements in force changed.
+    /// Who may connect, what may be shared or how it is worked on changed: partners, pins, authorities,
+    /// rules, agreements or another file of policy.
     #[serde(rename = "trust.changed")]
     TrustChanged,
     /// The gateway started with another configuration, certificate or key than before.
@@ -277,8 +278,9 @@ pub enum EventKind {
 pub struct Actor {
     /// The organisation, or `gateway` for the gateway itself.
     pub organisation: String,
-    /// How it authenticated: `mutual-tls`, `mesh` (by its mailbox, to MESH), `folder`,
-    /// `local` or `gateway`.
+    /// How it authenticated: `mutual-tls`, `mesh` (by its mailbox, to MESH), `folder`, `gateway`
+    /// (by itself); at the machine's own prompt `local-login`, `local-user`, or `local` where nobody
+    /// is named.
     pub method: String,
     /// The SHA-256 fingerprint of the certificate's public key, in hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -289,9 +291,19 @@ pub struct Actor {
     /// That person's role.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub role: Option<String>,
+    /// Whom somebody at the machine's own prompt says to be: a keyed pseudonym for which nothing and
+    /// nobody vouches. Entries before this member have none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub claimed: Option<String>,
 }
 
 impl Actor {
+    /// The method of somebody at the prompt whom the system knows by their session.
+    pub const LOGIN: &str = "local-login";
+    /// The method of somebody at the prompt who is known only as whom the program runs.
+    pub const PROCESS: &str = "local-user";
+    const LOCAL: &str = "local";
+
     /// The gateway itself, for example its delivery worker.
     pub fn gateway() -> Self {
         Self {
@@ -300,12 +312,18 @@ impl Actor {
             certificate: None,
             person: None,
             role: None,
+            claimed: None,
         }
     }
 
-    /// An operator at the machine's own command line.
+    /// Somebody at the machine itself whom nobody names.
     pub fn local() -> Self {
-        Self { method: "local".to_owned(), ..Self::gateway() }
+        Self { method: Self::LOCAL.to_owned(), ..Self::gateway() }
+    }
+
+    /// Whether it was typed at the machine's own prompt.
+    pub fn is_at_the_prompt(&self) -> bool {
+        [Self::LOCAL, Self::LOGIN, Self::PROCESS].contains(&self.method.as_str())
     }
 
     /// Whoever may write to the folder that the operator gave an organisation.

@@ -14,6 +14,9 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
     /// The instant now.
     fn now(&self) -> Timestamp;
 
+    /// Where the time comes from, for the log: `system`, or `practice` where it is made up.
+    fn source(&self) -> &'static str;
+
     /// The civil date in Europe/London now, on which statutory periods are counted.
     fn today(&self) -> Date {
         london_date(self.now())
@@ -28,6 +31,10 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+
+    fn source(&self) -> &'static str {
+        "system"
     }
 }
 
@@ -53,6 +60,10 @@ impl Clock for ShiftedClock {
         let shift = SignedDuration::from_micros(self.0.load(Ordering::SeqCst));
         now.checked_add(shift).unwrap_or(now)
     }
+
+    fn source(&self) -> &'static str {
+        PRACTICE
+    }
 }
 
 /// A clock that moves only when told to; for tests.
@@ -76,7 +87,14 @@ impl Clock for FrozenClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_microsecond(self.0.load(Ordering::SeqCst)).unwrap_or(Timestamp::UNIX_EPOCH)
     }
+
+    fn source(&self) -> &'static str {
+        PRACTICE
+    }
 }
+
+/// The source of a clock that is not the machine's.
+const PRACTICE: &str = "practice";
 
 /// The instant at which a civil day is over in London.
 pub fn london_day_ends(day: Date) -> Timestamp {

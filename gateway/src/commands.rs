@@ -21,6 +21,7 @@ mod documents;
 mod extract;
 mod holds;
 mod import;
+mod login;
 mod look_ups;
 mod mapping;
 mod pki;
@@ -33,6 +34,7 @@ mod show;
 mod totality;
 mod transitions;
 mod who_has_seen;
+mod who_is;
 mod witness;
 
 use std::io::Write;

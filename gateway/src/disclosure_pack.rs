@@ -58,7 +58,8 @@ pub struct Manifest {
     pub format: String,
     /// When it was made, in UTC.
     pub made_at: String,
-    /// Who asked: the organisation, and the person's pseudonym if one was named.
+    /// Who asked: the organisation, and the person's pseudonym if one was named; the login's name
+    /// too, of whoever asked at the machine.
     pub asked_by: String,
     /// Why.
     pub reason: String,
@@ -163,11 +164,10 @@ pub async fn make(
         consents(&ledger),
         redaction,
     ];
-    let person = actor.person.as_deref().unwrap_or("at the machine");
     let mut manifest = Manifest {
         format: FORMAT.to_owned(),
         made_at: app.clock.now().to_string(),
-        asked_by: format!("{} ({person})", actor.organisation),
+        asked_by: app.asked_by(actor),
         reason: name_of(question.reason),
         entry: asked,
         log,

@@ -283,9 +283,13 @@ async fn not_their_own(app: &App, person: &Person, record: RecordId) -> Result<(
     }
     let entries = app.store.journey(record).await?;
     let submitted = entries.iter().any(|entry| {
+        let actor = &entry.event.actor;
+        // A login is named by what somebody is in every organisation.
+        let typed = actor.is_at_the_prompt()
+            && [&actor.person, &actor.claimed].contains(&&Some(person.who.clone()));
         entry.event.kind == EventKind::RecordAccepted
-            && entry.event.actor.person.is_some()
-            && entry.event.actor.person == person.actor.person
+            && actor.person.is_some()
+            && (typed || actor.person == person.actor.person)
     });
     if submitted { Err(HoldError::NotYours(OWN)) } else { Ok(()) }
 }

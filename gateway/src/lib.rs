@@ -12,7 +12,7 @@
 //! - [`documents`]: documents of any size, uploaded apart from their message.
 //! - [`accountability`]: why a record may go, and what other rules would have made of the past.
 //! - [`look_up`]: whom the entries of the log are about, period by period, until it is destroyed.
-//! - [`access_report`], [`log_search`]: who has seen a person's record, with proofs, and what a
+//! - [`access_report`], [`log_search`], [`mod@who_is`]: who has seen a person's record, with proofs, and what a
 //!   family may be told; who did what, when and why.
 //! - [`reports`], [`disclosure_pack`]: the eleven reports of information governance, as tables; what
 //!   was shared about one person, for whoever answers their request.
@@ -30,7 +30,8 @@
 //! - [`retention`]: how long things are kept, what stops their removal, and the proof of it.
 //! - [`backup`]: everything in one file, sealed and signed; proved, and put back.
 //! - [`standing`]: looks at how something stands.
-//! - [`settings`]: what changed while the gateway was not running.
+//! - [`settings`]: what the gateway works by, and that another one is an entry of the log.
+//! - [`prompt`]: who types at the machine itself.
 //! - [`sinks`]: the log in a second place, which can be required.
 //! - [`restore`]: nothing is released until the consent ledger has caught up after a restore.
 //! - [`mllp`]: how HL7 v2 messages are framed on a connection.
@@ -72,6 +73,7 @@ pub mod performance;
 pub mod pipeline;
 pub mod pki;
 pub mod practice;
+pub mod prompt;
 pub mod publication;
 pub mod queue;
 pub mod receipt;
@@ -91,5 +93,6 @@ pub mod tls;
 pub mod transition;
 pub mod vault;
 pub mod verification;
+pub mod who_is;
 pub mod whole_file;
 pub mod witness;

@@ -220,8 +220,7 @@ impl Peer {
             organisation: self.organisation.as_str().to_owned(),
             method: "mutual-tls".to_owned(),
             certificate: Some(self.pin.to_hex()),
-            person: None,
-            role: None,
+            ..Actor::gateway()
         }
     }
 }

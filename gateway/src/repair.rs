@@ -168,7 +168,7 @@ pub struct Replay {
 /// Says what a replay would do. Commits nothing.
 pub async fn rehearse_replay(app: &App, id: Uuid, how: Replay) -> Result<Preview, RepairError> {
     let (_, partner, raw) = prepared(app, id, how).await?;
-    let sender = Sender::partner(&partner, Actor::local());
+    let sender = Sender::partner(&partner, app.operator());
     Ok(pipeline::rehearse(app, &sender, raw).await?)
 }
 

@@ -70,6 +70,8 @@ pub struct Ask {
     pub person: Option<String>,
     /// Only what this organisation did or was sent.
     pub organisation: Option<OrganisationCode>,
+    /// The person is a login of the gateway's own machine, and of no organisation.
+    pub at_the_machine: bool,
     /// It is handed to people outside: counts under five are not told.
     pub outside: bool,
     /// How a sample is drawn.
@@ -87,6 +89,7 @@ impl Ask {
             subject: None,
             person: None,
             organisation: None,
+            at_the_machine: false,
             outside: false,
             draw: Draw::default(),
         }
@@ -103,7 +106,9 @@ impl Ask {
             Some("a child is named for the report child-access, and for no other")
         } else if is(ReportKind::PersonActions) != self.person.is_some() {
             Some("a user is named for the report person-actions, and for no other")
-        } else if self.person.is_some() && self.organisation.is_none() {
+        } else if self.at_the_machine && (self.person.is_none() || self.organisation.is_some()) {
+            Some("a login of the machine is named for the report person-actions, and for no other")
+        } else if self.person.is_some() && self.organisation.is_none() && !self.at_the_machine {
             Some("a user is one of an organisation: name it too")
         } else if is(ReportKind::ChildAccess) && self.organisation.is_some() {
             Some("the report child-access is of all organisations")
@@ -234,7 +239,6 @@ pub async fn make(app: &App, ask: &Ask, actor: &Actor) -> Result<Report, ReportE
     let mut notes = made.notes;
     notes.extend(rows::marked(ask).map(str::to_owned));
     notes.extend(gathering::untied(app, ask).await?);
-    let person = actor.person.as_deref().unwrap_or("at the machine");
     let mut filter = ask.words(app);
     filter.extend(made.limits);
     let cover = Cover {
@@ -242,7 +246,7 @@ pub async fn make(app: &App, ask: &Ask, actor: &Actor) -> Result<Report, ReportE
         filter,
         from: ask.from,
         until: ask.until,
-        asked_by: format!("{} ({person})", actor.organisation),
+        asked_by: app.asked_by(actor),
         reason: name_of(ask.reason),
         made_at: app.clock.now(),
         entry: asked,

@@ -27,8 +27,8 @@ use crate::queue::worker;
 use crate::restore;
 use crate::settings;
 use crate::sinks;
-use crate::store::{Change, Write};
-use crate::tls::{self, Limits, ServerTls, TrustChange, TrustNews};
+use crate::store::Change;
+use crate::tls::{self, Limits, ServerTls, TrustChange, TrustNews, TrustPrints};
 
 pub use witness::{RunningWitness, serve_witness};
 
@@ -79,7 +79,7 @@ pub async fn start(
     restore::look_at_file(&app).await?;
     publication::look_at_folder(&app).await?;
     outsiders::ask_at_start(&app).await?;
-    record_start(&app).await?;
+    record_start(&app, &tls).await?;
 
     let (listener, address) = bind(listen).await?;
     let (admin_listener, admin) = bind(admin_listen).await?;
@@ -184,42 +184,33 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeErr
 }
 
 /// The start is an entry, and so is trust that changed while the gateway was down.
-async fn record_start(app: &App) -> Result<(), AppError> {
+async fn record_start(app: &App, tls: &ServerTls) -> Result<(), AppError> {
     let event = Event::new(EventKind::GatewayStarted, Actor::gateway())
         .with("version", env!("CARGO_PKG_VERSION"))
-        .with("engine", app.store.engine_name());
+        .with("engine", app.store.engine_name())
+        .with("clock", app.clock.source());
     let mut change = Change::because(event);
-    let trust = app.trust_fingerprint(None);
-    if app.store.trust_in_force().await?.as_deref() != Some(trust.as_str()) {
-        change = change.join(trust_changed(&trust, "at start"));
-    }
-    if let Some(changed) = settings::changed(app).await? {
+    if let Some(changed) = settings::at_start(app, &tls.prints()).await? {
         change = change.join(changed);
     }
     app.store.commit(change).await?;
     Ok(())
 }
 
-fn trust_changed(fingerprint: &str, what: &str) -> Change {
-    let event = Event::new(EventKind::TrustChanged, Actor::local())
-        .with("fingerprint", fingerprint)
-        .with("what", what);
-    Change::because(event).write(Write::TrustInForce(fingerprint.to_owned()))
-}
-
 /// Puts changed certificates, lists and partners in force, once the change is in the log.
 async fn watch_trust(app: Arc<App>, tls: Arc<ServerTls>, stop: CancellationToken) {
+    let now = Arc::clone(&tls);
     tls.watch(stop, move |news| {
-        let app = Arc::clone(&app);
-        async move { may_take_effect(&app, news).await }
+        let (app, now) = (Arc::clone(&app), now.prints());
+        async move { may_take_effect(&app, &now, news).await }
     })
     .await;
 }
 
 /// Writes a change of trust down; it takes effect only when that was done.
-async fn may_take_effect(app: &App, news: TrustNews) -> bool {
+async fn may_take_effect(app: &App, now: &TrustPrints, news: TrustNews) -> bool {
     match news {
-        TrustNews::Changing(changes) => {
+        TrustNews::Changing(changes, then) => {
             let what: Vec<&str> = changes.iter().map(TrustChange::name).collect();
             let partners = changes.iter().find_map(|change| match change {
                 TrustChange::Partners { canonical_text } => Some(canonical_text.as_str()),
@@ -227,10 +218,15 @@ async fn may_take_effect(app: &App, news: TrustNews) -> bool {
                 | TrustChange::Authorities
                 | TrustChange::RevocationLists => None,
             });
-            let fingerprint = app.trust_fingerprint(partners);
-            let change = trust_changed(&fingerprint, &what.join(" "));
-            match app.store.commit(change).await {
-                Ok(_) => {
+            let in_force = app.peers.partners().canonical_text();
+            let partners = partners.unwrap_or(&in_force);
+            let change = settings::at_reload((&in_force, now), (partners, &then));
+            let written = match change {
+                Some(change) => app.store.commit(change).await.map(drop),
+                None => Ok(()),
+            };
+            match written {
+                Ok(()) => {
                     tracing::info!(?what, "trust files were read again");
                     app.carriers.renew();
                     true

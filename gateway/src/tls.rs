@@ -50,7 +50,7 @@ pub use collector::connect_collector;
 pub use listener::{Connection, Limits, NoLonger, Served, serve, serve_streams};
 pub use mesh::mesh_client_config;
 pub use refusals::{Refusal, Refusals};
-pub use reload::{Prepared, TrustChange, TrustNews};
+pub use reload::{Prepared, TrustChange, TrustNews, TrustPrints};
 
 /// What the partners' listener presents and asks for; replaced whole on reload.
 #[derive(Debug)]

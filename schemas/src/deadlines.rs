@@ -258,9 +258,15 @@ impl Rules {
 
     /// The rules shipped with the binary, with the texts of other files in place of those given.
     pub fn of_files(clocks: Option<&str>, bank_holidays: Option<&str>) -> Result<Self, RulesError> {
-        Self::parse(
-            clocks.unwrap_or(include_str!("../rules/clocks-1.toml")),
-            bank_holidays.unwrap_or(include_str!("../rules/bank-holidays-england-wales.toml")),
+        let (shipped, days) = Self::built_in_texts();
+        Self::parse(clocks.unwrap_or(shipped), bank_holidays.unwrap_or(days))
+    }
+
+    /// The texts shipped with the binary: the clocks and the table of bank holidays.
+    pub fn built_in_texts() -> (&'static str, &'static str) {
+        (
+            include_str!("../rules/clocks-1.toml"),
+            include_str!("../rules/bank-holidays-england-wales.toml"),
         )
     }
 

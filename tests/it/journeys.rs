@@ -26,6 +26,7 @@ mod mllp;
 mod mllp_peers;
 mod obligations;
 mod odd_access;
+mod policy;
 mod published_log;
 mod push;
 mod recall;

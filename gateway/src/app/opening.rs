@@ -24,12 +24,13 @@ use crate::clock::Clock;
 use crate::config::{Config, Partners, StoreSection};
 use crate::delivery::Carriers;
 use crate::documents::Documents;
-use crate::entropy::{Entropy, hex, sha256};
+use crate::entropy::Entropy;
 use crate::odd_access::Rules as OddAccessRules;
 use crate::peer::Peers;
 use crate::queue::CarrierKind;
 use crate::receipt::{LogProof, ReceiptSigner};
 use crate::retention::schedule::Schedule;
+use crate::settings::Files;
 use crate::sinks::{self, States};
 use crate::store::{Appended, DatabaseUrl, LogError, LogKeeper, Store, StoreError, StoreLocation};
 use crate::telemetry::Metrics;
@@ -79,8 +80,11 @@ impl App {
         );
         let partners = Partners::load(&config.files.partners)?;
         mailboxes(&config, &partners)?;
-        let (rule_book, routing) = (rule_book(&config)?, routing(&config)?);
-        let (mappings, odd_access) = (mappings(&config)?, odd_access(&config)?);
+        let mut files = Files::default();
+        let (rule_book, routing) = (rule_book(&config, &mut files)?, routing(&config, &mut files)?);
+        let mappings = mappings(&config, &mut files)?;
+        let odd_access = odd_access(&config, &mut files)?;
+        let (rules, schedule) = (clocks(&config, &mut files)?, schedule(&config, &mut files)?);
         Ok(Self {
             clock,
             entropy,
@@ -88,13 +92,15 @@ impl App {
             vault,
             period_keys,
             peers: Arc::new(Peers::new(partners)),
-            rules: Arc::new(clocks(&config)?),
+            rules: Arc::new(rules),
             receipts: ReceiptSigner::new(signer.key()),
             log_vkey: signer.vkey(),
+            login: None,
             origin,
             carriers: Carriers::default(),
             documents: Documents::open(&config.documents)?,
-            schedule: schedule(&config)?,
+            schedule,
+            files,
             metrics: Metrics::new(),
             sinks: States::of(&config.audit),
             rule_book: Arc::new(rule_book),
@@ -106,18 +112,6 @@ impl App {
             stopping: AtomicBool::new(false),
             config,
         })
-    }
-
-    /// The fingerprint of everything that says who may connect, what may be shared, and how long
-    /// things are kept.
-    /// `partners` is the canonical text of partners that are about to be in force.
-    pub fn trust_fingerprint(&self, partners: Option<&str>) -> String {
-        let now = self.peers.partners().canonical_text();
-        let partners = partners.unwrap_or(&now);
-        let rules = self.rule_book.version();
-        let (routing, odd) = (self.routing.version(), &self.odd_access.version);
-        let schedule = self.schedule.version();
-        hex(&sha256(format!("{partners}\n{rules}\n{routing}\n{odd}\n{schedule}").as_bytes()))
     }
 
     /// Proof that the tree of a size has an entry.
@@ -183,16 +177,17 @@ pub fn check_files(config: &Config) -> Vec<String> {
         return missing;
     }
     let mut findings = Vec::new();
+    let files = &mut Files::default();
     let mut note = |result: Result<(), AppError>| {
         if let Err(error) = result {
             findings.push(crate::telemetry::chain(&error));
         }
     };
-    note(rule_book(config).map(drop));
-    note(routing(config).map(drop));
-    note(odd_access(config).map(drop));
-    note(clocks(config).map(drop));
-    note(schedule(config).map(drop));
+    note(rule_book(config, files).map(drop));
+    note(routing(config, files).map(drop));
+    note(odd_access(config, files).map(drop));
+    note(clocks(config, files).map(drop));
+    note(schedule(config, files).map(drop));
     note(partners_and_mappings(config));
     note(KeyFile::load(&config.keys.wrapping).map(drop).map_err(AppError::from));
     note(Pseudonyms::load(&config.keys.pseudonym).map(drop).map_err(AppError::from));
@@ -201,22 +196,18 @@ pub fn check_files(config: &Config) -> Vec<String> {
 }
 
 /// How long things are kept: the operator's own schedule, or the one that comes with the gateway.
-fn schedule(config: &Config) -> Result<Schedule, AppError> {
-    let Some(path) = &config.retention.schedule else {
-        let wrong = |error: crate::retention::schedule::ScheduleError| AppError::DataFile {
-            file: "rules/retention-1.toml".to_owned(),
-            message: error.to_string(),
-        };
-        return Schedule::shipped().map_err(wrong);
-    };
-    let wrong = |message: String| AppError::DataFile { file: show(path), message };
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    Schedule::parse(&text).map_err(|error| wrong(error.to_string()))
+fn schedule(config: &Config, files: &mut Files) -> Result<Schedule, AppError> {
+    let shipped = Schedule::shipped_text();
+    let own = config.retention.schedule.as_deref();
+    let (name, text) = data_file(own, "retention schedule", shipped)?;
+    let schedule = Schedule::parse(&text).map_err(|error| in_file(&name, &error))?;
+    files.note("retention-schedule", &text, Some(schedule.version()));
+    Ok(schedule)
 }
 
 /// Every mapping that a partner names must be there.
 fn partners_and_mappings(config: &Config) -> Result<(), AppError> {
-    let mappings = mappings(config)?;
+    let mappings = mappings(config, &mut Files::default())?;
     let partners = Partners::load(&config.files.partners)?;
     mailboxes(config, &partners)?;
     for partner in partners.iter() {
@@ -326,15 +317,17 @@ fn log_fault(error: tree::TreeError) -> StoreError {
 
 /// The agreements and rules of a configuration, refused when they contradict each other. What is
 /// shipped contradicts nothing, which a test holds, so it is not looked at again.
-fn rule_book(config: &Config) -> Result<RuleBook, AppError> {
+fn rule_book(config: &Config, noted: &mut Files) -> Result<RuleBook, AppError> {
     let files = &config.files;
     let (agreements_name, text) = data_file(files.agreements.as_deref(), "agreements", AGREEMENTS)?;
     let agreements = Agreements::parse(&text).map_err(|error| in_file(&agreements_name, &error))?;
+    noted.note("agreements", &text, Some(agreements.version()));
     let (rules_name, text) = match files.rules.as_deref() {
         Some(file) => (show(file), read(file)?),
         None => ("the rules shipped".to_owned(), Rules::built_in_text().to_owned()),
     };
     let rules = Rules::parse(&text).map_err(|error| in_file(&rules_name, &error))?;
+    noted.note("rules", &text, Some(rules.version()));
     let book = RuleBook { agreements, rules };
     let mut findings = Vec::new();
     if files.rules.is_some() {
@@ -355,43 +348,62 @@ fn rule_book(config: &Config) -> Result<RuleBook, AppError> {
     }
 }
 
-fn routing(config: &Config) -> Result<Routing, AppError> {
+fn routing(config: &Config, files: &mut Files) -> Result<Routing, AppError> {
     let (name, text) = data_file(config.files.routing.as_deref(), "routing", ROUTING)?;
-    Routing::parse(&text).map_err(|error| in_file(&name, &error))
+    let routing = Routing::parse(&text).map_err(|error| in_file(&name, &error))?;
+    files.note("routing", &text, Some(routing.version()));
+    Ok(routing)
 }
 
 /// What counts as odd about an access.
-fn odd_access(config: &Config) -> Result<OddAccessRules, AppError> {
+fn odd_access(config: &Config, files: &mut Files) -> Result<OddAccessRules, AppError> {
     let shipped = OddAccessRules::built_in_text();
     let (name, text) =
         data_file(config.files.odd_access.as_deref(), "rules of odd access", shipped)?;
-    OddAccessRules::parse(&text).map_err(|error| in_file(&name, &error))
+    let rules = OddAccessRules::parse(&text).map_err(|error| in_file(&name, &error))?;
+    files.note("odd-access", &text, Some(&rules.version));
+    Ok(rules)
 }
 
 /// The statutory clocks, and the table of bank holidays.
-fn clocks(config: &Config) -> Result<DeadlineRules, AppError> {
-    let text = |path: Option<&Path>| path.map(read).transpose();
-    let clocks = text(config.files.clocks.as_deref())?;
-    let holidays = text(config.files.bank_holidays.as_deref())?;
-    DeadlineRules::of_files(clocks.as_deref(), holidays.as_deref()).map_err(|error| {
-        let of_holidays = matches!(error, RulesError::BankHolidays { .. });
-        let file = if of_holidays { &config.files.bank_holidays } else { &config.files.clocks };
-        in_file(&file.as_deref().map_or_else(|| "the clocks shipped".to_owned(), show), &error)
-    })
+fn clocks(config: &Config, files: &mut Files) -> Result<DeadlineRules, AppError> {
+    let (shipped, days_shipped) = DeadlineRules::built_in_texts();
+    let (clocks_name, clocks) = data_file(config.files.clocks.as_deref(), "clocks", shipped)?;
+    let days = config.files.bank_holidays.as_deref();
+    let (days_name, days) = data_file(days, "bank holidays", days_shipped)?;
+    let rules = DeadlineRules::parse(&clocks, &days).map_err(|error| {
+        let of_days = matches!(error, RulesError::BankHolidays { .. });
+        in_file(if of_days { &days_name } else { &clocks_name }, &error)
+    })?;
+    let versions: Vec<&str> = rules.versions().iter().map(|one| one.id.as_str()).collect();
+    files.note("clocks", &clocks, Some(&versions.join(",")));
+    files.note("bank-holidays", &days, None);
+    Ok(rules)
 }
 
 /// The mappings shipped, and those of the configured folder, which win.
-fn mappings(config: &Config) -> Result<BTreeMap<String, Mapping>, AppError> {
+fn mappings(config: &Config, noted: &mut Files) -> Result<BTreeMap<String, Mapping>, AppError> {
     let mut mappings = BTreeMap::new();
+    let mut note = |mapping: &Mapping, text: &str| {
+        let (name, version) =
+            (format!("mapping.{}", mapping.name()), mapping.version().to_string());
+        noted.note(&name, text, Some(&version));
+    };
     for name in mapping::built_in_names() {
-        mappings.extend(Mapping::built_in(name).map(|mapping| (name.to_owned(), mapping)));
+        let Some(mapping) = Mapping::built_in(name) else { continue };
+        note(&mapping, Mapping::built_in_text(name).unwrap_or_default());
+        mappings.insert(name.to_owned(), mapping);
     }
     let Some(folder) = &config.files.mappings else { return Ok(mappings) };
     let files = std::fs::read_dir(folder).map_err(|error| in_file(&show(folder), &error))?;
-    for file in files.flatten().map(|entry| entry.path()) {
+    // In the order of their names, so that of two files for one mapping the same one always wins.
+    let mut files: Vec<_> = files.flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    for file in files {
         if file.extension().is_some_and(|extension| extension == "toml") {
             let text = read(&file)?;
             let mapping = Mapping::parse(&text).map_err(|error| in_file(&show(&file), &error))?;
+            note(&mapping, &text);
             mappings.insert(mapping.name().to_owned(), mapping);
         }
     }

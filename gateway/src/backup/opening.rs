@@ -33,6 +33,7 @@ pub struct Keys {
     /// Opens the keys of the log's periods, to verify whom entries are about.
     wrapping: Arc<KeyFile>,
     signer: LogSigner,
+    holder: Actor,
 }
 
 /// The time and randomness.
@@ -71,7 +72,13 @@ impl Keys {
     pub fn load(config: &Config) -> Result<Self, BackupError> {
         let backup = KeyFile::load(&config.backup.keys).map_err(BackupError::Key)?;
         let wrapping = Arc::new(KeyFile::load(&config.keys.wrapping).map_err(AppError::from)?);
-        Ok(Self { backup, wrapping, signer: log_signer(config)? })
+        Ok(Self { backup, wrapping, signer: log_signer(config)?, holder: Actor::local() })
+    }
+
+    /// The same in the hands of whoever restores: the entry names them.
+    #[must_use]
+    pub fn in_hands_of(self, holder: Actor) -> Self {
+        Self { holder, ..self }
     }
 
     pub(super) fn backup(&self) -> &dyn KeyWrapper {
@@ -165,7 +172,8 @@ pub async fn restore(
     })?;
     let (loader, read) = through.load(loader, reader).await?;
     let keeper = log_keeper(keys.signer.clone());
-    let finished = loader.finish(Some(mark(&read)), &keeper, (clock.now(), &*entropy)).await;
+    let finished =
+        loader.finish(Some(mark(&read, &keys.holder)), &keeper, (clock.now(), &*entropy)).await;
     let committed = match finished {
         Ok(committed) => committed,
         Err(error) => {
@@ -178,8 +186,8 @@ pub async fn restore(
 }
 
 /// The entry and the mark that holds the gateway, in the transaction of the rows themselves.
-fn mark(read: &Read) -> Change {
-    let mut event = Event::new(EventKind::BackupRestored, Actor::local())
+fn mark(read: &Read, holder: &Actor) -> Change {
+    let mut event = Event::new(EventKind::BackupRestored, holder.clone())
         .with("backup", read.manifest.id)
         .with("made_at", read.manifest.made_at)
         .with("own_size", read.manifest.log_size);

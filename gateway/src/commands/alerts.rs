@@ -10,7 +10,6 @@ use schemas::OrganisationCode;
 use uuid::Uuid;
 
 use super::{Configured, Outcome, eprintln_line, print_line, table};
-use crate::audit::Actor;
 use crate::odd_access::{self, AlertError, AlertLine, AlertView, Draw, Rules};
 use crate::store::{AlertFilter, StoreError};
 
@@ -101,7 +100,7 @@ async fn list(args: &ListArgs, json: bool) -> anyhow::Result<Outcome> {
         },
         ..AlertFilter::default()
     };
-    let lines = odd_access::list(&app, &filter, None, args.limit, &Actor::local()).await?;
+    let lines = odd_access::list(&app, &filter, None, args.limit, &app.operator()).await?;
     app.store.close().await;
     if json {
         let body = serde_json::json!({ "alerts": lines });
@@ -116,7 +115,7 @@ async fn list(args: &ListArgs, json: bool) -> anyhow::Result<Outcome> {
 
 async fn show(configured: &Configured, id: Uuid, json: bool) -> anyhow::Result<Outcome> {
     let app = super::serve::open_existing(configured).await?;
-    let view = odd_access::show(&app, id, None, &Actor::local()).await?;
+    let view = odd_access::show(&app, id, None, &app.operator()).await?;
     app.store.close().await;
     let Some(view) = view else {
         eprintln_line("error: there is no alert with this reference; `ehc-gateway alerts list`");
@@ -136,7 +135,7 @@ async fn sample(args: &SampleArgs, json: bool) -> anyhow::Result<Outcome> {
         organisation.context("--organisation takes an organisation code, for example 334")?;
     let draw = Draw { from: args.from, until: args.until, count: args.count, organisation };
     let app = super::serve::open_existing(&args.configured).await?;
-    let drawn = match odd_access::sample(&app, &Actor::local(), &draw).await {
+    let drawn = match odd_access::sample(&app, &app.operator(), &draw).await {
         Ok((drawn, change)) => app.store.commit(change).await.map(|_| drawn).map_err(Into::into),
         Err(error) => Err(error),
     };

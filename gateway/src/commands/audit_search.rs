@@ -12,7 +12,6 @@ use super::who_has_seen::by_whom;
 use super::{Configured, Outcome, eprintln_line, print_line, table};
 use crate::access_report::Reason;
 use crate::app::App;
-use crate::audit::Actor;
 use crate::log_search::{self, AskError, Asked, Found, FoundEntry};
 
 /// Arguments of `audit search`.
@@ -29,7 +28,8 @@ pub(super) struct AuditSearchArgs {
     /// About one child, whose id of this organisation's own is on standard input.
     #[arg(long, value_name = "CODE", conflicts_with = "user_of")]
     id_of: Option<String>,
-    /// Done by one person, whose user id at this organisation is on standard input.
+    /// Done by one person, whose user id at this organisation is on standard input; `gateway` for a
+    /// login of this machine.
     #[arg(long, value_name = "CODE")]
     user_of: Option<String>,
     /// Done by one person: the pseudonym that the log shows.
@@ -110,7 +110,7 @@ async fn answer(app: &App, asked: &Asked, json: bool) -> anyhow::Result<Outcome>
             return Ok(Outcome::InputRefused);
         }
     };
-    let found = log_search::search(app, &search, &Actor::local()).await?;
+    let found = log_search::search(app, &search, &app.operator()).await?;
     print_line(&if json { serde_json::to_string_pretty(&found)? } else { text(&found) });
     for one in &found.look_ups_destroyed {
         eprintln_line(&super::who_has_seen::not_known(one));
@@ -130,7 +130,7 @@ fn on_the_command_line(why: AskError) -> String {
                 .to_owned()
         }
         AskError::Person => {
-            "write one user id to standard input with --user-of CODE, or give --person the 16 digits that the log shows"
+            "write one user id to standard input with --user-of CODE (gateway for a login of this machine), or give --person the 16 digits that the log shows"
                 .to_owned()
         }
         AskError::Reason

@@ -14,11 +14,12 @@ use super::audit_status;
 use super::check_receipt::{CheckReceiptArgs, check_receipt};
 use super::look_ups::{self, DestroyArgs};
 use super::who_has_seen::{WhoHasSeenArgs, who_has_seen};
+use super::who_is::{WhoIsArgs, who_is};
 use super::{Configured, Outcome, eprintln_line, print_line, progress};
 use crate::audit::bundle::{self, BundleError, Judged};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::verify::{Fault, Verification};
-use crate::audit::{Actor, Event, EventKind};
+use crate::audit::{Event, EventKind};
 use crate::publication;
 use crate::store::Change;
 use crate::verification;
@@ -57,6 +58,9 @@ pub(super) enum AuditCommand {
     WhoHasSeen(Box<WhoHasSeenArgs>),
     /// Search the log by child, person, organisation, kind, purpose, authority, outcome and time.
     Search(Box<AuditSearchArgs>),
+    /// Which of some user names has which pseudonym in the log; the names, one a line, on standard
+    /// input.
+    WhoIs(WhoIsArgs),
     /// The years of the log: whether it can be told whom their entries are about, and how long.
     LookUps {
         #[command(flatten)]
@@ -105,6 +109,7 @@ pub(super) async fn audit(command: &AuditCommand, json: bool) -> anyhow::Result<
         AuditCommand::Publish { configured, to } => publish(configured, to, json).await,
         AuditCommand::WhoHasSeen(args) => who_has_seen(args, json).await,
         AuditCommand::Search(args) => audit_search(args, json).await,
+        AuditCommand::WhoIs(args) => who_is(args, json).await,
         AuditCommand::LookUps { configured } => look_ups::list(configured, json).await,
         AuditCommand::DestroyLookUp(args) => look_ups::destroy(args, json).await,
         AuditCommand::Keys { configured } => {
@@ -130,7 +135,7 @@ async fn of_store(args: &VerifyArgs, kept: &[String]) -> anyhow::Result<Verifica
     let verified = verified?;
     // A look at the log is an entry too, unless the log is broken: a broken log is left as found.
     if verified.is_whole() {
-        let event = Event::new(EventKind::AuditViewed, Actor::local())
+        let event = Event::new(EventKind::AuditViewed, app.operator())
             .with("entries", verified.entries)
             .with("what", "verify");
         app.store.commit(Change::because(event)).await?;
@@ -194,7 +199,7 @@ fn report_bundle(judged: &Judged, json: bool) -> Outcome {
 
 async fn publish(configured: &Configured, to: &Path, json: bool) -> anyhow::Result<Outcome> {
     let app = super::serve::open_existing(configured).await?;
-    let event = Event::new(EventKind::AuditViewed, Actor::local()).with("what", "publish");
+    let event = Event::new(EventKind::AuditViewed, app.operator()).with("what", "publish");
     app.store.commit(Change::because(event)).await?;
     let unique = app.make_id()?.to_string();
     let bar = progress(0, "publishing");

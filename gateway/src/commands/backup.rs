@@ -8,11 +8,11 @@ use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
 
 use super::{Configured, Outcome, eprintln_line, print_line, progress, table};
-use crate::audit::Actor;
 use crate::backup::{self, BackupError, Documents, Keys, Made, Manifest, Proved, Seams, Why};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::entropy::SystemEntropy;
+use crate::vault::pseudonym::Pseudonyms;
 
 /// Commands about backups.
 #[derive(Debug, Subcommand)]
@@ -151,7 +151,7 @@ async fn make(
 
 async fn make_with(app: &crate::app::App, to: &Path, reason: &str) -> anyhow::Result<Made> {
     let reason = Why::REASONS.into_iter().find(|known| *known == reason);
-    let why = Why { actor: Actor::local(), reason: reason.unwrap_or("on-request") };
+    let why = Why { actor: app.operator(), reason: reason.unwrap_or("on-request") };
     let keys = Keys::load(&app.config)?;
     let bar = progress(0, "written, in bytes");
     let mut told = |bytes: u64| {
@@ -290,7 +290,10 @@ fn of_manifest(manifest: &Manifest, more: serde_json::Value) -> serde_json::Valu
 
 async fn restore(configured: &Configured, file: &Path, json: bool) -> anyhow::Result<Outcome> {
     let config = Config::load(&configured.config)?;
-    let keys = Keys::load(&config)?;
+    let mut keys = Keys::load(&config)?;
+    if let Some(login) = super::login::of_this_process() {
+        keys = keys.in_hands_of(login.actor(&Pseudonyms::load(&config.keys.pseudonym)?));
+    }
     let bar = bar(file, "restored, of bytes");
     let mut told = |bytes| bar.set_position(bytes);
     let restored = backup::restore(file, &config, &keys, seams(), &mut told).await;

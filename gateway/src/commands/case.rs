@@ -5,7 +5,6 @@ use schemas::RecordId;
 use uuid::Uuid;
 
 use super::{Configured, Outcome, eprintln_line, print_line, table};
-use crate::audit::Actor;
 use crate::cases::{self, Wanted};
 use crate::queue::CaseId;
 use crate::telemetry::name_of;
@@ -35,7 +34,7 @@ pub(super) async fn case(command: &CaseCommand, json: bool) -> anyhow::Result<Ou
         (None, None) => None,
     };
     let found = match id {
-        Some(id) => cases::of_viewer(&app, id, None, &Actor::local()).await?,
+        Some(id) => cases::of_viewer(&app, id, None, &app.operator()).await?,
         None => None,
     };
     app.store.close().await;

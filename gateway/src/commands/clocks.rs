@@ -10,7 +10,6 @@ use schemas::{LegId, OrganisationCode};
 use uuid::Uuid;
 
 use super::{Configured, Outcome, eprintln_line, print_line, table};
-use crate::audit::Actor;
 use crate::board::Labels;
 use crate::evidence::Pack;
 use crate::obligations::{ClockStanding, Obligation};
@@ -217,7 +216,7 @@ async fn list(
 ) -> anyhow::Result<Outcome> {
     let app = super::serve::open_existing(configured).await?;
     let shown = (filter, Labels::Shown);
-    let clocks = crate::obligations::list(&app, shown, None, limit, &Actor::local()).await?;
+    let clocks = crate::obligations::list(&app, shown, None, limit, &app.operator()).await?;
     app.store.close().await;
     let overdue = clocks.iter().filter(|c| c.standing == ClockStanding::Overdue).count();
     if json {
@@ -263,7 +262,7 @@ pub(super) async fn performance(args: &PerformanceArgs, json: bool) -> anyhow::R
         authority: code(args.authority.as_ref())?,
         organisation: code(args.organisation.as_ref())?,
     };
-    let figures = crate::performance::of_month(&app, &question, &Actor::local()).await?;
+    let figures = crate::performance::of_month(&app, &question, &app.operator()).await?;
     app.store.close().await;
     if json {
         print_line(&serde_json::to_string_pretty(&figures)?);
@@ -322,7 +321,7 @@ async fn make(
         return Ok(Outcome::InputRefused);
     }
     let app = super::serve::open_existing(configured).await?;
-    let pack = crate::evidence::pack(&app, leg, viewer, &Actor::local()).await?;
+    let pack = crate::evidence::pack(&app, leg, viewer, &app.operator()).await?;
     app.store.close().await;
     let Some(pack) = pack else {
         eprintln_line("error: there is no leg with this id; the board and receipts show ids");

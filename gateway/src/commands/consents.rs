@@ -13,7 +13,7 @@ use schemas::{NhsNumber, OrganisationCode, PersonalBytes};
 
 use super::{Configured, Outcome, eprintln_line, print_line, table};
 use crate::app::App;
-use crate::audit::{Actor, Event, EventKind};
+use crate::audit::{Event, EventKind};
 use crate::authority::ConsentEntry;
 use crate::pipeline::{self, Effect, RawMessage, Sender};
 use crate::store::Change;
@@ -72,7 +72,7 @@ async fn ledger(app: &App, number: &NhsNumber, all: bool, json: bool) -> anyhow:
     let subject = app.vault.pseudonyms().key_of_nhs_number(number);
     let mut entries = app.store.consents_for(subject).await?;
     let mut event =
-        Event::new(EventKind::ConsentViewed, Actor::local()).with("entries", entries.len());
+        Event::new(EventKind::ConsentViewed, app.operator()).with("entries", entries.len());
     event.subject = Some(subject);
     app.store.commit(Change::because(event)).await?;
     if !all {
@@ -119,7 +119,7 @@ async fn preview(
     let organisation = OrganisationCode::parse(organisation)
         .context("--as takes an organisation code, for example 334")?;
     let partner = app.partner(&organisation).context("this organisation is no partner")?;
-    let sender = Sender::partner(&partner, Actor::local());
+    let sender = Sender::partner(&partner, app.operator());
     let bytes = PersonalBytes::new(bytes);
     let raw = RawMessage { format: Format::Json, mapping: None, bytes, key: String::new() };
     match pipeline::preview(app, &sender, raw).await? {

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use super::{Configured, Outcome, eprintln_line, print_line, who_has_seen};
 use crate::access_report::{Question, Reason};
 use crate::app::App;
-use crate::audit::{Actor, SubjectKey};
+use crate::audit::SubjectKey;
 use crate::disclosure_pack::{self, PackError};
 
 /// Commands about disclosure packs.
@@ -112,7 +112,7 @@ async fn made(
     let reason = Reason::parse(&args.reason).context("--reason is one of the listed codes")?;
     let question = Question { subject, reason, from: args.from, until: args.until };
     let pack =
-        disclosure_pack::make(app, &question, args.restrictions_known, &Actor::local()).await;
+        disclosure_pack::make(app, &question, args.restrictions_known, &app.operator()).await;
     let pack = match pack {
         Ok(pack) => pack,
         Err(error @ PackError::Restricted) => {

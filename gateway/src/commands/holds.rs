@@ -163,7 +163,7 @@ async fn list(args: &ListArgs, json: bool) -> anyhow::Result<Outcome> {
         rule: args.rule.clone(),
         until: days.and_then(|days| app.clock.now().checked_sub(days).ok()),
     };
-    let lines = holds::lines(&app, &filter, None, args.limit, &Actor::local()).await?;
+    let lines = holds::lines(&app, &filter, None, args.limit, &app.operator()).await?;
     let reviews = holds::reviews_waiting(&app, None).await?;
     app.store.close().await;
     if json {
@@ -206,7 +206,7 @@ fn holds_table(lines: &[Line]) -> String {
 
 async fn show(configured: &Configured, id: Uuid, json: bool) -> anyhow::Result<Outcome> {
     let app = super::serve::open_existing(configured).await?;
-    let line = holds::line(&app, DeliveryId(id), None, &Actor::local()).await?;
+    let line = holds::line(&app, DeliveryId(id), None, &app.operator()).await?;
     app.store.close().await;
     let Some(line) = line else {
         eprintln_line("error: nothing with this id is held; `holds list` shows ids");
@@ -241,7 +241,7 @@ async fn show(configured: &Configured, id: Uuid, json: bool) -> anyhow::Result<O
 
 async fn reviews(configured: &Configured, json: bool) -> anyhow::Result<Outcome> {
     let app = super::serve::open_existing(configured).await?;
-    let lines = holds::reviews(&app, None, &Actor::local()).await?;
+    let lines = holds::reviews(&app, None, &app.operator()).await?;
     app.store.close().await;
     let open = lines.iter().filter(|line| line.outcome.is_none()).count();
     if json {
@@ -314,7 +314,7 @@ async fn undone(
     let found = async {
         let found = app.store.deliveries_in(state, None, limit).await?;
         let looked = (Standing::Deliveries, found.len());
-        standing::viewed(&app, &Actor::local(), looked, None).await?;
+        standing::viewed(&app, &app.operator(), looked, None).await?;
         Ok::<_, crate::store::StoreError>(found)
     };
     let found = found.await;
@@ -358,7 +358,7 @@ pub(super) async fn quarantine(command: &QuarantineCommand, json: bool) -> anyho
             let app = super::serve::open_existing(configured).await?;
             let sender = code(from.as_deref())?;
             let limit = usize::try_from(*limit)?;
-            let lines = repair::quarantined(&app, sender.as_ref(), &Actor::local(), limit).await?;
+            let lines = repair::quarantined(&app, sender.as_ref(), &app.operator(), limit).await?;
             app.store.close().await;
             if json {
                 let body = serde_json::json!({ "quarantine": lines });
@@ -371,7 +371,7 @@ pub(super) async fn quarantine(command: &QuarantineCommand, json: bool) -> anyho
         }
         QuarantineCommand::Show { configured, item } => {
             let app = super::serve::open_existing(configured).await?;
-            let line = repair::quarantined_item(&app, *item, &Actor::local()).await?;
+            let line = repair::quarantined_item(&app, *item, &app.operator()).await?;
             app.store.close().await;
             let Some(line) = line else {
                 eprintln_line("error: nothing with this id is in quarantine");
@@ -465,10 +465,9 @@ fn not_repaired(error: RepairError) -> anyhow::Result<Outcome> {
     }
 }
 
-/// The operator at the machine, with the person who decides as the log may know them.
+/// Whoever types, with the person who they say decides.
 fn named(app: &App, person: &str) -> Actor {
-    let person = app.vault.pseudonyms().person(app.organisation(), person);
-    Actor { person: Some(person), ..Actor::local() }
+    app.operator_saying(person)
 }
 
 fn code(text: Option<&str>) -> anyhow::Result<Option<OrganisationCode>> {

@@ -68,7 +68,7 @@ pub(super) async fn import(args: &ImportArgs, json: bool) -> anyhow::Result<Outc
         format!("{organisation} is not in the partners file; add it before importing for it")
     })?;
     let roles: Vec<Role> = partner.roles.iter().copied().collect();
-    let actor = Actor { organisation: organisation.to_string(), ..Actor::local() };
+    let actor = Actor { organisation: organisation.to_string(), ..app.operator() };
     let sender = Sender { organisation, roles, actor };
     let key = args.key.clone().unwrap_or_else(|| crate::entropy::sha256_hex(&bytes));
     let raw =

@@ -5,7 +5,6 @@ use clap::Args;
 
 use super::{Configured, Outcome, eprintln_line, print_line, table};
 use crate::app::App;
-use crate::audit::Actor;
 use crate::audit::alias::Period;
 use crate::look_up::{self, LookUpSize, Standing};
 
@@ -59,7 +58,7 @@ pub(super) async fn destroy(args: &DestroyArgs, json: bool) -> anyhow::Result<Ou
 }
 
 async fn destroy_in(app: &App, args: &DestroyArgs, json: bool) -> anyhow::Result<Outcome> {
-    let (period, actor) = (Period::of_year(args.period), Actor::local());
+    let (period, actor) = (Period::of_year(args.period), app.operator());
     let (size, entry, freed) = if args.confirm {
         match look_up::destroy(app, period, &actor).await? {
             Ok(done) => (done.size, Some(done.entry), done.freed),

@@ -11,7 +11,6 @@ use uuid::Uuid;
 
 use super::{Configured, Outcome, eprintln_line, print_line, table};
 use crate::app::App;
-use crate::audit::Actor;
 use crate::receipt::{Signed, verify_as};
 use crate::reconciliation::{self, EXPLANATION_CODES, ReconciliationError, Statement};
 use crate::standing::{self, Standing};
@@ -96,7 +95,7 @@ async fn of_day(of: &OfDay, json: bool) -> anyhow::Result<Outcome> {
     }
     let found = async {
         let found = stored(&app, &partner, of).await?;
-        standing::viewed(&app, &Actor::local(), (Standing::Statement, 1), None).await?;
+        standing::viewed(&app, &app.operator(), (Standing::Statement, 1), None).await?;
         Ok::<_, anyhow::Error>(found)
     };
     let found = found.await;
@@ -130,7 +129,7 @@ async fn stored(
     {
         return Ok(stored);
     }
-    match reconciliation::make(app, partner, day, &Actor::local()).await {
+    match reconciliation::make(app, partner, day, &app.operator()).await {
         Err(ReconciliationError::NotClosed) => {
             let at = app.config.reconciliation.at;
             bail!(
@@ -205,7 +204,7 @@ async fn differences(configured: &Configured, json: bool) -> anyhow::Result<Outc
     let open = async {
         let open = app.store.differences(None, None, DIFFERENCES_MAX).await?;
         let looked = (Standing::Differences, open.len());
-        standing::viewed(&app, &Actor::local(), looked, None).await?;
+        standing::viewed(&app, &app.operator(), looked, None).await?;
         Ok::<_, crate::store::StoreError>(open)
     };
     let open = open.await;
@@ -248,8 +247,7 @@ async fn explain(
 ) -> anyhow::Result<Outcome> {
     let app = super::serve::open_existing(configured).await?;
     let own = app.organisation().clone();
-    let person = Some(app.vault.pseudonyms().person(&own, person));
-    let actor = Actor { person, ..Actor::local() };
+    let actor = app.operator_saying(person);
     let explained = match reconciliation::explain(&app, difference, (&own, code), &actor).await {
         Ok(change) => app.store.commit(change).await.map(drop).map_err(anyhow::Error::from),
         Err(error) => Err(error.into()),

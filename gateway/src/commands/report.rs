@@ -11,10 +11,10 @@ use clap::builder::PossibleValuesParser;
 use jiff::civil::Date;
 use schemas::OrganisationCode;
 
+use super::who_has_seen::by_whom;
 use super::{Configured, Outcome, eprintln_line, print_line, table};
 use crate::access_report::Reason;
 use crate::app::App;
-use crate::audit::Actor;
 use crate::reports::{self, Ask, Draw, Form, Report, ReportError, ReportKind};
 use crate::whole_file;
 
@@ -37,7 +37,8 @@ pub(super) struct ReportArgs {
     /// Until this day, which is included.
     #[arg(long, value_name = "DATE")]
     until: Option<Date>,
-    /// Only what this organisation did or was sent; for person-actions, whose user it is.
+    /// Only what this organisation did or was sent; for person-actions, whose user it is, or `gateway`
+    /// for a login of this machine.
     #[arg(long, value_name = "CODE")]
     organisation: Option<String>,
     /// For child-access: what stands on standard input is this organisation's own id of the
@@ -108,25 +109,26 @@ async fn check(args: &ReportArgs, json: bool) -> anyhow::Result<Outcome> {
     let bytes = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
     let sha256 = crate::entropy::sha256_hex(&bytes);
     let app = super::serve::open_existing(&args.configured).await?;
-    let found = reports::exported_as(&app, &sha256, &Actor::local()).await;
+    let found = reports::exported_as(&app, &sha256, &app.operator()).await;
     app.store.close().await;
     let Some(found) = found? else {
         eprintln_line("The log has no such file: it was changed since, or never handed over.");
         return Ok(Outcome::NotFound);
     };
     let at = jiff::Timestamp::from_microsecond(found.entry.at_us)?;
-    let detail = &found.entry.event.detail;
+    let (by, detail) = (&found.entry.event.actor, &found.entry.event.detail);
     let of = |name: &str| detail.get(name).cloned().unwrap_or_default();
     if json {
         let body = serde_json::json!({
             "entry": found.entry.seq, "name": found.name, "at": at,
-            "by": found.entry.event.actor, "detail": detail,
+            "by": by, "detail": detail,
         });
         print_line(&body.to_string());
     } else {
         print_line(&format!(
-            "As it was handed over by {} at {at}: {} {}, for {}, entry {}.",
-            found.entry.event.actor.organisation,
+            "As it was handed over by {} ({}) at {at}: {} {}, for {}, entry {}.",
+            by.organisation,
+            by_whom(by.role.as_deref(), by.person.as_deref(), &by.method),
             of("what"),
             of("report"),
             of("reason"),
@@ -156,12 +158,15 @@ impl ReportArgs {
         (report, reason): (ReportKind, Reason),
         whose: Option<&str>,
     ) -> anyhow::Result<Result<Ask, &'static str>> {
-        let organisation = self.organisation.as_deref().map(OrganisationCode::parse).transpose();
+        let at_the_machine = self.organisation.as_deref() == Some("gateway");
+        let organisation = self.organisation.as_deref().filter(|_| !at_the_machine);
+        let organisation = organisation.map(OrganisationCode::parse).transpose();
         let organisation = organisation.context("--organisation takes a code, for example 334")?;
         let mut ask = Ask::new(report, reason);
         ask.from = self.from;
         ask.until = self.until;
         ask.outside = self.outside;
+        ask.at_the_machine = at_the_machine;
         ask.draw = Draw { accesses: self.accesses, again: self.again };
         match (report, whose) {
             (ReportKind::ChildAccess, Some(whose)) => {
@@ -173,15 +178,18 @@ impl ReportArgs {
                 }
             }
             (_, Some(user)) => {
-                let Some(own) = &organisation else {
-                    return Ok(Err("name with --organisation whose user it is"));
+                let own = organisation.as_ref().map(OrganisationCode::as_str);
+                let Some(own) = own.or(at_the_machine.then_some("gateway")) else {
+                    return Ok(Err(
+                        "name with --organisation whose user it is (gateway: a login of this machine)",
+                    ));
                 };
                 if user.is_empty() {
                     return Ok(Err(
                         "write the user's name, as their system gives it, to standard input",
                     ));
                 }
-                ask.person = Some(app.vault.pseudonyms().person(own, user));
+                ask.person = app.vault.pseudonyms().user_of(own, user);
             }
             (_, None) => {}
         }
@@ -191,7 +199,7 @@ impl ReportArgs {
 }
 
 async fn answer(app: &App, args: &ReportArgs, ask: &Ask, json: bool) -> anyhow::Result<Outcome> {
-    let actor = Actor::local();
+    let actor = app.operator();
     let report = match reports::make(app, ask, &actor).await {
         Ok(report) => report,
         Err(ReportError::Ask(contradiction)) => {

@@ -4,7 +4,6 @@ use clap::Subcommand;
 
 use super::{Configured, Outcome, eprintln_line, print_line, table};
 use crate::app::App;
-use crate::audit::Actor;
 use crate::restore;
 use crate::store::{Restore, StoreError};
 
@@ -97,7 +96,7 @@ async fn confirm(app: &App, size: u64, reason: &str, json: bool) -> anyhow::Resu
     let Some(reason) = restore::REASONS.into_iter().find(|known| *known == reason) else {
         return Ok(Outcome::InputRefused);
     };
-    match restore::confirm(app, &Actor::local(), size, reason).await {
+    match restore::confirm(app, &app.operator(), size, reason).await {
         Ok(()) => {
             if json {
                 print_line(&serde_json::json!({ "held": false, "lost_size": size }).to_string());

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{Configured, Outcome, eprintln_line, print_line, table};
 use crate::app::App;
-use crate::audit::{Actor, Event, EventKind};
+use crate::audit::{Event, EventKind};
 use crate::retention::{self, Plan, certificate, legal};
 use crate::store::Change;
 use crate::telemetry::name_of;
@@ -105,7 +105,7 @@ pub(super) async fn retention(command: &RetentionCommand, json: bool) -> anyhow:
 async fn due(app: &App, within: u16, json: bool) -> anyhow::Result<Outcome> {
     let now = app.clock.now();
     let until = now.checked_add(SignedDuration::from_hours(24 * i64::from(within)))?;
-    let plan = retention::look(app, until, &Actor::local()).await?;
+    let plan = retention::look(app, until, &app.operator()).await?;
     if json {
         let document = retention::document(app, &plan, until);
         print_line(&serde_json::to_string_pretty(&document)?);
@@ -145,7 +145,7 @@ fn items_table(plan: &Plan) -> String {
 }
 
 async fn run(app: &App, json: bool) -> anyhow::Result<Outcome> {
-    let ran = retention::run(app, &Actor::local()).await?;
+    let ran = retention::run(app, &app.operator()).await?;
     if json {
         print_line(&serde_json::to_string_pretty(&ran)?);
     } else {
@@ -195,7 +195,7 @@ fn schedule(app: &App, json: bool) -> Outcome {
 }
 
 async fn holds(app: &App, json: bool) -> anyhow::Result<Outcome> {
-    let lines = legal::lines(app, &Actor::local()).await?;
+    let lines = legal::lines(app, &app.operator()).await?;
     let in_force = lines.iter().filter(|line| line.in_force).count();
     if json {
         let body = serde_json::json!({ "legal_holds": lines, "in_force": in_force });
@@ -256,7 +256,7 @@ async fn show(app: &App, id: Uuid, json: bool) -> anyhow::Result<Outcome> {
 }
 
 async fn viewed(app: &App, what: &str, rows: usize) -> anyhow::Result<()> {
-    let event = Event::new(EventKind::RetentionViewed, Actor::local())
+    let event = Event::new(EventKind::RetentionViewed, app.operator())
         .with("what", what)
         .with("rows", rows);
     app.store.commit(Change::because(event)).await?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Configured, Outcome, eprintln_line, print_line};
+use super::{Configured, Outcome, eprintln_line, login, print_line};
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::config::{Config, LogLevel};
@@ -13,14 +13,16 @@ use crate::serving;
 pub(super) async fn open(configured: &Configured) -> anyhow::Result<App> {
     let config = Config::load(&configured.config)?;
     let entropy = Arc::new(SystemEntropy::default());
-    Ok(App::open(config, Arc::new(SystemClock), entropy).await?)
+    let app = App::open(config, Arc::new(SystemClock), entropy).await?;
+    Ok(app.at_the_prompt_of(login::of_this_process()))
 }
 
 /// The same, for a command that looks: a database that is not there is refused, not made.
 pub(super) async fn open_existing(configured: &Configured) -> anyhow::Result<App> {
     let config = Config::load(&configured.config)?;
     let entropy = Arc::new(SystemEntropy::default());
-    Ok(App::open_existing(config, Arc::new(SystemClock), entropy).await?)
+    let app = App::open_existing(config, Arc::new(SystemClock), entropy).await?;
+    Ok(app.at_the_prompt_of(login::of_this_process()))
 }
 
 pub(super) async fn serve(configured: &Configured, json: bool) -> anyhow::Result<Outcome> {

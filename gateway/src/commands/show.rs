@@ -7,7 +7,6 @@ use schemas::{OrganisationCode, RecordId, ServiceCode};
 use uuid::Uuid;
 
 use super::{Configured, Outcome, eprintln_line, print_line, table};
-use crate::audit::Actor;
 use crate::board::{Labels, Line};
 use crate::config::Config;
 use crate::queue::LegState;
@@ -83,7 +82,7 @@ pub(super) async fn board(args: &BoardArgs, json: bool) -> anyhow::Result<Outcom
     };
     let app = super::serve::open_existing(&args.configured).await?;
     let lines =
-        crate::board::lines(&app, (&filter, Labels::Shown), None, args.limit, &Actor::local())
+        crate::board::lines(&app, (&filter, Labels::Shown), None, args.limit, &app.operator())
             .await?;
     app.store.close().await;
     let overdue = lines.iter().filter(|line| line.overdue).count();
@@ -144,7 +143,7 @@ fn written(date: Date) -> String {
 pub(super) async fn record(command: &RecordCommand, json: bool) -> anyhow::Result<Outcome> {
     let RecordCommand::Journey { configured, record } = command;
     let app = super::serve::open_existing(configured).await?;
-    let journey = crate::journey::of_record(&app, RecordId(*record), None, &Actor::local()).await?;
+    let journey = crate::journey::of_record(&app, RecordId(*record), None, &app.operator()).await?;
     app.store.close().await;
     let Some(journey) = journey else {
         eprintln_line("error: there is no record with this id; the board and receipts show ids");

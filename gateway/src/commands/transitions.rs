@@ -4,7 +4,6 @@ use clap::Args;
 use uuid::Uuid;
 
 use super::{Configured, Outcome, eprintln_line, print_line, table};
-use crate::audit::Actor;
 use crate::telemetry::name_of;
 use crate::transition::{self, CaseView};
 
@@ -26,10 +25,10 @@ pub(super) struct TransitionsArgs {
 pub(super) async fn transitions(args: &TransitionsArgs, json: bool) -> anyhow::Result<Outcome> {
     let app = super::serve::open_existing(&args.configured).await?;
     let outcome = if let Some(case) = args.case {
-        let view = transition::show(&app, case, None, &Actor::local()).await?;
+        let view = transition::show(&app, case, None, &app.operator()).await?;
         show(view.as_ref(), json)?
     } else {
-        let mut cases = transition::list(&app, None, &Actor::local()).await?;
+        let mut cases = transition::list(&app, None, &app.operator()).await?;
         let totals = transition::sum(transition::rules_on(app.clock.today())?, cases.iter());
         cases.retain(|case| (args.all || case.over.is_none()) && (!args.gaps || case.gaps > 0));
         if json {

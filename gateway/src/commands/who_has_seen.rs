@@ -86,7 +86,7 @@ async fn answer(
 ) -> anyhow::Result<Outcome> {
     let reason = Reason::parse(&args.reason).context("--reason is one of the listed codes")?;
     let question = Question { subject, reason, from: args.from, until: args.until };
-    let report = access_report::look(app, &question, &Actor::local()).await?;
+    let report = access_report::look(app, &question, &app.operator()).await?;
     if report.entries.iter().all(|entry| entry.seq >= report.entry) {
         eprintln_line(&format!(
             "The log says nothing of this person. That you asked is entry {} of it.",
@@ -193,6 +193,8 @@ fn list_row(list: &ListLine) -> Vec<String> {
 pub(super) fn by_whom(role: Option<&str>, person: Option<&str>, method: &str) -> String {
     let method = match method {
         "local" => "at the machine",
+        Actor::LOGIN => "logged in at the machine",
+        Actor::PROCESS => "at the machine, as this user",
         "gateway" => "by itself",
         method => method,
     };

@@ -10,6 +10,7 @@ use crate::audit::{EventKind, SubjectKey};
 use crate::clock::london_day_ends;
 use crate::store::LogFilter;
 use crate::vault::pseudonym::Pseudonyms;
+use crate::who_is::is_pseudonym;
 
 /// A search as it is asked for: the JSON that the API takes, and what the command makes.
 #[derive(Default, Deserialize)]
@@ -25,7 +26,7 @@ pub struct Asked {
     pub id_of: Option<String>,
     /// Done by the person with this user id at the organisation in `user_of`.
     pub user: Option<String>,
-    /// Whose user it is.
+    /// Whose user it is; `gateway` for a login of the machine.
     pub user_of: Option<String>,
     /// Done by this person: the pseudonym that the log shows.
     pub person: Option<String>,
@@ -64,7 +65,7 @@ pub enum AskError {
     Child,
     /// Not one person.
     #[error(
-        "a person is a user with user_of, the code of their organisation, or the 16 digits of the pseudonym that the log shows"
+        "a person is a user with user_of, the code of their organisation or gateway, or the 16 digits of the pseudonym that the log shows"
     )]
     Person,
     /// Not an organisation.
@@ -125,13 +126,10 @@ impl Asked {
         match (&self.person, &self.user, &self.user_of) {
             (None, None, None) => Ok(None),
             (Some(pseudonym), None, None) => {
-                let digits = |text: &str| text.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'));
-                let fits = pseudonym.len() == PSEUDONYM && digits(pseudonym);
-                fits.then(|| Some(pseudonym.clone())).ok_or(AskError::Person)
+                is_pseudonym(pseudonym).then(|| Some(pseudonym.clone())).ok_or(AskError::Person)
             }
             (None, Some(user), Some(of)) if !user.trim().is_empty() => {
-                let of = OrganisationCode::parse(of).or(Err(AskError::Person))?;
-                Ok(Some(names.person(&of, user)))
+                names.user_of(of, user).map(Some).ok_or(AskError::Person)
             }
             (_, _, _) => Err(AskError::Person),
         }
@@ -155,9 +153,6 @@ fn is_code(text: &str) -> bool {
 
 /// The entries of a page when nobody says how many.
 const LIMIT: u32 = 50;
-
-/// The digits of a person's pseudonym.
-const PSEUDONYM: usize = 16;
 
 /// The most letters of a code.
 const CODE_MAX: usize = 64;

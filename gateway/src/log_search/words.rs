@@ -37,9 +37,10 @@ fn words(event: &Event, unnamed: bool) -> Option<&'static str> {
 }
 
 /// What was looked at in the log.
-const LOOKS: [(&str, &str); 5] = [
+const LOOKS: [(&str, &str); 6] = [
     ("who-has-seen", "asked who has seen a child's record"),
     (super::WHAT, "searched the log"),
+    (crate::who_is::WHAT, "asked which users have which pseudonyms"),
     ("export", "exported entries of the log"),
     ("verify", "verified the log"),
     ("publish", "published the log"),
@@ -80,7 +81,7 @@ const PHRASES: [(EventKind, &str); 37] = [
     (EventKind::DutyDone, "the gateway did what was due"),
     (EventKind::AccessRefused, "asked for something it may not have"),
     (EventKind::ConnectionRefused, "connections were refused"),
-    (EventKind::TrustChanged, "partners, pins or agreements changed"),
+    (EventKind::TrustChanged, "trust, rules, agreements or other files of policy changed"),
     (EventKind::GatewayStarted, "the gateway started"),
     (EventKind::GatewayStopped, "the gateway stopped"),
 ];

@@ -38,10 +38,13 @@ pub struct Observation {
 pub struct Acting {
     /// The organisation, or `gateway` at the machine's own prompt.
     pub organisation: String,
-    /// The person, as that organisation's pseudonym; nobody for a system, or at the prompt.
+    /// The person, as that organisation's pseudonym; nobody for a system, or at the prompt, where no
+    /// organisation vouches.
     pub person: Option<String>,
     /// Whether it was typed at the machine's own prompt.
     pub at_the_prompt: bool,
+    /// The login there, where it is known.
+    pub login: Option<String>,
 }
 
 /// An access.
@@ -139,13 +142,15 @@ pub fn observe(entry: &Entry, whose: Option<SubjectKey>) -> Option<Observation> 
     if actor.method == "gateway" {
         return None;
     }
+    let at_the_prompt = actor.is_at_the_prompt();
     let seen = Observation {
         seq: entry.seq,
         at: Timestamp::from_microsecond(entry.at_us).ok()?,
         by: Acting {
             organisation: actor.organisation.clone(),
-            person: actor.person.clone(),
-            at_the_prompt: actor.method == "local",
+            person: actor.person.clone().filter(|_| !at_the_prompt),
+            at_the_prompt,
+            login: actor.person.clone().filter(|_| at_the_prompt),
         },
         access: access(event, whose),
         sharing: sharing(event),
@@ -223,10 +228,10 @@ pub fn judge<'a>(rules: &'a Rules, around: &Around<'_>, seen: &Observation) -> V
 }
 
 impl Acting {
-    /// The person whose accesses are counted together: a name, or whoever sits at the prompt.
+    /// The person whose accesses are counted together: a name, a login, or whoever sits at the prompt.
     pub fn counted_as(&self) -> Option<&str> {
         let prompt = self.at_the_prompt.then_some(AT_THE_PROMPT);
-        self.person.as_deref().or(prompt)
+        self.person.as_deref().or(self.login.as_deref()).or(prompt)
     }
 
     fn as_text(&self) -> String {
@@ -329,5 +334,5 @@ const ABOUT_SOMEBODY: [EventKind; 7] = [
 ];
 /// The details that say how many lines a list had.
 const LINES: [&str; 3] = ["rows", "clocks", "cases"];
-/// How whoever sits at the machine's own prompt is counted.
+/// How whoever sits at the machine's own prompt is counted where no login is known.
 const AT_THE_PROMPT: &str = "local";

@@ -268,7 +268,8 @@ async fn somebody_else(
     let names = app.vault.pseudonyms();
     let own = reviewer.organisation.as_str();
     for (organisation, person) in app.store.acted_in_alert(alert.id).await? {
-        // Whoever sits at the machine is of the organisation that runs the gateway.
+        // Whoever sits at the machine is of the organisation that runs the gateway. A login tells them
+        // apart from nobody there: a user id of that organisation need not be written like it.
         let at_the_prompt = organisation == "gateway";
         let theirs = if at_the_prompt { app.organisation().as_str() } else { &organisation };
         let Some(person) = person else {
@@ -282,7 +283,8 @@ async fn somebody_else(
             return Err(AlertError::NotYours(ACTED));
         }
     }
-    // A system sent it, and the message itself said for whom.
+    // At the prompt somebody acted, or a system sent it and the message itself said for whom.
+    let told = names.person(&reviewer.organisation, &reviewer.user);
     let who = names.anywhere(&reviewer.user);
     let mut from = 0;
     // All of them, however many are shown: who acted in the last is who acted, too.
@@ -292,14 +294,23 @@ async fn somebody_else(
         from = last.seq.saturating_add(1);
         let seqs: Vec<u64> = entries.iter().map(|entry| entry.seq).collect();
         for row in app.store.audit_rows_at(&seqs).await? {
-            let entry = serde_json::from_slice::<Entry>(&row.leaf).ok();
-            let sent = entry.filter(|entry| entry.event.kind == EventKind::SharingDecided);
+            let Ok(entry) = serde_json::from_slice::<Entry>(&row.leaf) else { continue };
+            if typed_by(&entry.event.actor, &[&who, &told]) {
+                return Err(AlertError::NotYours(ACTED));
+            }
+            let sent = Some(entry).filter(|entry| entry.event.kind == EventKind::SharingDecided);
             let Some(record) = sent.and_then(|entry| entry.event.record) else { continue };
             if app.store.acted_for(record).await?.as_deref() == Some(who.as_str()) {
                 return Err(AlertError::NotYours(ACTED));
             }
         }
     }
+}
+
+/// Whether a login at the prompt is one of these pseudonyms, or says so.
+fn typed_by(actor: &Actor, any: &[&String]) -> bool {
+    let named = [&actor.person, &actor.claimed];
+    actor.is_at_the_prompt() && named.into_iter().flatten().any(|one| any.contains(&one))
 }
 
 fn may_see(alert: &StoredAlert, own: Option<&OrganisationCode>) -> bool {

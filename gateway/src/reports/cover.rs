@@ -21,7 +21,8 @@ pub struct Cover {
     pub from: Option<Date>,
     /// Until this day, which is included.
     pub until: Option<Date>,
-    /// Who asked: the organisation, and the person's pseudonym if one was named.
+    /// Who asked: the organisation, and the person's pseudonym if one was named; the login's name
+    /// too, of whoever asked at the machine.
     pub asked_by: String,
     /// Why, by a code.
     pub reason: String,

@@ -8,18 +8,18 @@ use super::gathering::{begin, end, gather};
 use super::rows::{ENTRY, Marks, Names, entry_row};
 use super::{Ask, Cell, Kind, Made, ReportError, Sheet};
 use crate::app::App;
-use crate::audit::{Entry, SubjectKey};
+use crate::audit::{Actor, Entry, SubjectKey};
 use crate::clock::london_time;
 use crate::store::LogFilter;
 
 pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, ReportError> {
-    let (Some(person), Some(organisation)) = (&ask.person, &ask.organisation) else {
-        return Ok(Made::default());
-    };
+    let Some(person) = &ask.person else { return Ok(Made::default()) };
+    let at_the_machine = ask.at_the_machine.then(|| Actor::gateway().organisation);
+    let of = ask.organisation.as_ref().map(ToString::to_string).or(at_the_machine);
     let whole = LogFilter { from: begin(ask), until: end(ask), ..LogFilter::default() };
     let filter = LogFilter { person: Some(person.clone()), ..whole.clone() };
     let own = gather(app, &filter, asked).await?;
-    let filter = LogFilter { organisation: Some(organisation.to_string()), ..whole };
+    let filter = LogFilter { organisation: of, ..whole };
     let theirs = gather(app, &filter, asked).await?;
     let names: Names<'_> = &|code| app.name_of_code(code);
     let hours = &app.odd_access().hours;
@@ -109,7 +109,7 @@ fn compared(entries: &[Entry], person: &str) -> Sheet {
 type OutOfHours<'a> = &'a dyn Fn(&Entry) -> bool;
 
 const HOURS: &str = "Out of hours is what the rules of odd access say, by London's clocks. A clinician's hours may be others.";
-const AT_THE_MACHINE: &str = "The log knows a person by the name that their system gave with each request. What was done at the gateway's own machine names nobody.";
+const AT_THE_MACHINE: &str = "The log knows a person by the name that their system gave with each request. What was done at the gateway's own machine names a login there, which is asked for as a user of gateway: it is as good as that machine, and where several use one login it names them all.";
 
 #[cfg(test)]
 mod tests;

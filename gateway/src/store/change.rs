@@ -153,10 +153,8 @@ pub enum Write {
     /// A delivery is queued again from this time on: a held one (after enough votes), or one that
     /// failed or whose fate is unknown (a person sends it again). Fails for any other.
     Resume(DeliveryId, Timestamp),
-    /// The fingerprint of the trust files now in force.
-    TrustInForce(String),
-    /// The fingerprint of a setting or key now in force, by its name.
-    InForce(&'static str, String),
+    /// The fingerprint of a file, setting or key now in force, by its name.
+    InForce(String, String),
     /// Somebody is about to send about a person: in the commit that says that bytes will leave.
     /// Fails when the person's ledger is not the one authority was asked about, when a withdrawal
     /// waits, or when nothing may go after a restore.

@@ -91,12 +91,6 @@ impl Store {
         };
         rows.iter().map(vote).collect()
     }
-
-    /// The fingerprint of the trust files that were last put in force.
-    pub async fn trust_in_force(&self) -> Result<Option<String>, StoreError> {
-        let row = self.engine.row(&TRUST_IN_FORCE, values![]).await?;
-        row.map(|row| row.text("fingerprint")).transpose()
-    }
 }
 
 fn with_subject(row: &Row) -> Result<(SubjectKey, ConsentEntry), StoreError> {
@@ -157,6 +151,4 @@ statements! {
     OVERRIDES_FOR = "consents::overrides_for" on "overrides":
         "select person, organisation, basis, at_us, delivery_id as id
         from overrides where delivery_id = $1 order by at_us, person";
-    TRUST_IN_FORCE = "consents::trust_in_force" on "trust_in_force":
-        "select fingerprint from trust_in_force where id = 1";
 }

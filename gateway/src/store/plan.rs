@@ -272,7 +272,6 @@ impl Plan {
             | Write::LegRestarted(_)
             | Write::Clock(_)
             | Write::Override(..)
-            | Write::TrustInForce(_)
             | Write::InForce(..)
             | Write::DutyDone(..)
             | Write::Sending(_)

@@ -4,6 +4,8 @@
 //! cursors are here, not in a process, so that every gateway and every command on this database is
 //! held by the same bound, in the transaction that would go beyond it.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::Store;
@@ -45,10 +47,10 @@ impl Store {
         tx.commit().await
     }
 
-    /// The fingerprint of a setting or key that was last in force.
-    pub async fn in_force(&self, name: &str) -> Result<Option<String>, StoreError> {
-        let row = self.engine.row(&IN_FORCE, values![name]).await?;
-        row.map(|row| row.text("fingerprint")).transpose()
+    /// The fingerprints of the files, settings and keys that were last in force, by name.
+    pub async fn in_force(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        let rows = self.engine.rows(&IN_FORCE, values![]).await?;
+        rows.iter().map(|row| Ok((row.text("name")?, row.text("fingerprint")?))).collect()
     }
 
     /// Whether every sink that is required is near enough for something to be accepted or released;
@@ -148,7 +150,7 @@ statements! {
     FORKED = "sinks::forked" on "audit_sinks":
         "update audit_sinks set next_seq = $1";
     IN_FORCE = "sinks::in_force" on "in_force":
-        "select fingerprint from in_force where name = $1";
+        "select name, fingerprint from in_force order by name";
     WAITING = "sinks::gate" on "audit_entries":
         "select seq, leaf from audit_entries where seq = $1";
 }

@@ -103,7 +103,9 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
             let rule = "only what is held, failed or of unknown fate is resumed";
             one(tx, &RESUME, values![id.0, *at], rule).await
         }
-        Write::TrustInForce(_) | Write::InForce(..) => in_force(tx, write).await,
+        Write::InForce(name, fingerprint) => {
+            tx.execute(&IN_FORCE, values![name.as_str(), fingerprint.as_str()]).await.map(drop)
+        }
         Write::Sending(new) => sends::enter(tx, new, now).await,
         Write::Sent(id) => sends::leave(tx, *id).await,
         Write::RestoreFound(shown) => restores::found(tx, shown, now).await,
@@ -127,17 +129,6 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         Write::Watch(write) => watch::update(tx, write).await,
         Write::Retention(write) => retention::update(tx, write, now).await,
     }
-}
-
-/// What is in force from now on.
-async fn in_force(tx: &mut Transaction, write: &Write) -> Result<(), StoreError> {
-    if let Write::TrustInForce(fingerprint) = write {
-        tx.execute(&TRUST_IN_FORCE, values![fingerprint.as_str()]).await?;
-    }
-    if let Write::InForce(name, fingerprint) = write {
-        tx.execute(&IN_FORCE, values![*name, fingerprint.as_str()]).await?;
-    }
-    Ok(())
 }
 
 /// What became of a delivery at its recipient.
@@ -371,9 +362,6 @@ statements! {
     IN_FORCE = "writes::update" on "in_force":
         "insert into in_force (name, fingerprint) values ($1, $2)
         on conflict (name) do update set fingerprint = excluded.fingerprint";
-    TRUST_IN_FORCE = "writes::update" on "trust_in_force":
-        "insert into trust_in_force (id, fingerprint) values (1, $1)
-        on conflict (id) do update set fingerprint = excluded.fingerprint";
 }
 
 /// Every insert of many rows, for the test that prepares them.

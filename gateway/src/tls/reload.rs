@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Partners;
-use crate::entropy::sha256;
+use crate::entropy::{hex, sha256};
 
 use super::{Live, Material, ServerTls, TlsError};
 
@@ -43,8 +43,9 @@ impl TrustChange {
 /// What the watcher has to say.
 #[derive(Debug)]
 pub enum TrustNews {
-    /// These changes take effect if the answer is yes; otherwise they are proposed again.
-    Changing(Vec<TrustChange>),
+    /// These changes take effect if the answer is yes; otherwise they are proposed again. With what
+    /// the files would then look like.
+    Changing(Vec<TrustChange>, TrustPrints),
     /// The files changed but cannot be used; the last good ones stay in force.
     Kept(TlsError),
 }
@@ -57,14 +58,34 @@ pub struct Prepared {
     changes: Vec<TrustChange>,
 }
 
+/// Fingerprints of the files behind a listener, in hexadecimal: of content, not of dates or line ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustPrints {
+    /// Of the certificate chain and its key.
+    pub certificate: String,
+    /// Of the authorities' certificates.
+    pub authorities: String,
+    /// Of the revocation lists.
+    pub revocation_lists: String,
+}
+
 impl Prepared {
     /// What it would change.
     pub fn changes(&self) -> &[TrustChange] {
         &self.changes
     }
+
+    fn news(&self) -> TrustNews {
+        TrustNews::Changing(self.changes.clone(), self.live.fingerprints.prints())
+    }
 }
 
 impl ServerTls {
+    /// What the files in force look like.
+    pub fn prints(&self) -> TrustPrints {
+        self.live.load().fingerprints.prints()
+    }
+
     /// Reads the files again. `None` when nothing changed; an error leaves everything as it is.
     pub fn prepare(&self) -> Result<Option<Prepared>, TlsError> {
         let now = self.live.load();
@@ -118,9 +139,7 @@ impl ServerTls {
                 Ok(Ok(None)) => told.clear(),
                 Ok(Ok(Some(prepared))) => {
                     told.clear();
-                    if prepared.changes.is_empty()
-                        || observe(TrustNews::Changing(prepared.changes.clone())).await
-                    {
+                    if prepared.changes.is_empty() || observe(prepared.news()).await {
                         self.apply(prepared);
                     }
                 }
@@ -175,6 +194,14 @@ impl Fingerprints {
             authorities: fingerprint(&authorities),
             lists: fingerprint(&lists),
             partners: [0; 32],
+        }
+    }
+
+    fn prints(&self) -> TrustPrints {
+        TrustPrints {
+            certificate: hex(&self.certificate),
+            authorities: hex(&self.authorities),
+            revocation_lists: hex(&self.lists),
         }
     }
 

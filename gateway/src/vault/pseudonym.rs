@@ -163,6 +163,22 @@ impl Pseudonyms {
         let user = user.trim().to_lowercase();
         hex(&keyed(&self.people, &[b"anywhere", b"", user.as_bytes()])).chars().take(16).collect()
     }
+
+    /// The pseudonym of a login of this machine: the one by which user ids of different organisations
+    /// are compared, so that nobody signs off through an organisation what they did at the prompt.
+    pub fn login(&self, name: &str) -> String {
+        self.anywhere(name)
+    }
+
+    /// The pseudonym that the log has of a user id of an organisation, by its code, or of a login of
+    /// this machine, by `gateway`. `None` for what is no code.
+    pub fn user_of(&self, organisation: &str, user: &str) -> Option<String> {
+        if organisation == GATEWAY {
+            return Some(self.login(user));
+        }
+        let organisation = OrganisationCode::parse(organisation).ok()?;
+        Some(self.person(&organisation, user))
+    }
 }
 
 impl fmt::Debug for Pseudonyms {
@@ -197,6 +213,9 @@ fn fold(name: &str) -> Zeroizing<String> {
 const PART_CHARS_MIN: usize = 3;
 /// Letters and digits of a postcode of the United Kingdom, `M1 1AA` to `SW1A 1AA`.
 const POSTCODE_CHARS: std::ops::RangeInclusive<usize> = 5..=7;
+
+/// Who acts in the log where no organisation does.
+const GATEWAY: &str = "gateway";
 
 const SALT: &[u8] = b"ehc-gateway pseudonyms 1";
 

@@ -11,7 +11,7 @@ use super::{VerificationError, rows};
 use crate::app::App;
 use crate::audit::bundle::{self, Anchors, Base64Hash, Filter, Header, Holds, Proved};
 use crate::audit::tree::{self, Frontier, NodeAt};
-use crate::audit::{Actor, Event, EventKind};
+use crate::audit::{Event, EventKind};
 use crate::cases::MESSAGES_MAX;
 use crate::clock::london_day_ends;
 use crate::queue::CaseId;
@@ -50,7 +50,7 @@ pub async fn export(
     to: &mut impl Write,
     seen: impl FnMut(u64),
 ) -> Result<Option<Exported>, VerificationError> {
-    app.store.commit(Change::because(event(wanted, reason))).await?;
+    app.store.commit(Change::because(event(app, wanted, reason))).await?;
     write(app, wanted, to, seen).await
 }
 
@@ -88,8 +88,8 @@ pub(crate) async fn write(
     }
 }
 
-pub(super) fn event(wanted: &Wanted, reason: &str) -> Event {
-    let event = Event::new(EventKind::AuditViewed, Actor::local())
+pub(super) fn event(app: &App, wanted: &Wanted, reason: &str) -> Event {
+    let event = Event::new(EventKind::AuditViewed, app.operator())
         .with("what", "export")
         .with("reason", reason);
     match wanted {

@@ -25,7 +25,7 @@ pub async fn export_as(
     to: &mut impl Write,
     mut seen: impl FnMut(u64),
 ) -> Result<Option<Exported>, VerificationError> {
-    let event = event(wanted, reason).with("form", form.name());
+    let event = event(app, wanted, reason).with("form", form.name());
     app.store.commit(Change::because(event)).await?;
     // What is committed from here on is for the next export.
     let size = app.log_size().await?;

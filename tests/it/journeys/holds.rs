@@ -1,6 +1,8 @@
 //! A held delivery goes when two people say so, and not before; what waits is not forgotten.
 
+use gateway::pipeline::{self, RawMessage, Sender};
 use gateway::practice::people;
+use gateway::prompt::{KnownBy, Login};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::{TestGateway, each_engine, text};
@@ -42,6 +44,32 @@ fn two_different_people_release_what_was_held() {
         let fetch = trust.get(&format!("/v1/inbox/{leg}"), None).await.expect("an answer");
         assert_eq!(fetch.status, 200, "{}", fetch.text());
         assert_eq!(gateway.board(gateway.la()).await[0]["state"], "waiting");
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn whoever_imported_it_at_the_prompt_does_not_approve_it_elsewhere() {
+    each_engine("holds_prompt", |gateway| async move {
+        let app = gateway.cast.app();
+        let child = people::child(9);
+        let code = schemas::OrganisationCode::parse("334").expect("a code");
+        let mut message = people::request("334", "H-9", &child, &["CAMHS"], gateway.today());
+        message["consent"] = json!({
+            "status": "refused", "given_by": "parent", "date": gateway.today().to_string(),
+        });
+        let login = Login::new("officer-2", KnownBy::Session).actor(app.vault.pseudonyms());
+        let sender = Sender::partner(&app.partner(&code).expect("a partner"), login);
+        let raw = RawMessage {
+            format: adapters::Format::Json,
+            mapping: None,
+            bytes: schemas::PersonalBytes::new(message.to_string().into_bytes()),
+            key: "H-9".to_owned(),
+        };
+        let answer = pipeline::receive(app, &sender, raw).await.expect("an answer");
+        let leg = answer.rows[0].legs[0].leg.0.to_string();
+        assert_eq!(vote(&gateway, "officer-2", &leg, "release").await.0, 403);
+        assert_eq!(vote(&gateway, "officer-3", &leg, "release").await.0, 200);
         gateway.end().await;
     });
 }

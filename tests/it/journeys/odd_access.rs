@@ -8,6 +8,7 @@ use std::sync::Arc;
 use gateway::clock::{Clock, london_time};
 use gateway::practice::client::Partner;
 use gateway::practice::{Stage, people};
+use gateway::prompt::{KnownBy, Login};
 use gateway::{duties, odd_access};
 use jiff::SignedDuration;
 use jiff::civil::{Time, Weekday};
@@ -376,6 +377,30 @@ fn at_the_machines_own_prompt_nobody_is_told_apart() {
         let (status, said) = decide(gateway.auditor(), "auditor-9", &alert, right).await;
         let own = gateway.auditor().code == app.organisation().as_str();
         assert_eq!(status, if own { 403 } else { 200 }, "{said}");
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn what_a_login_did_at_the_prompt_is_not_signed_off_by_the_same_name_elsewhere() {
+    with_low_numbers("odd_login", |gateway| async move {
+        move_to_hour(&gateway, 22);
+        let opened = record(&gateway, 52).await;
+        let app = gateway.cast.app();
+        let id = schemas::RecordId(opened.parse().expect("an id"));
+        let login = Login::new("auditor-9", KnownBy::Process).saying(Some("auditor-8".to_owned()));
+        let actor = login.actor(app.vault.pseudonyms());
+        gateway::journey::of_record(app, id, None, &actor).await.expect("a journey");
+        watch(&gateway).await;
+        let alert = queue(&gateway).await.remove(0);
+        assert_eq!(alert["organisation"], json!("gateway"));
+        let right = ("justified", "task-of-the-role");
+        for same in ["auditor-9", "Auditor-9", "auditor-8"] {
+            let (status, said) = decide(gateway.auditor(), same, &alert, right).await;
+            assert_eq!(status, 403, "{same}: {said}");
+        }
+        let (status, said) = decide(gateway.auditor(), "auditor-7", &alert, right).await;
+        assert_eq!(status, 200, "{said}");
         gateway.end().await;
     });
 }

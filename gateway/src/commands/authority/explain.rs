@@ -11,7 +11,6 @@ use uuid::Uuid;
 use super::super::{eprintln_line, print_line, table};
 use super::{Drafts, Outcome, configured, refused};
 use crate::accountability::{Explained, Line};
-use crate::audit::Actor;
 use crate::authority::{
     self, Basis, ConsentEntry, Evidence, Explanation, Override, Question, RuleBook,
 };
@@ -96,7 +95,7 @@ async fn of_the_store(args: &ExplainArgs, id: Uuid, json: bool) -> anyhow::Resul
     let app = super::super::serve::open_existing(&configured).await?;
     let delivery = app.store.find_delivery(DeliveryId(id)).await?;
     let record = delivery.as_ref().map_or(RecordId(id), |delivery| delivery.record);
-    let found = crate::accountability::of_record(&app, record, None, &Actor::local()).await?;
+    let found = crate::accountability::of_record(&app, record, None, &app.operator()).await?;
     app.store.close().await;
     let Some(mut explained) = found else {
         eprintln_line("error: no record or delivery has this id; receipts and the board show ids");

@@ -267,12 +267,14 @@ async fn a_journey_is_all_that_was_said_of_a_record_and_its_deliveries() {
 async fn the_trust_in_force_is_the_last_one_written() {
     on_both_engines(async |place: Place| {
         let store = place.open().await;
-        assert_eq!(store.trust_in_force().await.unwrap(), None);
-        for fingerprint in ["one", "two"] {
-            let write = Write::TrustInForce(fingerprint.to_owned());
+        assert!(store.in_force().await.unwrap().is_empty());
+        for (name, fingerprint) in [("rules", "one"), ("partners", "three"), ("rules", "two")] {
+            let write = Write::InForce(name.to_owned(), fingerprint.to_owned());
             store.commit(because(EventKind::TrustChanged).write(write)).await.unwrap();
         }
-        assert_eq!(store.trust_in_force().await.unwrap().as_deref(), Some("two"));
+        let in_force = store.in_force().await.unwrap();
+        let in_force: Vec<_> = in_force.iter().map(|(name, print)| (&**name, &**print)).collect();
+        assert_eq!(in_force, [("partners", "three"), ("rules", "two")]);
     })
     .await;
 }
