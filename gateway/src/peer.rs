@@ -222,6 +222,7 @@ impl Peer {
             certificate: Some(self.pin.to_hex()),
             person: None,
             role: None,
+            purpose: None,
         }
     }
 }

@@ -41,6 +41,7 @@ fn actor(method: &str, person: Option<&str>) -> Actor {
         certificate: None,
         person: person.map(str::to_owned),
         role: None,
+        purpose: None,
     }
 }
 
