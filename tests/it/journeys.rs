@@ -27,6 +27,7 @@ mod mllp_peers;
 mod obligations;
 mod odd_access;
 mod published_log;
+mod purposes;
 mod push;
 mod recall;
 mod reconciliation;
