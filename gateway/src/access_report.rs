@@ -11,7 +11,8 @@
 //! power. Left out, and why: pseudonyms, roles, rules, entry numbers and classes of data (a class
 //! that was cut tells of a protected address); what was held, refused or withdrawn, every look at
 //! it and every vote (a hold is not to be told); messages about safety, identity and agreement;
-//! releases on an override or in an emergency (telling may put somebody at risk); looks at lists (a
+//! releases on an override or in an emergency (telling may put somebody at risk); looks of whoever the
+//! rest of the list gives no cause to look, and why anybody looked; looks at lists (a
 //! list of what is held is not to be told, and who opened a record from a list is); what stands under
 //! another pseudonym (a merge may join records from before an adoption). Where any restriction was
 //! ever recorded, no version is made by machine: even the name of a hospital may tell where a
@@ -31,19 +32,22 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use schemas::OrganisationCode;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
+use crate::audit::log_look::LogLook;
 use crate::audit::looked::OnList;
-use crate::audit::{Actor, Entry, Event, EventKind, SubjectKey};
+use crate::audit::{Actor, Entry, Event, SubjectKey};
 use crate::clock::london_date;
 use crate::evidence::{PackFault, PackLog, proved, verify_log};
 use crate::look_up::{self, Standing};
+use crate::peer::Role;
 use crate::store::{Change, StoreError};
 
 pub use family::{FamilyLine, Unsafe};
 pub use reading::{Account, Line, ListLine, Summary};
-pub(crate) use reading::{Sort, in_words, sort, words};
+pub(crate) use reading::{Sort, sort, why, words};
 pub use same_person::Opening;
 
 /// Why somebody asks who has seen a record. A closed list: the log is for ever, and free text would
@@ -143,16 +147,15 @@ pub struct Report {
 
 /// Answers who has seen a record. The asking is durable in the log before anything is read.
 pub async fn look(app: &App, question: &Question, actor: &Actor) -> Result<Report, StoreError> {
-    let asked = app.store.commit(Change::because(asking(WHAT, question, actor))).await?;
+    let asked =
+        app.store.commit(Change::because(asking(LogLook::WhoHasSeen, question, actor))).await?;
     read(app, question, asked.first_seq).await
 }
 
 /// The event of an asking, by what it is asked for.
-pub(crate) fn asking(what: &str, question: &Question, actor: &Actor) -> Event {
-    let name = crate::telemetry::name_of;
-    let mut event = Event::new(EventKind::AuditViewed, actor.clone())
-        .with("what", what)
-        .with("reason", name(question.reason));
+pub(crate) fn asking(what: LogLook, question: &Question, actor: &Actor) -> Event {
+    let reason = crate::telemetry::name_of(question.reason);
+    let mut event = what.event(actor.clone()).with("reason", reason);
     for (name, day) in [("from", question.from), ("until", question.until)] {
         if let Some(day) = day {
             event = event.with(name, day);
@@ -220,7 +223,12 @@ pub async fn for_family(
         return Ok(Err(refused));
     }
     let names = |code: &str| app.name_of_code(code);
-    Ok(family::lines(&report.entries, question, &names))
+    let is_authority = |code: &str| {
+        let code = OrganisationCode::parse(code).ok();
+        let partner = code.and_then(|code| app.partner(&code));
+        partner.is_some_and(|partner| partner.roles.contains(&Role::LaCaseSystem))
+    };
+    Ok(family::lines(&report.entries, question, &names, &is_authority))
 }
 
 /// Entries with their proofs: can it be proved? Its JSON form is the file.
@@ -316,9 +324,6 @@ pub fn verify(proof: &AccessProof, vkey: &str) -> Proved {
 
 /// Counts by name.
 pub(crate) type Counts = BTreeMap<String, u64>;
-
-/// What the entry of the asking says was looked at.
-pub(crate) const WHAT: &str = "who-has-seen";
 
 /// The name of the form of a proof.
 const FORMAT: &str = "ehc-access-proof-1";

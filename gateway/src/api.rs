@@ -23,6 +23,7 @@ mod health;
 mod holds;
 mod inbox;
 mod openapi;
+mod purpose;
 mod recalls;
 mod reconciliations;
 mod records;
@@ -50,6 +51,7 @@ use problem::{Kind, Problem};
 
 pub use health::admin_router;
 pub use openapi::document as openapi_document;
+pub use purpose::{Purposes, purposes};
 pub use totality::leaves_nothing;
 
 /// A route: what it is for and who may call it.
@@ -305,7 +307,8 @@ async fn entry(
 ) -> Response {
     let Some(route) = route else { return outermost(&app, matched, request, next).await };
     let caller = request.extensions().get::<Caller>().cloned();
-    match permit(&app, route, request.method().as_str(), caller).await {
+    let asked = (request.method().as_str(), request.headers());
+    match permit(&app, route, asked, caller).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller.clone());
             let notice = Notice::default();
@@ -319,14 +322,15 @@ async fn entry(
 async fn permit(
     app: &App,
     route: &Route,
-    method: &str,
+    (method, headers): (&str, &HeaderMap),
     caller: Option<Caller>,
 ) -> Result<Caller, Problem> {
     if method != route.method {
         // HEAD would count as a collection though no body leaves.
         return Err(nothing_here().await);
     }
-    let caller = caller.ok_or_else(|| Problem::new(Kind::Internal, "No caller was identified."))?;
+    let mut caller =
+        caller.ok_or_else(|| Problem::new(Kind::Internal, "No caller was identified."))?;
     if !route.roles.iter().any(|role| caller.has(*role)) {
         let event = Event::new(EventKind::AccessRefused, caller.actor.clone())
             .with("route", route.path)
@@ -343,6 +347,7 @@ async fn permit(
             "A person acts here: name them in the EHC-Acting-User header, and their role in EHC-Acting-Role.",
         ));
     }
+    caller.actor.purpose = purpose::said(app, route, headers)?;
     Ok(caller)
 }
 

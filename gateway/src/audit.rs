@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::queue::{DeliveryId, SubmissionId};
+use purpose::Purpose;
 
 pub mod alias;
 pub mod bundle;
@@ -25,7 +26,9 @@ pub mod cosignature;
 pub mod forms;
 pub mod found_by;
 pub mod history;
+pub mod log_look;
 pub mod looked;
+pub mod purpose;
 pub mod signing;
 pub mod tiles;
 pub mod tree;
@@ -138,6 +141,10 @@ pub enum EventKind {
     /// Somebody read what is recorded of agreement to share.
     #[serde(rename = "consent.viewed")]
     ConsentViewed,
+    /// Somebody whose organisation never sent anything about a person asked what is recorded of
+    /// agreement to share about them, and was told nothing.
+    #[serde(rename = "consent.not-told")]
+    ConsentNotTold,
     /// Somebody asked what a decision about sharing would do; nothing of it was recorded.
     #[serde(rename = "consent.previewed")]
     ConsentPreviewed,
@@ -295,6 +302,9 @@ pub struct Actor {
     /// nobody vouches. Entries before this member have none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub claimed: Option<String>,
+    /// Why they look, as they said. Not of the actor in an entry: [`Event::new`] makes a detail of it.
+    #[serde(skip)]
+    pub purpose: Option<Purpose>,
 }
 
 impl Actor {
@@ -313,6 +323,7 @@ impl Actor {
             person: None,
             role: None,
             claimed: None,
+            purpose: None,
         }
     }
 
@@ -403,9 +414,11 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event of a kind by an actor; the rest is added where it applies.
-    pub fn new(kind: EventKind, actor: Actor) -> Self {
-        Self {
+    /// An event of a kind by an actor, with the purpose that they said; the rest is added where it
+    /// applies.
+    pub fn new(kind: EventKind, mut actor: Actor) -> Self {
+        let purpose = actor.purpose.take();
+        let event = Self {
             kind,
             actor,
             subject: None,
@@ -417,6 +430,10 @@ impl Event {
             decision: None,
             hashes: BTreeMap::new(),
             detail: BTreeMap::new(),
+        };
+        match purpose {
+            Some(purpose) => event.with(purpose::NAME, crate::telemetry::name_of(purpose)),
+            None => event,
         }
     }
 

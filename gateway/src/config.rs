@@ -72,7 +72,7 @@ pub struct Config {
     pub reconciliation: ReconciliationSection,
     /// How long things are kept, and whether they are then removed.
     pub retention: RetentionSection,
-    /// Where the audit log goes besides the database.
+    /// What must be said for the audit log, and where it goes besides the database.
     pub audit: AuditSection,
     /// Which key seals backups, and where the gateway puts those it makes by itself.
     pub backup: BackupSection,

@@ -26,7 +26,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::access_report::{self, Question, Report, Unsafe};
 use crate::app::App;
-use crate::audit::{Actor, Entry, Event, EventKind, SubjectKey};
+use crate::audit::log_look::LogLook;
+use crate::audit::{Actor, Entry, EventKind, SubjectKey};
 use crate::authority::ConsentEntry;
 use crate::entropy::sha256_hex;
 use crate::look_up::Standing;
@@ -134,7 +135,7 @@ pub async fn make(
     knows: bool,
     actor: &Actor,
 ) -> Result<Pack, PackError> {
-    let event = access_report::asking("disclosure-pack", question, actor);
+    let event = access_report::asking(LogLook::DisclosurePack, question, actor);
     let asked = app.store.commit(Change::because(event)).await?.first_seq;
     let log = LogHead::newest(app).await?;
     let report = access_report::read(app, question, asked).await?;
@@ -212,8 +213,8 @@ async fn noted(
     (asked, manifest): (u64, &[u8]),
     actor: &Actor,
 ) -> Result<u64, PackError> {
-    let mut event = Event::new(EventKind::AuditViewed, actor.clone())
-        .with("what", "disclosure-pack-made")
+    let mut event = LogLook::DisclosurePackMade
+        .event(actor.clone())
         .with("reason", name_of(question.reason))
         .with("asked", asked);
     event.subject = Some(question.subject);

@@ -20,7 +20,8 @@ use serde::Serialize;
 
 use crate::access_report::Reason;
 use crate::app::App;
-use crate::audit::{Actor, Entry, Event, EventKind};
+use crate::audit::log_look::LogLook;
+use crate::audit::{Actor, Entry, EventKind};
 use crate::clock::{london_date, london_time};
 use crate::look_up::{self, Standing};
 use crate::queue::DeliveryId;
@@ -28,6 +29,7 @@ use crate::store::{Change, LogFilter, StoreError};
 use crate::telemetry::name_of;
 
 pub use asked::{AskError, Asked};
+pub(crate) use words::phrase;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,8 +113,8 @@ pub struct FoundEntry {
 /// Searches. The asking is durable in the log before anything is read, and so is the first thing
 /// that a search without limits finds.
 pub async fn search(app: &App, search: &Search, actor: &Actor) -> Result<Found, StoreError> {
-    let mut event = Event::new(EventKind::AuditViewed, actor.clone())
-        .with("what", WHAT)
+    let mut event = LogLook::Search
+        .event(actor.clone())
         .with("reason", name_of(search.reason))
         .with("by", members(&search.filter).join(" "));
     event.subject = search.filter.subject;
@@ -179,9 +181,6 @@ fn told(app: &App, entry: Entry) -> FoundEntry {
         rule: decision.map(|note| note.rule),
     }
 }
-
-/// What the entry of the asking says was looked at.
-pub(crate) const WHAT: &str = "search";
 
 /// The most entries of one page.
 pub const LIMIT_MAX: u32 = 500;

@@ -26,6 +26,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::audit::alias::Period;
+use crate::audit::log_look::LogLook;
 use crate::audit::{Actor, Event, EventKind};
 use crate::clock::london_date;
 use crate::entropy::sha256_hex;
@@ -191,9 +192,7 @@ pub async fn rehearse(
 /// That a look-up was asked about is in the log. With an entry of today the period, if it is over, is
 /// over in the log too.
 async fn note_asking(app: &App, period: Period, actor: &Actor) -> Result<(), StoreError> {
-    let event = Event::new(EventKind::AuditViewed, actor.clone())
-        .with("what", "look-up")
-        .with(PERIOD, period);
+    let event = LogLook::LookUp.event(actor.clone()).with(PERIOD, period);
     app.store.commit(Change::because(event)).await.map(drop)
 }
 

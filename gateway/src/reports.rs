@@ -37,7 +37,8 @@ use serde::Serialize;
 
 use crate::access_report::{self, Question, Reason};
 use crate::app::App;
-use crate::audit::{Actor, Event, EventKind, SubjectKey};
+use crate::audit::log_look::LogLook;
+use crate::audit::{Actor, Event, SubjectKey};
 use crate::entropy::hex;
 use crate::store::{Change, StoreError};
 use crate::telemetry::name_of;
@@ -127,11 +128,11 @@ impl Ask {
     fn event(&self, actor: &Actor) -> Event {
         if let Some(subject) = self.subject {
             let question = self.question(subject);
-            return access_report::asking(access_report::WHAT, &question, actor)
+            return access_report::asking(LogLook::WhoHasSeen, &question, actor)
                 .with("report", self.report.code());
         }
-        let mut event = Event::new(EventKind::AuditViewed, actor.clone())
-            .with("what", "report")
+        let mut event = LogLook::Report
+            .event(actor.clone())
             .with("report", self.report.code())
             .with("reason", name_of(self.reason));
         for (name, day) in [("from", self.from), ("until", self.until)] {

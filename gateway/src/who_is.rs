@@ -18,7 +18,8 @@ use serde::Serialize;
 
 use crate::access_report::Reason;
 use crate::app::App;
-use crate::audit::{Actor, Event, EventKind};
+use crate::audit::Actor;
+use crate::audit::log_look::LogLook;
 use crate::store::{Change, StoreError};
 use crate::telemetry::name_of;
 
@@ -120,8 +121,8 @@ pub async fn who_is(
         return Err(WhoIsError::Nobody);
     }
     // Not whose users: an entry that named them would tell an employer that somebody is looked into.
-    let event = Event::new(EventKind::AuditViewed, actor.clone())
-        .with("what", WHAT)
+    let event = LogLook::WhoIs
+        .event(actor.clone())
         .with("reason", name_of(question.reason))
         .with("users", users)
         .with("pseudonyms", wanted.len())
@@ -134,9 +135,6 @@ pub async fn who_is(
 pub(crate) fn is_pseudonym(text: &str) -> bool {
     text.len() == PSEUDONYM && text.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
 }
-
-/// What the entry of the asking says was asked.
-pub(crate) const WHAT: &str = "who-is";
 
 /// The most names at once: more than any organisation that sends through one gateway has users.
 pub const USERS_MAX: usize = 20_000;

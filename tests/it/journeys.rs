@@ -28,6 +28,7 @@ mod obligations;
 mod odd_access;
 mod policy;
 mod published_log;
+mod purposes;
 mod push;
 mod recall;
 mod reconciliation;

@@ -1,5 +1,8 @@
 //! The version that may be given to a family. Pure. What is left out, and why, is said in the
 //! module above; whatever is not known to be safe is left out.
+//!
+//! A look is told only where what may be told lets its organisation look: else a look at the case would
+//! tell of an organisation whose message must not be told.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +12,7 @@ use serde::Serialize;
 
 use super::reading::{ARRIVED, Sort, outcomes, sort, title, whose};
 use super::{Question, Report};
-use crate::audit::{Entry, Event, EventKind};
+use crate::audit::{Actor, Entry, Event, EventKind};
 use crate::clock::london_date;
 use crate::queue::DeliveryId;
 
@@ -62,11 +65,13 @@ fn warned(entry: &Entry) -> bool {
     entry.event.message_type == Some(MessageType::PersonAddressSafe)
 }
 
-/// The lines, newest first; or why a person must write them.
+/// The lines, newest first; or why a person must write them. Whether an organisation is a local
+/// authority comes by its code.
 pub(super) fn lines(
     entries: &[Entry],
     question: &Question,
     names: &dyn Fn(&str) -> String,
+    is_authority: &dyn Fn(&str) -> bool,
 ) -> Result<Vec<FamilyLine>, Unsafe> {
     if entries.iter().any(warned) {
         return Err(Unsafe::Restricted);
@@ -86,7 +91,7 @@ pub(super) fn lines(
         .filter(|entry| arrived(entry))
         .filter_map(|entry| entry.event.delivery)
         .collect();
-    let told: BTreeSet<RecordId> = given.iter().filter_map(|entry| entry.event.record).collect();
+    let told = Told::of(&given, entries.iter().filter(own), is_authority);
     let mut lines = Vec::new();
     for entry in entries.iter().filter(own).filter(|entry| question.takes(entry.at())) {
         let event = &entry.event;
@@ -98,7 +103,7 @@ pub(super) fn lines(
                 .filter(|_| arrived || !again)
                 .map(|(title, why)| (format!("{}{title}", if arrived { GIVEN } else { SENT }), why))
         } else {
-            looked(event, &told).map(|what| (what, LOOK))
+            told.look(event).map(|what| (what.to_owned(), LOOK))
         };
         let Some((what, why)) = said else { continue };
         let line = FamilyLine {
@@ -136,26 +141,103 @@ const GIVEN: &str = "was given: ";
 /// Before the title of what was sent and is not known to have arrived.
 const SENT: &str = "was sent, and may have received: ";
 
-/// What a look was at, where that tells of nothing but what may be told.
-fn looked(event: &Event, told: &BTreeSet<RecordId>) -> Option<String> {
-    let of_told = event.record.is_some_and(|record| told.contains(&record));
-    let what = if event.kind == EventKind::JourneyViewed && of_told {
-        "looked at when a message was sent and to whom"
-    } else if event.kind == EventKind::EvidenceMade && of_told {
-        "made a record of when advice was asked for and given"
-    } else if event.kind == EventKind::ConsentViewed && event.record.is_none() {
-        "read what is recorded of agreement to share"
-    } else if event.kind == EventKind::CaseViewed {
-        "looked at the list of messages of the case"
-    } else if event.kind == EventKind::TransitionsViewed {
-        "looked at the preparation for adulthood"
-    } else if event.kind == EventKind::AuditViewed {
-        "looked at who has seen the record"
-    } else {
-        return None;
-    };
-    Some(what.to_owned())
+/// What the releases that may be told say of who may look.
+#[derive(Debug, Default)]
+struct Told {
+    /// The deliveries and legs.
+    deliveries: BTreeSet<DeliveryId>,
+    /// Who was given which record, or sent it.
+    parties: BTreeSet<(String, RecordId)>,
+    /// The organisations that the list names, and the authorities that sent what it names.
+    organisations: BTreeSet<String>,
+    /// Authorities that sent some of it: they may read the ledger.
+    authorities: BTreeSet<String>,
+    /// Who was given or sent something about the way to adulthood.
+    on_the_way: BTreeSet<String>,
 }
+
+impl Told {
+    /// Of the releases that may be told, out of all entries about the child.
+    fn of<'a>(
+        given: &[&Entry],
+        own: impl Iterator<Item = &'a Entry>,
+        is_authority: &dyn Fn(&str) -> bool,
+    ) -> Self {
+        let mut told = Self::default();
+        let mut of_way = BTreeSet::new();
+        for event in given.iter().map(|entry| &entry.event) {
+            let recipient = whose(event, Sort::Given);
+            told.deliveries.extend(event.delivery);
+            told.organisations.insert(recipient.clone());
+            if let Some(record) = event.record {
+                told.parties.insert((recipient.clone(), record));
+            }
+            if event.message_type.is_some_and(is_on_the_way) {
+                of_way.extend(event.record);
+                told.on_the_way.insert(recipient);
+            }
+        }
+        let records: BTreeSet<RecordId> = told.parties.iter().map(|(_, record)| *record).collect();
+        for entry in own.filter(|entry| entry.event.kind == EventKind::RecordAccepted) {
+            let sender = &entry.event.actor.organisation;
+            let Some(record) = entry.event.record.filter(|record| records.contains(record)) else {
+                continue;
+            };
+            told.parties.insert((sender.clone(), record));
+            if is_authority(sender) {
+                told.organisations.insert(sender.clone());
+                told.authorities.insert(sender.clone());
+            }
+            if of_way.contains(&record) {
+                told.on_the_way.insert(sender.clone());
+            }
+        }
+        told
+    }
+
+    /// What a look was at, where it tells of nothing but what may be told. The gateway's own people see
+    /// everything: of them only what there is to see is told.
+    fn look(&self, event: &Event) -> Option<&'static str> {
+        let who = &event.actor.organisation;
+        let own = *who == Actor::gateway().organisation;
+        let named = self.organisations.contains(who);
+        let any = own && !self.organisations.is_empty();
+        let party = |record: RecordId| {
+            let of = |(one, at): &(String, RecordId)| *at == record && (own || one == who);
+            (named || own) && self.parties.iter().any(of)
+        };
+        let of_delivery = event.delivery.is_some_and(|one| self.deliveries.contains(&one));
+        let reads_ledger = any || self.authorities.contains(who);
+        let of_way =
+            (own && !self.on_the_way.is_empty()) || (named && self.on_the_way.contains(who));
+        if event.kind == EventKind::JourneyViewed && event.record.is_some_and(party) {
+            Some("looked at when a message was sent and to whom")
+        } else if event.kind == EventKind::EvidenceMade
+            && of_delivery
+            && event.record.is_some_and(party)
+        {
+            Some("made a record of when advice was asked for and given")
+        } else if event.kind == EventKind::ConsentViewed && event.record.is_none() && reads_ledger {
+            Some("read what is recorded of agreement to share")
+        } else if event.kind == EventKind::CaseViewed && (named || any) {
+            Some("looked at the list of messages of the case")
+        } else if event.kind == EventKind::TransitionsViewed && of_way {
+            Some("looked at the preparation for adulthood")
+        } else if event.kind == EventKind::AuditViewed && (named || own) {
+            Some("looked at the record of who has seen what")
+        } else {
+            None
+        }
+    }
+}
+
+/// Whether a message is itself about the way to adulthood: what such a look is at may tell of others.
+fn is_on_the_way(kind: MessageType) -> bool {
+    ON_THE_WAY.iter().any(|family| kind.as_str().starts_with(family))
+}
+
+/// The types of message about the way to adulthood, by how their names begin.
+const ON_THE_WAY: [&str; 4] = ["transition.", "careact58.", "chc.", "cyp_cc."];
 
 /// The types of message that may be told, by how their names begin. Not: agreement, identity and
 /// safety, safeguarding, acknowledgements and recalls.
@@ -180,5 +262,5 @@ const GROUNDS: [(&str, &str); 3] = [
     ("direct-care-implied", "It is part of giving care."),
 ];
 
-/// Why somebody looked: the gateway asks nobody.
-const LOOK: &str = "A member of staff looked; no reason is recorded here.";
+/// Why somebody looked is not told: were some purposes told and others not, those would be known by it.
+const LOOK: &str = "A member of staff looked. This list does not say why; you may ask.";

@@ -9,9 +9,9 @@ use schemas::{MessageType, RecordId};
 use serde::Serialize;
 
 use super::{Counts, Question};
-use crate::audit::{Entry, Event, EventKind, looked};
+use crate::audit::{Entry, Event, EventKind, looked, purpose};
 use crate::clock::london_time;
-use crate::log_search;
+use crate::log_search::phrase;
 use crate::queue::DeliveryId;
 use crate::telemetry::name_of;
 
@@ -68,14 +68,17 @@ pub struct Line {
     /// The authority relied on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authority: Option<String>,
-    /// Why, in a sentence.
+    /// Why, in a sentence; of a look, the purpose in words, or `not said`.
     pub why: String,
+    /// The purpose that whoever looked or fetched said, by its code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
     /// What became of a push.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<&'static str>,
 }
 
-/// Looks at one list by one person, or by one system that names nobody.
+/// Looks at one list for one purpose by one person, or by one system that names nobody.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ListLine {
     /// What the list is, in words.
@@ -92,6 +95,11 @@ pub struct ListLine {
     pub role: Option<String>,
     /// How whoever looked came in.
     pub method: String,
+    /// The purpose that they said, in words, or `not said`.
+    pub why: String,
+    /// The same by its code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
     /// How often.
     pub looks: u64,
     /// When first, of those that were read.
@@ -149,7 +157,8 @@ pub(crate) fn sort(event: &Event) -> Sort {
         | EventKind::AuditViewed => Sort::Looked,
         EventKind::SharingDecided => decided(event),
         EventKind::DeliveryHeld | EventKind::DeliveryWithdrawn | EventKind::DeliveryFailed
-        | EventKind::RecordQuarantined | EventKind::MessageRefused | EventKind::AccessRefused => Sort::NotGiven,
+        | EventKind::RecordQuarantined | EventKind::MessageRefused | EventKind::AccessRefused
+        | EventKind::ConsentNotTold => Sort::NotGiven,
         EventKind::RecordAccepted | EventKind::RecordTakenBack | EventKind::DeliveryRecalled
         | EventKind::SubmissionReceived | EventKind::DeliveryDelivered
         | EventKind::DeliveryDeferred | EventKind::DeliveryUnknown
@@ -225,7 +234,7 @@ pub(super) fn is_list(event: &Event) -> bool {
     event.detail.contains_key(looked::HASH)
 }
 
-/// Adds a look at a list to those of the same list by the same person.
+/// Adds a look at a list to those of the same list by the same person for the same purpose.
 fn listed(lists: &mut Vec<ListLine>, entry: &Entry, names: &dyn Fn(&str) -> String) {
     let event = &entry.event;
     let actor = &event.actor;
@@ -235,6 +244,7 @@ fn listed(lists: &mut Vec<ListLine>, entry: &Entry, names: &dyn Fn(&str) -> Stri
             && list.organisation == actor.organisation
             && (&list.person, &list.role) == (&actor.person, &actor.role)
             && list.method == actor.method
+            && list.purpose.as_ref() == event.detail.get(purpose::NAME)
     });
     let when = when(entry);
     if let Some(list) = same {
@@ -250,6 +260,8 @@ fn listed(lists: &mut Vec<ListLine>, entry: &Entry, names: &dyn Fn(&str) -> Stri
         person: actor.person.clone(),
         role: actor.role.clone(),
         method: actor.method.clone(),
+        why: said(event, Sort::Looked),
+        purpose: event.detail.get(purpose::NAME).cloned(),
         looks: 1,
         first: when.clone(),
         last: when,
@@ -357,7 +369,8 @@ fn line(entry: &Entry, sort: Sort, known: &Known<'_>, names: &dyn Fn(&str) -> St
         role: event.actor.role.clone(),
         method: event.actor.method.clone(),
         authority: decision.and_then(|note| note.authority.clone()),
-        why: stated.unwrap_or_else(|| said(event)),
+        why: stated.map_or_else(|| said(event, sort), |stated| with_purpose(stated, event)),
+        purpose: event.detail.get(purpose::NAME).cloned(),
         outcome: None,
     }
 }
@@ -371,16 +384,32 @@ pub(super) fn whose(event: &Event, sort: Sort) -> String {
     }
 }
 
-/// Why, where no decision says it: a code that was given, or that none is asked for.
-fn said(event: &Event) -> String {
-    said_code(event).unwrap_or_else(|| "no reason is asked for".to_owned())
+/// Why, where no decision says it.
+fn said(event: &Event, sort: Sort) -> String {
+    let silent = if sort == Sort::Looked { NOT_SAID } else { "no reason is recorded" };
+    said_code(event).unwrap_or_else(|| silent.to_owned())
 }
 
+/// The code that somebody gave, or their purpose.
 fn said_code(event: &Event) -> Option<String> {
     let names = ["reason", "ground", "rule", "how", "question", "answer"];
     let code = names.into_iter().find_map(|name| Some((name, event.detail.get(name)?)));
-    code.map(|(name, code)| format!("{name}: {code}"))
+    match code {
+        Some((name, code)) => Some(with_purpose(format!("{name}: {code}"), event)),
+        None => purpose::said_in(event),
+    }
 }
+
+/// What decided, with the purpose of whoever fetched it where they said one.
+fn with_purpose(decided: String, event: &Event) -> String {
+    match purpose::said_in(event) {
+        Some(purpose) => format!("{decided}; purpose: {purpose}"),
+        None => decided,
+    }
+}
+
+/// The purpose of a look of which none was said.
+const NOT_SAID: &str = "not said";
 
 /// The catalogue's words for a type of message.
 pub(super) fn title(kind: MessageType) -> String {
@@ -396,84 +425,26 @@ fn classes(kind: Option<MessageType>, cut: &BTreeMap<String, String>) -> Vec<Str
 
 /// What an entry says, in words: what happened, to which message.
 pub(crate) fn words(event: &Event, kind: Option<MessageType>) -> String {
-    let message = if names_a_message(event) { message(event, kind) } else { String::new() };
-    format!("{}{message}", phrase(event))
-}
-
-fn message(event: &Event, kind: Option<MessageType>) -> String {
+    let phrase = phrase(event);
+    let names_one = event.record.is_some() || event.delivery.is_some() || kind.is_some();
+    if !names_one {
+        return phrase.trim_end_matches([':', ' ']).to_owned();
+    }
     let message = kind.map_or_else(
         || "a message".to_owned(),
         |kind| format!("\"{}\" ({})", title(kind), kind.as_str()),
     );
     let document = event.detail.get("number").map(|number| format!("document {number} of "));
-    format!("{}{message}", document.unwrap_or_default())
+    let between = if phrase.ends_with(' ') { "" } else { ": " };
+    format!("{phrase}{between}{}{message}", document.unwrap_or_default())
 }
 
-/// What happened, the message that it happened to, and why, as far as each was said: for whoever
-/// reads one entry by itself. A kind without words is told by its name and a colon.
-pub(crate) fn in_words(event: &Event) -> (String, String, String) {
+/// Why, as far as an entry says it: what was decided, and the code or purpose that somebody gave.
+pub(crate) fn why(event: &Event) -> String {
     let decided = event.decision.as_ref().map(|note| note.reason.clone());
-    let why = decided.or_else(|| said_code(event)).unwrap_or_default();
-    let message =
-        if names_a_message(event) { message(event, event.message_type) } else { String::new() };
-    (phrase(event), message, why)
+    decided
+        .map_or_else(|| said_code(event).unwrap_or_default(), |reason| with_purpose(reason, event))
 }
-
-fn names_a_message(event: &Event) -> bool {
-    event.record.is_some() || event.delivery.is_some() || event.message_type.is_some()
-}
-
-/// What happened, before the message that it happened to.
-fn phrase(event: &Event) -> String {
-    let asked = event.detail.get("what").filter(|_| event.kind == EventKind::AuditViewed);
-    let asked = asked.and_then(|what| ASKED.iter().find(|(asked, _)| asked == what));
-    if let Some((_, words)) = asked {
-        return (*words).to_owned();
-    }
-    if event.kind == EventKind::ConsentViewed && !names_a_message(event) {
-        return "read what is recorded of agreement to share".to_owned();
-    }
-    let decided = event.decision.as_ref().map(|note| note.outcome.as_str());
-    if event.kind == EventKind::SharingDecided && decided == Some("hold") {
-        return "held: ".to_owned();
-    }
-    let phrase = PHRASES.iter().find(|(kind, _)| *kind == event.kind);
-    phrase.map_or_else(|| format!("{}: ", name_of(event.kind)), |(_, words)| (*words).to_owned())
-}
-
-/// What somebody asked of the log, by the code that the entry has.
-const ASKED: [(&str, &str); 6] = [
-    (super::WHAT, "asked who has seen the record"),
-    (log_search::WHAT, "searched the log for the child"),
-    ("report", "asked for a report"),
-    ("report-export", "took out a report"),
-    ("disclosure-pack", "asked for a disclosure pack"),
-    ("disclosure-pack-made", "took out a disclosure pack"),
-];
-
-/// What happened, in words that go before a message, or stand alone.
-const PHRASES: [(EventKind, &str); 20] = [
-    (EventKind::StandingViewed, "looked at how it stands: "),
-    (EventKind::DeliveryCollected, "fetched "),
-    (EventKind::DeliveryAttempted, "was sent "),
-    (EventKind::JourneyViewed, "looked at what happened to "),
-    (EventKind::EvidenceMade, "made an evidence pack of "),
-    (EventKind::ConsentViewed, "read what agreement was recorded with: "),
-    (EventKind::ConsentPreviewed, "asked what a decision about sharing would do"),
-    (EventKind::CaseViewed, "looked at the messages of the case"),
-    (EventKind::TransitionsViewed, "looked at the way to adulthood"),
-    (EventKind::HoldViewed, "looked at what is held: "),
-    (EventKind::HoldDecided, "voted about what was held: "),
-    (EventKind::HoldAsked, "asked about what is held: "),
-    (EventKind::HoldAnswered, "answered about what is held: "),
-    (EventKind::HoldBroken, "released alone in an emergency: "),
-    (EventKind::ReviewClosed, "reviewed a release in an emergency: "),
-    (EventKind::DeliveryResent, "had sent again: "),
-    (EventKind::DeliveryHeld, "held: "),
-    (EventKind::DeliveryWithdrawn, "will not go, or not again: "),
-    (EventKind::DeliveryFailed, "did not arrive: "),
-    (EventKind::SharingDecided, "not given: "),
-];
 
 /// What became of each attempt to push, by its place in the log; entries come newest first.
 pub(super) fn outcomes(entries: &[Entry]) -> HashMap<u64, &'static str> {

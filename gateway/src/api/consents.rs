@@ -108,8 +108,13 @@ pub(super) async fn find(
     // An authority reads about those it has sent something about; everybody else is nobody to it.
     let concerned = caller.has(Role::IgAuditor) || app.store.has_record_about(own, subject).await?;
     let entries = if concerned { app.store.consents_for(subject).await? } else { Vec::new() };
-    let mut event =
-        Event::new(EventKind::ConsentViewed, caller.actor.clone()).with("entries", entries.len());
+    let actor = caller.actor.clone();
+    // Whoever is told nothing has read nothing; that they asked is an entry all the same.
+    let mut event = if concerned {
+        Event::new(EventKind::ConsentViewed, actor).with("entries", entries.len())
+    } else {
+        Event::new(EventKind::ConsentNotTold, actor).with("rule", "not-concerned")
+    };
     event.subject = Some(subject);
     app.store.commit(Change::because(event)).await?;
     let listed: Vec<Listed<'_>> = entries.iter().map(|entry| Listed::of(entry, own)).collect();

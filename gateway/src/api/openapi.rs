@@ -7,7 +7,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use super::problem::Kind;
-use super::{ROUTES, Route, RouteId};
+use super::{Purposes, ROUTES, Route, RouteId, purposes};
+use crate::audit::purpose::Purpose;
 
 pub(super) async fn describe() -> Response {
     static TEXT: LazyLock<String> = LazyLock::new(|| format!("{:#}\n", document()));
@@ -112,6 +113,9 @@ fn operation(route: &Route) -> Value {
         parameters.push(header_parameter("EHC-Acting-User", true));
         parameters.push(header_parameter("EHC-Acting-Role", false));
     }
+    if purposes(route.id) != Purposes::Unread {
+        parameters.push(purpose());
+    }
     if route.id == RouteId::ProcessMessage {
         parameters.extend(super::fhir::HEADERS.map(|name| header_parameter(name, false)));
     }
@@ -162,6 +166,15 @@ fn answer_headers() -> Value {
 
 fn header_parameter(name: &str, required: bool) -> Value {
     json!({ "name": name, "in": "header", "required": required, "schema": { "type": "string" } })
+}
+
+/// Why somebody looks.
+fn purpose() -> Value {
+    json!({
+        "name": "EHC-Purpose", "in": "header", "required": false,
+        "description": "Why somebody looks; it stands in the entry that the look leaves. A gateway may require it of people who look at something about a child.",
+        "schema": { "type": "string", "enum": Purpose::CODES },
+    })
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "most routes take none")]

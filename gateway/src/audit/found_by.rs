@@ -6,7 +6,7 @@
 
 use uuid::Uuid;
 
-use super::{Entry, SubjectKey};
+use super::{Entry, SubjectKey, purpose};
 use crate::telemetry::name_of;
 
 /// The facts of an entry that it is searched by.
@@ -26,7 +26,7 @@ pub struct FoundBy {
     pub authority: Option<String>,
     /// What was decided; where nothing was, what came of it.
     pub outcome: Option<String>,
-    /// Why, by the code that was given.
+    /// Why, by the code that was given: a reason, or the purpose of a look.
     pub reason: Option<String>,
     /// The record.
     pub record: Option<Uuid>,
@@ -50,7 +50,7 @@ impl FoundBy {
             counterparty: event.counterparty.as_ref().map(ToString::to_string),
             authority: decision.and_then(|note| note.authority.clone()),
             outcome: decision.map(|note| note.outcome.clone()).or_else(|| detail("outcome")),
-            reason: detail("reason"),
+            reason: detail("reason").or_else(|| detail(purpose::NAME)),
             record: event.record.map(|id| id.0),
             delivery: event.delivery.map(|id| id.0),
             subject: event.subject,

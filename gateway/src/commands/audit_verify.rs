@@ -18,8 +18,8 @@ use super::who_is::{WhoIsArgs, who_is};
 use super::{Configured, Outcome, eprintln_line, print_line, progress};
 use crate::audit::bundle::{self, BundleError, Judged};
 use crate::audit::checkpoint::Checkpoint;
+use crate::audit::log_look::LogLook;
 use crate::audit::verify::{Fault, Verification};
-use crate::audit::{Event, EventKind};
 use crate::publication;
 use crate::store::Change;
 use crate::verification;
@@ -135,9 +135,7 @@ async fn of_store(args: &VerifyArgs, kept: &[String]) -> anyhow::Result<Verifica
     let verified = verified?;
     // A look at the log is an entry too, unless the log is broken: a broken log is left as found.
     if verified.is_whole() {
-        let event = Event::new(EventKind::AuditViewed, app.operator())
-            .with("entries", verified.entries)
-            .with("what", "verify");
+        let event = LogLook::Verify.event(app.operator()).with("entries", verified.entries);
         app.store.commit(Change::because(event)).await?;
     }
     app.store.close().await;
@@ -199,7 +197,7 @@ fn report_bundle(judged: &Judged, json: bool) -> Outcome {
 
 async fn publish(configured: &Configured, to: &Path, json: bool) -> anyhow::Result<Outcome> {
     let app = super::serve::open_existing(configured).await?;
-    let event = Event::new(EventKind::AuditViewed, app.operator()).with("what", "publish");
+    let event = LogLook::Publish.event(app.operator());
     app.store.commit(Change::because(event)).await?;
     let unique = app.make_id()?.to_string();
     let bar = progress(0, "publishing");

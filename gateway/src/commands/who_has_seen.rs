@@ -142,7 +142,7 @@ fn text(report: &Report) -> String {
         format!("Asked for and not given, newest first:\n{rows}")
     });
     if !lists.is_empty() {
-        let header = ["entry", "last", "who", "list", "lines", "looks", "since", "by"];
+        let header = ["entry", "last", "who", "list", "lines", "looks", "since", "why", "by"];
         let rows = table(&header, lists.iter().map(list_row));
         parts.push(format!("Looked at a list on which the child stood:\n{rows}"));
     }
@@ -185,6 +185,7 @@ fn list_row(list: &ListLine) -> Vec<String> {
         list.lines.to_string(),
         list.looks.to_string(),
         list.first.clone(),
+        list.why.clone(),
         by_whom(list.role.as_deref(), list.person.as_deref(), &list.method),
     ]
 }

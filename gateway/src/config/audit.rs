@@ -1,4 +1,4 @@
-//! `[audit]`: where the audit log goes besides the database.
+//! `[audit]`: what must be said for the audit log, and where it goes besides the database.
 
 use std::collections::BTreeSet;
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::Pin;
 use crate::audit::cosignature::CosignerKey;
 
-/// `[audit]`: where the audit log goes besides the database.
+/// `[audit]`: what must be said for the audit log, and where it goes besides the database.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuditSection {
@@ -25,6 +25,8 @@ pub struct AuditSection {
     pub quorum: Option<NonZeroUsize>,
     /// Whether so many witnesses must answer before the gateway starts to serve.
     pub require_witness: bool,
+    /// Whether whoever looks at something about a child must say for which purpose.
+    pub require_purpose: bool,
 }
 
 /// `[[audit.witnesses]]`: one who cosigns, and where it is asked.

@@ -7,6 +7,7 @@ use schemas::{OrganisationCode, RecordId};
 use uuid::Uuid;
 
 use super::*;
+use crate::audit::Event;
 
 const SUBJECT: SubjectKey = SubjectKey([1; 32]);
 

@@ -161,7 +161,9 @@ pub fn observe(entry: &Entry, whose: Option<SubjectKey>) -> Option<Observation> 
 }
 
 fn access(event: &Event, whose: Option<SubjectKey>) -> Option<Access> {
-    if !matches!(sort(event), Sort::Given | Sort::Looked) {
+    // Who asks about somebody in vain looks for them all the same.
+    let in_vain = event.kind == EventKind::ConsentNotTold;
+    if !in_vain && !matches!(sort(event), Sort::Given | Sort::Looked) {
         return None;
     }
     if let Some(alias) = event.subject {
@@ -323,12 +325,13 @@ fn opened_by_a_person(seen: &Observation) -> Option<String> {
 }
 
 /// Looks at somebody, even where it is not known at whom.
-const ABOUT_SOMEBODY: [EventKind; 7] = [
+const ABOUT_SOMEBODY: [EventKind; 8] = [
     EventKind::DeliveryCollected,
     EventKind::JourneyViewed,
     EventKind::EvidenceMade,
     EventKind::CaseViewed,
     EventKind::ConsentViewed,
+    EventKind::ConsentNotTold,
     EventKind::QuarantineViewed,
     EventKind::QuarantineReplayed,
 ];

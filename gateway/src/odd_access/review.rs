@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::SAMPLE;
 use crate::app::App;
-use crate::audit::{Actor, Entry, Event, EventKind};
+use crate::audit::{Actor, Entry, Event, EventKind, purpose};
 use crate::clock::london_time;
 use crate::queue::DeliveryId;
 use crate::store::{
@@ -146,7 +146,7 @@ pub struct EntryLine {
     /// The other organisation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counterparty: Option<OrganisationCode>,
-    /// The reason that was given.
+    /// The reason that was given, or the purpose.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -366,7 +366,7 @@ fn entry_line(entry: Entry) -> EntryLine {
         record,
         delivery,
         counterparty,
-        reason: detail.remove("reason"),
+        reason: detail.remove("reason").or_else(|| detail.remove(purpose::NAME)),
     }
 }
 

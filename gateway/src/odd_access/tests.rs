@@ -42,6 +42,7 @@ fn actor(method: &str, person: Option<&str>) -> Actor {
         person: person.map(str::to_owned),
         role: None,
         claimed: None,
+        purpose: None,
     }
 }
 

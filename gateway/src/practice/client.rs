@@ -13,6 +13,8 @@ pub struct Partner {
     pub code: String,
     base: String,
     client: Client,
+    /// The purpose that it says with whatever it looks at.
+    purpose: Option<String>,
 }
 
 /// What the gateway answered.
@@ -57,7 +59,13 @@ impl Partner {
             .no_proxy()
             .timeout(Duration::from_mins(1))
             .build()?;
-        Ok(Self { code: code.to_owned(), base, client })
+        Ok(Self { code: code.to_owned(), base, client, purpose: None })
+    }
+
+    /// The same partner, who says this purpose with whatever it looks at.
+    #[must_use]
+    pub fn for_purpose(&self, purpose: &str) -> Self {
+        Self { purpose: Some(purpose.to_owned()), ..self.clone() }
     }
 
     /// Fetches a path, with an `Accept` header when one is given.
@@ -69,6 +77,9 @@ impl Partner {
             .header("ehc-acting-role", "SEND officer");
         if let Some(accept) = accept {
             request = request.header("accept", accept);
+        }
+        if let Some(purpose) = &self.purpose {
+            request = request.header("ehc-purpose", purpose);
         }
         reply(request.send().await?).await
     }
@@ -112,7 +123,7 @@ impl Partner {
         key: &str,
         body: impl Into<Vec<u8>>,
     ) -> Result<Reply, reqwest::Error> {
-        let request = self
+        let mut request = self
             .client
             .post(format!("{}{path}", self.base))
             .header("content-type", media_type)
@@ -120,6 +131,9 @@ impl Partner {
             .header("ehc-acting-user", person)
             .header("ehc-acting-role", "SEND officer")
             .body(body.into());
+        if let Some(purpose) = &self.purpose {
+            request = request.header("ehc-purpose", purpose);
+        }
         reply(request.send().await?).await
     }
 

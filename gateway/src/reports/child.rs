@@ -70,6 +70,7 @@ pub(crate) fn lists(lists: &[ListLine]) -> Sheet {
         ("person", Kind::Text),
         ("role", Kind::Text),
         ("came in by", Kind::Text),
+        ("why", Kind::Text),
     ];
     let mut sheet = Sheet::new("Looks at lists", &columns);
     let row = |one: &ListLine| {
@@ -85,6 +86,7 @@ pub(crate) fn lists(lists: &[ListLine]) -> Sheet {
             one.person.clone().into(),
             one.role.clone().into(),
             one.method.clone().into(),
+            one.why.clone().into(),
         ]
     };
     sheet.rows = lists.iter().map(row).collect();

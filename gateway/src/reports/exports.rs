@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Ask, Report, SheetError, to_csv, to_workbook};
 use crate::app::App;
-use crate::audit::{Actor, Entry, Event, EventKind};
+use crate::audit::log_look::LogLook;
+use crate::audit::{Actor, Entry, EventKind};
 use crate::entropy::sha256_hex;
 use crate::store::{Change, LogFilter, StoreError};
 use crate::telemetry::name_of;
@@ -57,8 +58,8 @@ pub async fn note_export(
     files: &[(String, Vec<u8>)],
     actor: &Actor,
 ) -> Result<u64, StoreError> {
-    let mut event = Event::new(EventKind::AuditViewed, actor.clone())
-        .with("what", "report-export")
+    let mut event = LogLook::ReportExport
+        .event(actor.clone())
         .with("report", ask.report.code())
         .with("reason", name_of(ask.reason))
         .with("asked", report.cover.entry)
@@ -90,7 +91,7 @@ pub async fn exported_as(
     sha256: &str,
     actor: &Actor,
 ) -> Result<Option<Exported>, StoreError> {
-    let event = Event::new(EventKind::AuditViewed, actor.clone()).with("what", "report-check");
+    let event = LogLook::ReportCheck.event(actor.clone());
     let mut before = app.store.commit(Change::because(event)).await?.first_seq;
     let filter = LogFilter { kinds: vec![EventKind::AuditViewed], ..LogFilter::default() };
     let mut read = 0;

@@ -61,7 +61,10 @@ pub(super) fn entry_row(entry: &Entry, names: Names<'_>, marks: Marks) -> Vec<Ce
 /// The rule or reason of an entry, by its code.
 pub(super) fn rule_of(entry: &Entry) -> Option<String> {
     let note = entry.event.decision.as_ref();
-    let said = detail(entry, &["reason", "ground", "rule", "rules", "how", "finding", "question"]);
+    let said = detail(
+        entry,
+        &["reason", "ground", "rule", "rules", "how", "finding", "question", "purpose"],
+    );
     said.or_else(|| note.map(|note| note.rule.clone()))
 }
 

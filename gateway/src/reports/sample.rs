@@ -95,13 +95,14 @@ fn sheet(drawn: &[(String, &Entry)], names: Names<'_>, marks: Marks) -> Sheet {
 }
 
 /// What counts as access by a person: opening, looking, deciding and taking out.
-pub(super) const ACCESSES: [EventKind; 15] = [
+pub(super) const ACCESSES: [EventKind; 16] = [
     EventKind::DeliveryCollected,
     EventKind::JourneyViewed,
     EventKind::CaseViewed,
     EventKind::TransitionsViewed,
     EventKind::BoardViewed,
     EventKind::ConsentViewed,
+    EventKind::ConsentNotTold,
     EventKind::ConsentPreviewed,
     EventKind::HoldViewed,
     EventKind::HoldDecided,

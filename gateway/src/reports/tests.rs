@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::exports::hashes;
 use super::*;
-use crate::audit::{DecisionNote, Entry};
+use crate::audit::{DecisionNote, Entry, EventKind};
 use crate::entropy::sha256_hex;
 use crate::queue::DeliveryId;
 

@@ -9,9 +9,10 @@ use schemas::{OrganisationCode, RecordId};
 
 use super::{VerificationError, rows};
 use crate::app::App;
+use crate::audit::Event;
 use crate::audit::bundle::{self, Anchors, Base64Hash, Filter, Header, Holds, Proved};
+use crate::audit::log_look::LogLook;
 use crate::audit::tree::{self, Frontier, NodeAt};
-use crate::audit::{Event, EventKind};
 use crate::cases::MESSAGES_MAX;
 use crate::clock::london_day_ends;
 use crate::queue::CaseId;
@@ -89,9 +90,7 @@ pub(crate) async fn write(
 }
 
 pub(super) fn event(app: &App, wanted: &Wanted, reason: &str) -> Event {
-    let event = Event::new(EventKind::AuditViewed, app.operator())
-        .with("what", "export")
-        .with("reason", reason);
+    let event = LogLook::Export.event(app.operator()).with("reason", reason);
     match wanted {
         Wanted::Whole => event.with("holds", "whole"),
         Wanted::Period(from, until) => {

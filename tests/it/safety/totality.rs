@@ -251,6 +251,8 @@ async fn consents(watch: &mut Watch<'_>) {
     let record = text(&taken["rows"][0]["record"]);
     let whose = json!({ "nhs_number": people::nhs_number(20) });
     watch.post(la, "/v1/consents/find", "/v1/consents/find", whose).await;
+    let stranger = json!({ "nhs_number": people::nhs_number(21) });
+    watch.post(la, "/v1/consents/find", "/v1/consents/find", stranger).await;
     let path = format!("/v1/consents/{record}/evidence");
     watch.get(la, "/v1/consents/{record}/evidence", &path).await;
     watch.get(la, "/v1/consents/{record}/evidence/{number}", &format!("{path}/1")).await;

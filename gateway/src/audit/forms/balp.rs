@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::classes::{Class, Code, Way};
 use super::{Source, instant, leaf_hash};
+use crate::audit::purpose::Purpose;
 use crate::audit::{Entry, Event};
 use crate::telemetry::name_of;
 
@@ -58,7 +59,12 @@ fn profile(event: &Event, class: &Class) -> Option<&'static str> {
 }
 
 fn purpose(event: &Event, class: &Class) -> Value {
-    let mut purpose = json!({ "coding": [coding(ACT_REASON, class.purpose)] });
+    let mut codings = vec![coding(ACT_REASON, class.purpose)];
+    if let Some(said) = Purpose::of(event) {
+        let (code, words) = (name_of(said), said.in_words());
+        codings.push(json!({ "system": OWN_PURPOSE, "code": code, "display": words }));
+    }
+    let mut purpose = json!({ "coding": codings });
     let note = event.decision.as_ref();
     let authority = note.and_then(|note| note.authority.as_deref());
     if let (Some(authority), Some(members)) = (authority, purpose.as_object_mut()) {
@@ -185,6 +191,8 @@ const BALP: &str = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/";
 const DCM: &str = "http://dicom.nema.org/resources/ontology/DCM";
 const LIFECYCLE: &str = "http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle";
 const ACT_REASON: &str = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
+/// The purposes that whoever looks may say.
+const OWN_PURPOSE: &str = "urn:ehc-gateway:look-purpose";
 const SOURCE_TYPE: &str = "http://terminology.hl7.org/CodeSystem/security-source-type";
 const ENTITY_TYPE: &str = "http://terminology.hl7.org/CodeSystem/audit-entity-type";
 const OBJECT_ROLE: &str = "http://terminology.hl7.org/CodeSystem/object-role";

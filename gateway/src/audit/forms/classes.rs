@@ -2,6 +2,7 @@
 //!
 //! Every kind is named, so that a new one has to be thought about.
 
+use crate::audit::purpose::Purpose;
 use crate::audit::{Event, EventKind};
 
 /// A code with its meaning.
@@ -19,7 +20,7 @@ pub(super) struct Class {
     pub(super) outcome: Outcome,
     /// Which way a person's data went, if it did.
     pub(super) disclosure: Option<Way>,
-    /// The purpose of use (HL7 v3 `ActReason`).
+    /// The purpose of use (HL7 v3 `ActReason`): what was said, or what such events are for.
     pub(super) purpose: Code,
 }
 
@@ -66,7 +67,8 @@ impl Class {
         } else {
             (event.kind == EventKind::RecordAccepted).then_some(Way::In)
         };
-        Self { id, kind, action, outcome: outcome(event), disclosure, purpose: purpose(event.kind) }
+        let purpose = Purpose::of(event).map_or_else(|| purpose(event.kind), of_use);
+        Self { id, kind, action, outcome: outcome(event), disclosure, purpose }
     }
 }
 
@@ -84,7 +86,7 @@ fn identified(kind: EventKind) -> (Code, Option<Code>, &'static str) {
             (LOG_USED, None, READ)
         }
         EventKind::BoardViewed | EventKind::StandingViewed | EventKind::TransitionsViewed
-        | EventKind::ConsentPreviewed | EventKind::RetentionViewed
+        | EventKind::ConsentPreviewed | EventKind::ConsentNotTold | EventKind::RetentionViewed
         | EventKind::ReconciliationViewed => (QUERY, None, EXECUTE),
         EventKind::HoldViewed | EventKind::QuarantineViewed | EventKind::ConsentViewed
         | EventKind::CaseViewed | EventKind::JourneyViewed => (RECORD, None, READ),
@@ -151,6 +153,26 @@ fn purpose(kind: EventKind) -> Code {
         ("HSYSADMIN", "health system administration")
     } else {
         ("CAREMGT", "care management")
+    }
+}
+
+/// The nearest that the standard has to a purpose that was said.
+fn of_use(said: Purpose) -> Code {
+    match said {
+        Purpose::DirectWork => ("CAREMGT", "care management"),
+        Purpose::AnsweringARequest => ("COC", "coordination of care"),
+        Purpose::Safeguarding => ("THREAT", "threat"),
+        Purpose::QualityCheck => ("HQUALIMP", "health quality improvement"),
+        Purpose::TechnicalSupport => ("HSYSADMIN", "health system administration"),
+        Purpose::SubjectAccessRequest => ("PATRQT", "patient requested"),
+        Purpose::FamilyQuestion => ("FAMRQT", "family requested"),
+        Purpose::Incident => ("PATSFTY", "patient safety"),
+        Purpose::Tribunal => ("HLEGAL", "legal"),
+        Purpose::LogVerification
+        | Purpose::RoutineCheck
+        | Purpose::StaffInvestigation
+        | Purpose::Regulator => ("HCOMPL", "health compliance"),
+        Purpose::Complaint | Purpose::Management => ("HOPERAT", "healthcare operations"),
     }
 }
 

@@ -80,6 +80,28 @@ fn a_disclosure_claims_its_profile_only_with_a_person_and_data() {
 }
 
 #[test]
+fn a_purpose_that_was_said_is_the_purpose_of_use() {
+    let viewed = |purpose| {
+        let actor = Actor { purpose, ..Actor::gateway() };
+        let event = Event::new(EventKind::CaseViewed, actor);
+        let entry = Entry { event, ..collected() };
+        let leaf = entry.to_bytes().unwrap();
+        let said: serde_json::Value =
+            serde_json::from_slice(&Form::Balp.line(&SOURCE, &entry, &leaf)).unwrap();
+        let codings = said["purposeOfEvent"][0]["coding"].as_array().unwrap().clone();
+        let codes: Vec<String> =
+            codings.iter().map(|one| one["code"].as_str().unwrap().to_owned()).collect();
+        (codes, String::from_utf8(syslog(&SOURCE, &entry, &leaf)).unwrap())
+    };
+    let (codes, message) = viewed(Some(crate::audit::purpose::Purpose::Tribunal));
+    assert_eq!(codes, ["HLEGAL", "tribunal"]);
+    assert!(message.contains("<PurposeOfUse csd-code=\"HLEGAL\""), "{message}");
+    let (codes, message) = viewed(None);
+    assert_eq!(codes, ["CAREMGT"]);
+    assert!(message.contains("<PurposeOfUse csd-code=\"CAREMGT\""), "{message}");
+}
+
+#[test]
 fn what_cannot_be_read_is_handed_on_as_its_bytes_and_its_hash() {
     let leaf = b"{\"seq\":12,\n\xff";
     let line = unreadable_line(&SOURCE, 12, leaf);

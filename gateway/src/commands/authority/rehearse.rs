@@ -11,7 +11,7 @@ use super::super::{eprintln_line, print_line, progress, table};
 use super::{Drafts, Outcome, configured, refused};
 use crate::accountability::{Past, Replay};
 use crate::app::App;
-use crate::audit::{Event, EventKind};
+use crate::audit::log_look::LogLook;
 use crate::authority::rehearsal::{Changed, rehearse as compare};
 use crate::authority::{Decision, RuleBook};
 use crate::store::Change;
@@ -84,7 +84,7 @@ pub(super) async fn rehearse(args: &RehearseArgs, json: bool) -> anyhow::Result<
 
 async fn replay(app: &App, draft: &RuleBook) -> anyhow::Result<Tally> {
     // Every decision about everybody is read.
-    let event = Event::new(EventKind::AuditViewed, app.operator()).with("what", "rehearsal");
+    let event = LogLook::Rehearsal.event(app.operator());
     app.store.commit(Change::because(event)).await?;
     let mut tally = Tally::default();
     let bar = progress(app.store.audit_head().await?.size, "replaying");
