@@ -68,7 +68,7 @@ pub struct Ask {
     pub subject: Option<SubjectKey>,
     /// Of whom, for the report about one person: a pseudonym of [`organisation`](Self::organisation).
     pub person: Option<String>,
-    /// Only what this organisation did or was sent.
+    /// Only what this organisation did or was sent, and what became of messages that it sent.
     pub organisation: Option<OrganisationCode>,
     /// It is handed to people outside: counts under five are not told.
     pub outside: bool,
