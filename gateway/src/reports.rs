@@ -270,7 +270,7 @@ async fn tables(
         ReportKind::SixWeeks => six_weeks::made(app, ask, actor).await,
         ReportKind::Sample => sample::made(app, ask, asked, log).await,
         ReportKind::Retention => retention::made(app, ask, asked).await,
-        ReportKind::LogIntegrity => integrity::made(app, ask).await,
+        ReportKind::LogIntegrity => integrity::made(app, ask, asked).await,
     }
 }
 

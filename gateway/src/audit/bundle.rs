@@ -16,9 +16,9 @@ use schemas::{OrganisationCode, RecordId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Entry, EventKind};
 use super::tree::TreeHash;
 use super::verify::Row;
+use super::{Entry, EventKind};
 
 mod judging;
 mod words;

@@ -120,6 +120,7 @@ async fn of_store(args: &VerifyArgs, kept: &[String]) -> anyhow::Result<Verifica
     if verified.is_whole() {
         let event = Event::new(EventKind::AuditViewed, Actor::local())
             .with("entries", verified.entries)
+            .with("outcome", "whole")
             .with("what", "verify");
         app.store.commit(Change::because(event)).await?;
     }

@@ -34,7 +34,8 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
     let names: Names<'_> = &|code| app.name_of_code(code);
     let marks = Marks::of(asked);
     // Whoever recorded a withdrawal: it stops messages of others, too.
-    let stops: Vec<&Entry> = within.iter().copied().filter(|entry| is_recorded_stop(entry)).collect();
+    let stops: Vec<&Entry> =
+        within.iter().copied().filter(|entry| is_recorded_stop(entry)).collect();
     let (effects, of_effects) = effects::made(app, ask, asked, &stops, (names, marks)).await?;
     if let Some(own) = &ask.organisation {
         within.retain(|entry| bundle::names(entry, own));

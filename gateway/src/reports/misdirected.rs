@@ -46,7 +46,7 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
             let delivery = app.store.find_delivery(id).await?;
             let left = delivery.and_then(|delivery| delivery.delivered_at);
             let sender = senders.sender(entry).map(ToString::to_string);
-            found.push(Incident { left, sender, ..of_entry(entry, "refused by the recipient") });
+            found.push(Incident { sender, left, ..of_entry(entry, "refused by the recipient") });
         }
     }
     found.retain(|one| own.is_none_or(|own| one.concerns(own.as_str())));

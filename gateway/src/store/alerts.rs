@@ -402,8 +402,7 @@ async fn decided(
 
 fn sample(row: &Row) -> Result<NewSample, StoreError> {
     let of = row.text("organisation")?;
-    let organisation =
-        if of.is_empty() { None } else { Some(row.organisation("organisation")?) };
+    let organisation = if of.is_empty() { None } else { Some(row.organisation("organisation")?) };
     Ok(NewSample {
         id: row.id("id")?,
         from: row.date("from_on")?,

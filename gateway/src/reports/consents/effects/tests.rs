@@ -9,9 +9,10 @@ fn stopped(seq: u64, which: u128, kind: EventKind) -> Entry {
 
 #[test]
 fn what_was_stopped_stands_in_the_same_commit_and_what_had_left_before_it() {
-    let senders = Senders::known([1, 2, 3].map(|which| {
-        (release(0, which, ("RXT", "consent")).event.record.unwrap(), code("334"))
-    }));
+    let senders =
+        Senders::known([1, 2, 3].map(|which| {
+            (release(0, which, ("RXT", "consent")).event.record.unwrap(), code("334"))
+        }));
     let mut recalled = stopped(21, 6, EventKind::DeliveryWithdrawn);
     recalled.event.decision = None;
     let newest_first = [
