@@ -107,7 +107,7 @@ fn a_mistake_is_refused_with_its_line_and_what_to_write() {
         ("shared_by_at_most = 4", "", "needs `shared_by_at_most`"),
         ("review_within_days = 2", "review_within_days = 0", "`review_within_days`"),
         ("once_within_hours = 24", "once_within_hours = 745", "1 to 744"),
-        ("emergencies = false", "emergencies = true", "an emergency is one alert"),
+        ("]\nemergencies = false", "]\nemergencies = true", "an emergency is one alert"),
         ("looks = 120", "looks = 120\nemergencies = false", "`emergencies` means nothing"),
         ("grounds = [", "once_within_hours = 3\ngrounds = [", "an alert of its own"),
     ] {
