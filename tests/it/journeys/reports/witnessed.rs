@@ -3,6 +3,7 @@
 
 use gateway::audit::checkpoint::LogSigner;
 use gateway::audit::cosignature::Cosigner;
+use gateway::clock::Clock as _;
 use gateway::config::WitnessConfig;
 use gateway::practice::Stage;
 use gateway::store::{HeldOutside, StoredCheckpoint, StoredCosignature};
