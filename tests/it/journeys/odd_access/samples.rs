@@ -112,10 +112,8 @@ impl Asked {
 
         // Steps 2 and 3: the lowest ranks among the accesses by people of those days.
         let london = TimeZone::get("Europe/London").expect("a zone");
-        let midnight = |day: Date| {
-            let begins = day.to_zoned(london.clone()).expect("a time");
-            begins.timestamp().as_microsecond()
-        };
+        let midnight =
+            |day: Date| london.to_timestamp(day.at(0, 0, 0, 0)).expect("a time").as_microsecond();
         let days = midnight(*from)..midnight(*until + 1.day());
         let mut ranked: Vec<(String, u64)> = entries
             .iter()
