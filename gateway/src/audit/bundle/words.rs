@@ -122,8 +122,9 @@ impl Facts {
                     .to_owned(),
             ),
             Holds::Partner => open.push(
-                "That none was left out: the log may have more entries that name this partner or \
-                 are about its messages. For that, ask for a period or the whole log."
+                "That none was left out: the log may have more entries that name this partner. The \
+                 same goes for those about its messages. For that, ask for a period or the whole \
+                 log."
                     .to_owned(),
             ),
         }

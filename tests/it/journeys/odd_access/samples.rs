@@ -154,52 +154,61 @@ fn is_access_by_a_person(event: &Value) -> bool {
     by_a_person && looks && (event.get("subject").is_some() || (at_somebody && !empty))
 }
 
+/// A day on which a person, a list, a system that names nobody, and the machine's prompt look: the page
+/// says which count.
+async fn a_day(gateway: &TestGateway, opened: &str, leg: &str) -> Date {
+    for _ in 0..4 {
+        open_journey(gateway, opened).await;
+        gateway.board(gateway.la()).await;
+        let path = format!("/v1/inbox/{leg}");
+        let nobody = gateway.mental().get_range(&path, "bytes=0-").await.expect("an answer");
+        assert_eq!(nobody.status().as_u16(), 200);
+        let id = schemas::RecordId(opened.parse().expect("an id"));
+        let looked = journey::of_record(gateway.cast.app(), id, None, &Actor::local()).await;
+        looked.expect("a journey");
+    }
+    gateway.today()
+}
+
 #[test]
 fn a_day_is_drawn_from_once_whatever_range_or_organisation_is_named() {
     each_engine("odd_redraw", |gateway| async move {
         move_to_hour(&gateway, 10);
         let opened = record(&gateway, 92).await;
-        for _ in 0..4 {
-            open_journey(&gateway, &opened).await;
-            // A list, a look by nobody's name and one at the prompt: the page tells which count.
-            gateway.board(gateway.la()).await;
-            let path = format!("/v1/records/{opened}/journey");
-            let nobody = gateway.la().get_range(&path, "bytes=0-").await.expect("an answer");
-            assert_eq!(nobody.status().as_u16(), 200);
-            let id = schemas::RecordId(opened.parse().expect("an id"));
-            let looked = journey::of_record(gateway.cast.app(), id, None, &Actor::local()).await;
-            looked.expect("a journey");
-        }
-        let day = gateway.today();
-        gateway.clock.advance(SignedDuration::from_hours(24 * 3));
-        let (auditor, next) = (gateway.auditor(), day + 1.day());
+        let leg = gateway.request(93, "CAMHS").await;
+        let day = a_day(&gateway, &opened, &leg).await;
+        gateway.clock.advance(SignedDuration::from_hours(24));
+        let next = a_day(&gateway, &opened, &leg).await;
+        gateway.clock.advance(SignedDuration::from_hours(24));
+        let (auditor, before) = (gateway.auditor(), day - 1.day());
         let days = |from: Date, until: Date| json!({ "from": from, "until": until, "count": 6 });
         let of = |mut asked: Value, code: &str| {
             asked["organisation"] = json!(code);
             asked
         };
-        let (status, drawn) = draw(auditor, &of(days(day, next), "334")).await;
+        let (status, drawn) = draw(auditor, &of(days(day, day), "334")).await;
         assert_eq!(status, 200, "{drawn}");
-        let by_the_book = Asked { from: day, until: next, count: 6, organisation: "334" };
+        let by_the_book = Asked { from: day, until: day, count: 6, organisation: "334" };
         by_the_book.draws(&gateway, &drawn).await;
-        let before = day - 1.day();
         for again in [
             of(days(before, day), "334"),
-            of(days(next, next), "334"),
-            of(days(before, next), "334"),
+            of(days(day, next), "334"),
             days(day, day),
             days(before, next),
         ] {
             let (status, said) = draw(auditor, &again).await;
             assert_eq!(status, 409, "{again}: {said}");
             let detail = text(&said["detail"]);
-            let named = [text(&drawn["sample"]), format!("{day} to {next}, of 334")];
+            let named = [text(&drawn["sample"]), format!("{day} to {day}, of 334")];
             assert!(named.iter().all(|name| detail.contains(name)), "{detail}");
         }
-        assert_eq!(draw(auditor, &of(days(day, next), "RXT")).await.0, 200, "another's people");
-        let (status, all) = draw(auditor, &days(before, before)).await;
+        assert_eq!(draw(auditor, &of(days(day, day), "RXT")).await.0, 200, "another's people");
+        let (status, all) = draw(auditor, &days(next, next)).await;
         assert_eq!(status, 200, "{all}");
-        assert_eq!(draw(auditor, &of(days(before, before), "334")).await.0, 409, "all were drawn");
+        assert!(all["population"].as_u64() >= Some(12), "people and the prompt: {all}");
+        let by_the_book = Asked { from: next, until: next, count: 6, organisation: "-" };
+        by_the_book.draws(&gateway, &all).await;
+        assert_eq!(draw(auditor, &of(days(next, next), "334")).await.0, 409, "all were drawn");
         gateway.end().await;
     });
 }
