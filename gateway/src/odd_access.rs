@@ -26,7 +26,8 @@ mod staff;
 mod watching;
 
 pub use judging::{
-    Access, Acting, Around, Look, Observation, Odd, SettingAside, Sharing, Way, judge, observe,
+    ACCESSES, Access, Acting, Around, Look, Observation, Odd, SettingAside, Sharing, Way,
+    is_by_a_person, judge, observe,
 };
 pub use review::{
     AlertError, AlertLine, AlertView, DecisionLine, ESCALATE_REASONS, EntryLine, JUSTIFIED_REASONS,

@@ -102,6 +102,32 @@ pub async fn newest_cosigned(app: &App) -> Result<Option<String>, StoreError> {
     Ok(None)
 }
 
+/// A cosignature that is kept, held against the checkpoint that stands in the log now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cosigned {
+    /// The witness.
+    pub witness: String,
+    /// How many entries it cosigned.
+    pub size: u64,
+    /// The checkpoint that stands in the log, when it is the one that was cosigned.
+    pub stands: Option<StoredCheckpoint>,
+}
+
+/// The newest cosignatures by witnesses that are listed, largest first. Whoever rewrites the log can
+/// sign its checkpoints again, and not what a witness said of the old ones.
+pub(crate) async fn cosigned(app: &App) -> Result<Vec<Cosigned>, StoreError> {
+    let keys = witness_keys(app);
+    let mut found = Vec::new();
+    for kept in app.store.newest_cosignatures(LOOKED_AT).await? {
+        let Some(key) = keys.iter().find(|key| key.name() == kept.witness) else { continue };
+        let here = app.store.checkpoints(kept.size, 1).await?.into_iter().next();
+        let here = here.filter(|here| here.size == kept.size);
+        let stands = here.filter(|here| key.find(&here.note, &kept.line).is_some());
+        found.push(Cosigned { witness: kept.witness, size: kept.size, stands });
+    }
+    Ok(found)
+}
+
 /// The keys of the witnesses that are listed. Ones that cannot be read were refused at start.
 fn witness_keys(app: &App) -> Vec<CosignerKey> {
     let listed = app.config.audit.witnesses.iter();

@@ -69,7 +69,7 @@ pub struct Ask {
     pub subject: Option<SubjectKey>,
     /// Of whom, for the report about one person: a pseudonym of [`organisation`](Self::organisation).
     pub person: Option<String>,
-    /// Only what this organisation did or was sent.
+    /// Only what this organisation did or was sent, and what became of messages that it sent.
     pub organisation: Option<OrganisationCode>,
     /// The person is a login of the gateway's own machine, and of no organisation.
     pub at_the_machine: bool,
@@ -275,7 +275,7 @@ async fn tables(
         ReportKind::SixWeeks => six_weeks::made(app, ask, actor).await,
         ReportKind::Sample => sample::made(app, ask, asked, log).await,
         ReportKind::Retention => retention::made(app, ask, asked).await,
-        ReportKind::LogIntegrity => integrity::made(app, ask).await,
+        ReportKind::LogIntegrity => integrity::made(app, ask, asked).await,
     }
 }
 

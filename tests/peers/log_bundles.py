@@ -271,7 +271,7 @@ def entries_that_follow(lines, header, anchors, newest, vkey, kept, faults):
     following.finish()
 
 
-def chosen_fault(seq, leaf, proof, highest, newest, partner):
+def chosen_fault(seq, leaf, proof, highest, newest, partner, own):
     if highest is not None and seq <= highest:
         return "repeated" if seq == highest else "out-of-order"
     if not inclusion_holds(proof, newest["size"], newest["root"], seq, leaf_hash(leaf)):
@@ -283,8 +283,13 @@ def chosen_fault(seq, leaf, proof, highest, newest, partner):
     if entry["seq"] != seq:
         return "misplaced"
     event = entry["event"]
-    if partner is not None and partner not in (event["actor"]["organisation"], event.get("counterparty")):
+    if partner is None:
+        return None
+    acted, record = event["actor"]["organisation"], event.get("record")
+    if partner not in (acted, event.get("counterparty")) and (record is None or record not in own):
         return "foreign"
+    if event["kind"] == "record.accepted" and acted == partner and record is not None:
+        own.add(record)
     return None
 
 
@@ -294,7 +299,7 @@ def chosen_entries(lines, header, anchors, newest, kept, faults):
     for one in kept:
         if one["size"] == newest["size"] and one["root"] != newest["root"]:
             faults.append((None, "kept"))
-    count, highest = 0, None
+    count, highest, own = 0, None, set()
     for line in lines:
         try:
             seq, leaf, proof = read_as(chosen_of, line)
@@ -302,7 +307,7 @@ def chosen_entries(lines, header, anchors, newest, kept, faults):
             faults.append((None, "line"))
             break
         count += 1
-        wrong = chosen_fault(seq, leaf, proof, highest, newest, header["filter"].get("partner"))
+        wrong = chosen_fault(seq, leaf, proof, highest, newest, header["filter"].get("partner"), own)
         if wrong:
             faults.append((seq, wrong))
         highest = seq if highest is None else max(highest, seq)

@@ -239,6 +239,7 @@ impl From<AlertError> for Problem {
             AlertError::NotFound => no_alert(),
             AlertError::NotYours(why) => Self::new(Kind::NotYoursToDecide, why),
             AlertError::AlreadyDecided(why) => Self::new(Kind::AlreadyDecided, why),
+            AlertError::Drawn(why) => Self::new(Kind::AlreadyDecided, why),
             AlertError::Code(why) => Self::new(
                 Kind::InvalidParameter,
                 format!("{why} GET /v1/openapi.json has the lists."),

@@ -12,13 +12,13 @@ use std::io::{self, BufRead, Read, Write};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use schemas::OrganisationCode;
+use schemas::{OrganisationCode, RecordId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Entry;
 use super::tree::TreeHash;
 use super::verify::Row;
+use super::{Entry, EventKind};
 
 mod judging;
 mod words;
@@ -35,7 +35,7 @@ pub enum Holds {
     Period,
     /// Entries about a case.
     Case,
-    /// Entries that name a partner.
+    /// Entries that name a partner, or are about a message that was accepted from it.
     Partner,
 }
 
@@ -194,6 +194,15 @@ impl TryFrom<String> for Base64Hash {
 pub fn names(entry: &Entry, partner: &OrganisationCode) -> bool {
     let event = &entry.event;
     event.actor.organisation == partner.as_str() || event.counterparty.as_ref() == Some(partner)
+}
+
+/// The record that an entry says was accepted from a partner. Later entries about it (that it was
+/// collected, held or looked at) belong to the partner, too, although they name only who acted and
+/// the recipient.
+pub fn accepted_from(entry: &Entry, partner: &OrganisationCode) -> Option<RecordId> {
+    let event = &entry.event;
+    let theirs = event.actor.organisation == partner.as_str();
+    event.record.filter(|_| theirs && event.kind == EventKind::RecordAccepted)
 }
 
 /// Writes the first two lines.

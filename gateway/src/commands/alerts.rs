@@ -153,7 +153,7 @@ async fn sample(args: &SampleArgs, json: bool) -> anyhow::Result<Outcome> {
             eprintln_line(&format!("error: {rule}; nobody draws twice"));
             return Ok(Outcome::InputRefused);
         }
-        Err(error @ AlertError::Code(_)) => {
+        Err(error @ (AlertError::Code(_) | AlertError::Drawn(_))) => {
             eprintln_line(&format!("error: {error}"));
             return Ok(Outcome::InputRefused);
         }

@@ -46,7 +46,7 @@ pub(super) struct ExportArgs {
     /// input.
     #[arg(long, value_name = "ID or CODE")]
     case: Option<String>,
-    /// What names a partner, by its code.
+    /// What names a partner, by its code, or is about messages that it sent.
     #[arg(long, value_name = "CODE")]
     partner: Option<String>,
 }

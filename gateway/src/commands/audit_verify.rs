@@ -135,7 +135,10 @@ async fn of_store(args: &VerifyArgs, kept: &[String]) -> anyhow::Result<Verifica
     let verified = verified?;
     // A look at the log is an entry too, unless the log is broken: a broken log is left as found.
     if verified.is_whole() {
-        let event = LogLook::Verify.event(app.operator()).with("entries", verified.entries);
+        let event = LogLook::Verify
+            .event(app.operator())
+            .with("entries", verified.entries)
+            .with("outcome", "whole");
         app.store.commit(Change::because(event)).await?;
     }
     app.store.close().await;

@@ -37,8 +37,8 @@ pub(super) struct ReportArgs {
     /// Until this day, which is included.
     #[arg(long, value_name = "DATE")]
     until: Option<Date>,
-    /// Only what this organisation did or was sent; for person-actions, whose user it is, or `gateway`
-    /// for a login of this machine.
+    /// Only what this organisation did or was sent, and what became of messages that it sent; for
+    /// person-actions, whose user it is, or `gateway` for a login of this machine.
     #[arg(long, value_name = "CODE")]
     organisation: Option<String>,
     /// For child-access: what stands on standard input is this organisation's own id of the

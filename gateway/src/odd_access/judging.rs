@@ -182,6 +182,11 @@ fn access(event: &Event, whose: Option<SubjectKey>) -> Option<Access> {
     (at_people && !is_empty).then_some(Access { opened: None, alias: None, listed })
 }
 
+/// Whether an observation is an access by a person: what samples are drawn from.
+pub fn is_by_a_person(seen: &Observation) -> bool {
+    seen.access.is_some() && seen.by.counted_as().is_some()
+}
+
 fn sharing(event: &Event) -> Option<Sharing> {
     let goes = event.decision.as_ref().is_some_and(|note| note.outcome.starts_with("release"));
     (event.kind == EventKind::SharingDecided && goes)
@@ -206,7 +211,7 @@ pub fn judge<'a>(rules: &'a Rules, around: &Around<'_>, seen: &Observation) -> V
     }
     let judged = rules.rules.iter().filter_map(|rule| {
         let likeness = match &rule.test {
-            Test::Override { grounds } => set_aside(grounds, seen),
+            Test::Override { grounds, emergencies } => set_aside((grounds, *emergencies), seen),
             Test::OutOfHours => out_of_hours(rules, around, seen),
             Test::Bulk { of, within, people, listed } => {
                 bulk((*of, *within), (*people, *listed), around, seen)
@@ -241,9 +246,15 @@ impl Acting {
     }
 }
 
-fn set_aside(grounds: &BTreeSet<String>, seen: &Observation) -> Option<String> {
+fn set_aside(
+    (grounds, emergencies): (&BTreeSet<String>, bool),
+    seen: &Observation,
+) -> Option<String> {
     let decision = seen.setting_aside.as_ref()?;
-    let counts = decision.reason.as_ref().is_none_or(|reason| grounds.contains(reason));
+    let counts = match &decision.reason {
+        Some(reason) => grounds.contains(reason),
+        None => emergencies,
+    };
     // Both votes on one delivery are one alert; every emergency is one of its own.
     let what = decision.review.or(decision.delivery.map(|id| id.0));
     counts.then(|| what.map_or_else(|| seen.seq.to_string(), |id| id.to_string()))
@@ -323,6 +334,34 @@ fn opened_by_a_person(seen: &Observation) -> Option<String> {
     seen.by.counted_as()?;
     Some(format!("{} {}", seen.by.as_text(), alias.to_hex()))
 }
+
+/// The kinds of entry that can be an access: what somebody is given or looks at.
+pub const ACCESSES: [EventKind; 24] = [
+    EventKind::DeliveryCollected,
+    EventKind::DeliveryAttempted,
+    EventKind::DeliveryResent,
+    EventKind::JourneyViewed,
+    EventKind::CaseViewed,
+    EventKind::BoardViewed,
+    EventKind::StandingViewed,
+    EventKind::TransitionsViewed,
+    EventKind::ConsentViewed,
+    EventKind::ConsentPreviewed,
+    EventKind::HoldViewed,
+    EventKind::HoldDecided,
+    EventKind::HoldAsked,
+    EventKind::HoldAnswered,
+    EventKind::HoldBroken,
+    EventKind::ReviewClosed,
+    EventKind::EvidenceMade,
+    EventKind::QuarantineViewed,
+    EventKind::QuarantineReplayed,
+    EventKind::ReconciliationViewed,
+    EventKind::AlertViewed,
+    EventKind::AlertDecided,
+    EventKind::RetentionViewed,
+    EventKind::AuditViewed,
+];
 
 /// Looks at somebody, even where it is not known at whom.
 const ABOUT_SOMEBODY: [EventKind; 8] = [

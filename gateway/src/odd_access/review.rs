@@ -56,6 +56,9 @@ pub enum AlertError {
     /// It is closed, or decided elsewhere.
     #[error("{0}")]
     AlreadyDecided(&'static str),
+    /// These days, or some of them, were drawn from before; by which draw.
+    #[error("{0}")]
+    Drawn(String),
     /// A code or a number is not one that may be given.
     #[error("{0}")]
     Code(&'static str),

@@ -96,6 +96,9 @@ pub enum Test {
     Override {
         /// Reasons of a vote to release.
         grounds: BTreeSet<String>,
+        /// Whether a release in an emergency counts: by one rule of a file, since its review decides
+        /// one alert.
+        emergencies: bool,
     },
     /// Outside working hours.
     OutOfHours,
@@ -159,6 +162,10 @@ impl Rules {
                 let problem = "two rules have this name; give each its own";
                 return Err(TableError::at(text, &place, problem));
             }
+            if rule.is_of_emergencies() && rules.iter().any(Rule::is_of_emergencies) {
+                let problem = "an emergency is one alert; write `emergencies = false` in all rules of kind override but one";
+                return Err(TableError::at(text, &place, problem));
+            }
             rules.push(rule);
         }
         Ok(Self { version: file.version.into_inner(), from: file.from, hours, rules })
@@ -196,6 +203,11 @@ impl Hours {
 }
 
 impl Rule {
+    /// Whether a release in an emergency is an alert by it.
+    pub fn is_of_emergencies(&self) -> bool {
+        matches!(self.test, Test::Override { emergencies: true, .. })
+    }
+
     /// What kind of thing it looks for, as the file writes it.
     pub fn kind(&self) -> &'static str {
         match self.test {
@@ -313,6 +325,7 @@ struct Row {
     restrictions: Option<Vec<Restriction>>,
     shared_by_at_most: Option<u64>,
     grounds: Option<Vec<String>>,
+    emergencies: Option<bool>,
 }
 
 impl Row {
@@ -369,7 +382,7 @@ impl Row {
                         HOLD_REASONS.join(", ")
                     ));
                 }
-                Test::Override { grounds }
+                Test::Override { grounds, emergencies: self.emergencies.take().unwrap_or(true) }
             }
             Kind::OutOfHours => Test::OutOfHours,
             Kind::Bulk => Test::Bulk {
@@ -423,6 +436,7 @@ impl Row {
             ("restrictions", self.restrictions.is_some()),
             ("shared_by_at_most", self.shared_by_at_most.is_some()),
             ("grounds", self.grounds.is_some()),
+            ("emergencies", self.emergencies.is_some()),
         ];
         given.into_iter().find(|(_, given)| *given).map(|(key, _)| key)
     }

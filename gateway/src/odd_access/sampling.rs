@@ -1,12 +1,13 @@
 //! Samples: accesses of some days drawn at random, to be confirmed by a line manager.
 //!
 //! Nobody picks: the order of the draw is that of SHA-256 over a seed and the place of each entry,
-//! and the seed is the signed text of the newest checkpoint before the last day's end, with the days
-//! and the number wanted. Whoever has that checkpoint and the log makes the same draw again.
+//! and the seed is origin, size and root of the newest checkpoint before the last day's end, with the
+//! days and the number wanted. Whoever has the log makes the same draw again (`docs/odd-access.md`).
 //!
 //! Limits: only accesses by a named person or at the machine's own prompt. Whoever commits the last
-//! entry before midnight has some say in the checkpoint, which is why the same days are drawn from
-//! once, and a day only when it is over.
+//! entry before midnight has some say in the checkpoint, which is why a day is drawn from only when it
+//! is over, and once: other days, another number or another organisation would be another seed, and
+//! somebody could draw until it suits.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ use schemas::OrganisationCode;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::judging::{Observation, observe};
+use super::judging::{Observation, is_by_a_person, observe};
 use super::review::AlertError;
 use super::watching::raised_event;
 use super::{Reviewers, SAMPLE, Severity};
@@ -63,6 +64,10 @@ pub async fn sample(app: &App, actor: &Actor, draw: &Draw) -> Result<(Drawn, Cha
     }
     if !(1..=COUNT_MAX).contains(&draw.count) {
         return Err(AlertError::Code("Ask for 1 to 200 accesses."));
+    }
+    let days = (draw.from, draw.until);
+    if let Some(before) = app.store.sample_over(days, draw.organisation.as_ref()).await? {
+        return Err(AlertError::Drawn(in_words(&before)));
     }
     let end = london_day_ends(draw.until);
     let begin = draw.from.yesterday().map_or(Timestamp::MIN, london_day_ends);
@@ -141,8 +146,20 @@ fn drawn_alert(
     })
 }
 
-/// The text that the draw begins from: the signed text of the checkpoint (its first three lines),
-/// and what was asked for. In hexadecimal, hashed.
+/// What was drawn before, for whoever wants to draw again.
+fn in_words(before: &NewSample) -> String {
+    let NewSample { id, from, until, organisation, wanted, population, size, at } = before;
+    let of = organisation.as_ref().map_or("all organisations", OrganisationCode::as_str);
+    format!(
+        "The sample {id} has days of these already: {from} to {until}, of {of}, {wanted} of \
+         {population} accesses, drawn at {at} from the checkpoint of {size} entries. Each day is \
+         drawn from once, of all organisations or of each; look at that draw, or name other days."
+    )
+}
+
+/// The text that the draw begins from: the first three lines of the checkpoint (origin, size and root;
+/// not when it was signed, so that whoever holds the log can work them out), and what was asked for.
+/// In hexadecimal, hashed.
 fn seed(note: &str, draw: &Draw) -> String {
     let Draw { from, until, count, organisation } = draw;
     let of = organisation.as_ref().map_or("-", OrganisationCode::as_str);
@@ -175,10 +192,9 @@ async fn choose(
         for row in rows.iter().filter(|row| row.seq < size) {
             let entry = serde_json::from_slice::<Entry>(&row.leaf).ok();
             let Some(seen) = entry.and_then(|entry| observe(&entry, None)) else { continue };
-            let by_person = seen.access.is_some() && seen.by.counted_as().is_some();
             let wanted =
                 draw.organisation.as_ref().is_none_or(|own| own.as_str() == seen.by.organisation);
-            if !by_person || !wanted || seen.at < begin || seen.at >= end {
+            if !is_by_a_person(&seen) || !wanted || seen.at < begin || seen.at >= end {
                 continue;
             }
             population += 1;

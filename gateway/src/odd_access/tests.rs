@@ -279,7 +279,7 @@ fn a_recipient_is_unusual_unless_routed_known_or_answered() {
 }
 
 #[test]
-fn overrides_are_odd_and_a_confirmed_duty_is_none() {
+fn overrides_are_odd_and_so_is_a_duty_that_was_confirmed() {
     let vote = |reason: &str| {
         let mut event = Event::new(EventKind::HoldDecided, actor("mutual-tls", Some("p-1")))
             .with("decision", "release")
@@ -289,7 +289,9 @@ fn overrides_are_odd_and_a_confirmed_duty_is_none() {
         observe(&entry(tuesday(), event), None).unwrap()
     };
     assert_eq!(alone(&vote("safeguarding")), ["override"]);
-    assert!(alone(&vote("statutory-duty-confirmed")).is_empty());
+    assert_eq!(alone(&vote("statutory-duty-confirmed")), ["override-by-duty"]);
+    let severity = |name: &str| rules().rule(name).unwrap().severity;
+    assert!(severity("override-by-duty") < severity("override"), "it is the commonest of votes");
     let review = Uuid::from_u128(5);
     let mut broken = Event::new(EventKind::HoldBroken, actor("mutual-tls", Some("p-1")))
         .with("reason", "risk-to-life")

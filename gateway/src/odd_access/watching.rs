@@ -11,7 +11,7 @@ use schemas::{MessageType, OrganisationCode};
 use uuid::Uuid;
 
 use super::judging::{Around, Look, Observation, Odd, Way, judge, observe};
-use super::rules::{Rule, Severity, Test};
+use super::rules::{Rule, Severity};
 use crate::app::App;
 use crate::audit::{Actor, Entry, Event, EventKind, SubjectKey};
 use crate::clock::london_date;
@@ -188,7 +188,7 @@ impl Page {
             counterparty: seen.sharing.as_ref().map(|sharing| sharing.to.clone()),
             likeness,
             // Whatever else is odd about an emergency (the hour of it) is not its review's to decide.
-            review: decides_override(rule).then_some(review).flatten(),
+            review: rule.is_of_emergencies().then_some(review).flatten(),
             at: seen.at,
         };
         self.alerts.push((new, vec![entry], rule.severity));
@@ -319,10 +319,6 @@ pub(super) fn raised_event(new: &NewAlert, entries: usize) -> Event {
         .with("entries", entries);
     event.counterparty.clone_from(&new.counterparty);
     event
-}
-
-fn decides_override(rule: &Rule) -> bool {
-    matches!(rule.test, Test::Override { .. })
 }
 
 fn once_within(rule: &Rule) -> SignedDuration {

@@ -2,14 +2,18 @@
 //!
 //! That nothing leaves on agreement that was withdrawn is what the gateway promises; here it is
 //! worked out again, from the log and the ledger alone and by simpler rules than those that decide.
+//! What each withdrawal did is in a room of its own.
+
+mod effects;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
+use schemas::RecordId;
 use schemas::record::{ConsentKind, ConsentStatus, DecisionMaker};
 
 use super::disclosures::{CONSENT, LEAVES};
-use super::gathering::{Gathered, begin, gather, of_kinds};
+use super::gathering::{Gathered, Senders, begin, gather, of_kinds};
 use super::rows::{Marks, Names, detail, month, time, when};
 use super::{Ask, Cell, Kind, Made, ReportError, Sheet};
 use crate::app::App;
@@ -27,17 +31,23 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
     let from = begin(ask);
     let mut within: Vec<&Entry> = ever.entries.iter().collect();
     within.retain(|entry| from.is_none_or(|from| entry.at() >= from));
+    let names: Names<'_> = &|code| app.name_of_code(code);
+    let marks = Marks::of(asked);
+    // Whoever recorded a withdrawal: it stops messages of others, too.
+    let stops: Vec<&Entry> =
+        within.iter().copied().filter(|entry| is_recorded_stop(entry)).collect();
+    let (effects, of_effects) = effects::made(app, ask, asked, &stops, (names, marks)).await?;
     if let Some(own) = &ask.organisation {
         within.retain(|entry| bundle::names(entry, own));
     }
-    let names: Names<'_> = &|code| app.name_of_code(code);
-    let marks = Marks::of(asked);
-    let decided = decisions(&within, names, marks);
+    let said = said(app, &within).await?;
+    let decided = decisions(&within, &said, names, marks);
     let monthly = by_month(&within);
     let mut notes: Vec<String> = ever.note("agreement to share").into_iter().collect();
     let stopped = stopped_ever(&ever.entries);
     let (released, left_out) = released(app, ask, asked, &stopped).await?;
     notes.extend(left_out);
+    notes.extend(of_effects);
     let after = released.iter().filter(|one| one.finding == Finding::Violation).count();
     notes.push(format!(
         "{after} releases rested on agreement that had been withdrawn or refused; there must be none. Worked out for {} people about whom that was ever recorded, from the log and the ledger.",
@@ -45,16 +55,34 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
     ));
     let (lapsed, more) = lapsed_now(app, ask, marks).await?;
     notes.extend(more);
-    let sheets = vec![decided, monthly, after_withdrawal(&released, names, marks), lapsed];
-    Ok(Made { sheets, limits: Vec::new(), notes })
+    let after = after_withdrawal(&released, names, marks);
+    let sheets = vec![decided, monthly, after, lapsed, effects];
+    Ok(Made { sheets, limits: Vec::new(), notes }.note(effects::WHAT))
+}
+
+/// What the ledger says of decisions that the log names: what each is about, and who decided.
+type Said = BTreeMap<(RecordId, String), (ConsentKind, Option<DecisionMaker>)>;
+
+async fn said(app: &App, recorded: &[&Entry]) -> Result<Said, ReportError> {
+    let people: BTreeSet<SubjectKey> =
+        recorded.iter().filter_map(|entry| entry.event.subject).collect();
+    let mut said = Said::new();
+    for subject in people {
+        for one in app.store.consents_for(subject).await? {
+            said.insert((one.record, name_of(one.status)), (one.kind, one.given_by));
+        }
+    }
+    Ok(said)
 }
 
 /// A row for each decision that was recorded.
-fn decisions(entries: &[&Entry], names: Names<'_>, marks: Marks) -> Sheet {
+fn decisions(entries: &[&Entry], said: &Said, names: Names<'_>, marks: Marks) -> Sheet {
     let columns = [
         ("entry", Kind::Number),
         ("when (London)", Kind::Time),
         ("decision", Kind::Text),
+        ("about", Kind::Text),
+        ("given by", Kind::Text),
         ("recorded by", Kind::Text),
         ("recorded by (name)", Kind::Text),
         ("message type", Kind::Text),
@@ -64,10 +92,15 @@ fn decisions(entries: &[&Entry], names: Names<'_>, marks: Marks) -> Sheet {
     let mut sheet = Sheet::new("Decisions", &columns);
     for entry in entries {
         let event = &entry.event;
+        let status = detail(entry, &["status"]);
+        let key = event.record.zip(status.clone());
+        let ledger = key.and_then(|key| said.get(&key));
         sheet.rows.push(vec![
             entry.seq.into(),
             when(entry),
-            detail(entry, &["status"]).into(),
+            status.into(),
+            ledger.map(|(kind, _)| name_of(*kind)).into(),
+            ledger.and_then(|(_, by)| by.map(name_of)).into(),
             event.actor.organisation.clone().into(),
             names(&event.actor.organisation).into(),
             event.message_type.map(|kind| kind.as_str().to_owned()).into(),
@@ -96,10 +129,14 @@ fn by_month(entries: &[&Entry]) -> Sheet {
 
 /// The people about whom a withdrawal or refusal was ever recorded.
 fn stopped_ever(entries: &[Entry]) -> BTreeSet<SubjectKey> {
+    let stops = entries.iter().filter(|entry| is_recorded_stop(entry));
+    stops.filter_map(|entry| entry.event.subject).collect()
+}
+
+/// Whether an entry records that somebody withdrew or refused.
+fn is_recorded_stop(entry: &Entry) -> bool {
     let stops = [ConsentStatus::Withdrawn, ConsentStatus::Refused].map(name_of);
-    let is_stop =
-        |entry: &&Entry| entry.event.detail.get("status").is_some_and(|s| stops.contains(s));
-    entries.iter().filter(is_stop).filter_map(|entry| entry.event.subject).collect()
+    entry.event.detail.get("status").is_some_and(|status| stops.contains(status))
 }
 
 /// What left about these people after they had said no, within the days of the question.
@@ -124,8 +161,9 @@ async fn released(
     }
     let from = begin(ask);
     let within = |one: &Released| from.is_none_or(|from| one.release.at() >= from);
+    let senders = Senders::of(app, found.values().map(|one| &one.release)).await?;
     let of_it = |one: &Released| {
-        ask.organisation.as_ref().is_none_or(|own| bundle::names(&one.release, own))
+        ask.organisation.as_ref().is_none_or(|own| senders.concerns(&one.release, own))
     };
     let found = found.into_values().rev().filter(|one| within(one) && of_it(one)).collect();
     let left_out = (people.len() > PEOPLE_MAX).then(|| {

@@ -2,22 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::gathering::{gather, of_kinds};
+use super::gathering::{Senders, gather_of, of_kinds};
 use super::rows::{Marks, Names, count, month, when};
 use super::{Ask, Kind, Made, ReportError, Sheet};
 use crate::app::App;
 use crate::audit::{DecisionNote, Entry, EventKind, SubjectKey};
 use crate::queue::DeliveryId;
-use crate::store::LogFilter;
 
 pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, ReportError> {
-    let filter = LogFilter { counterparty: ask.organisation.clone(), ..of_kinds(ask, &LEAVES) };
-    let gathered = gather(app, &filter, asked).await?;
+    let own = ask.organisation.as_ref();
+    let gathered = gather_of(app, &of_kinds(ask, &LEAVES), own, asked).await?;
     let (without, with) = first_of_each(&gathered.entries);
     let names: Names<'_> = &|code| app.name_of_code(code);
     let mut sheets = vec![by_month(&without, names, ask.outside)];
     if !ask.outside {
-        sheets.push(each(&without, names, Marks::of(asked)));
+        let senders = Senders::of(app, without.iter().copied()).await?;
+        sheets.push(each(&without, &senders, names, Marks::of(asked)));
     }
     let mut made = Made::from(sheets);
     made.notes.extend(gathered.note("disclosures"));
@@ -80,10 +80,11 @@ fn by_month(entries: &[&Entry], names: Names<'_>, outside: bool) -> Sheet {
 }
 
 /// A row for each, newest first.
-fn each(entries: &[&Entry], names: Names<'_>, marks: Marks) -> Sheet {
+fn each(entries: &[&Entry], senders: &Senders, names: Names<'_>, marks: Marks) -> Sheet {
     let columns = [
         ("entry", Kind::Number),
         ("when (London)", Kind::Time),
+        ("from", Kind::Text),
         ("recipient", Kind::Text),
         ("recipient name", Kind::Text),
         ("message type", Kind::Text),
@@ -103,6 +104,7 @@ fn each(entries: &[&Entry], names: Names<'_>, marks: Marks) -> Sheet {
         sheet.rows.push(vec![
             entry.seq.into(),
             when(entry),
+            senders.sender(entry).map(ToString::to_string).into(),
             recipient.clone().into(),
             names(&recipient).into(),
             event.message_type.map(|kind| kind.as_str().to_owned()).into(),

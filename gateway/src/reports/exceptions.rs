@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use schemas::OrganisationCode;
 
-use super::gathering::{Gathered, gather, of_kinds};
-use super::rows::{ENTRY, Marks, Names, entry_row, rule_of, tally, time};
+use super::gathering::{Gathered, Senders, gather_of, of_kinds};
+use super::rows::{ENTRY, Marks, Names, entry_row, month, rule_of, tally, time};
 use super::{Ask, Cell, Kind, Made, ReportError, Sheet};
 use crate::app::App;
-use crate::audit::{Entry, EventKind, bundle};
+use crate::audit::{Actor, Entry, EventKind};
 use crate::queue::Delivery;
 use crate::store::{HoldFilter, LogFilter, StoredReview};
 
@@ -20,21 +20,21 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
         notes.extend(gathered.note(what));
         entries.extend(gathered.entries);
     };
-    keep(gather(app, &of_kinds(ask, &KINDS), asked).await?, "holds, refusals and votes");
+    let own = ask.organisation.as_ref();
+    let found = gather_of(app, &of_kinds(ask, &KINDS), own, asked).await?;
+    keep(found, "holds, refusals and votes");
     for outcome in ["hold", "refuse"] {
         let filter = of_kinds(ask, &[EventKind::SharingDecided]);
         let filter = LogFilter { outcome: Some(outcome.to_owned()), ..filter };
-        keep(gather(app, &filter, asked).await?, "what was decided at the door");
+        keep(gather_of(app, &filter, own, asked).await?, "what was decided at the door");
     }
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.seq));
-    if let Some(own) = &ask.organisation {
-        entries.retain(|entry| bundle::names(entry, own));
-    }
+    let senders = Senders::of(app, &entries).await?;
     let names: Names<'_> = &|code| app.name_of_code(code);
     let now = app.clock.now();
     let filter = HoldFilter { sender: ask.organisation.clone(), ..HoldFilter::default() };
     let waiting = app.store.held(&filter, None, LISTED_MAX).await?;
-    let reviews = app.store.reviews(ask.organisation.as_ref(), LISTED_MAX).await?;
+    let reviews = app.store.reviews(own, LISTED_MAX).await?;
     if waiting.len() >= LISTED || reviews.len() >= LISTED {
         notes.push(format!("Of what waits and of reviews, the oldest {LISTED_MAX} are listed."));
     }
@@ -43,8 +43,9 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
         by_rule(&entries),
         held(&waiting, now),
         reviewed(&reviews, now),
+        by_organisation(&entries, &senders, names),
     ];
-    Ok(Made { sheets, limits: Vec::new(), notes }.note(NOW))
+    Ok(Made { sheets, limits: Vec::new(), notes }.note(NOW).note(REVIEWERS))
 }
 
 /// A row for each, with what sort of exception it is.
@@ -68,6 +69,43 @@ fn by_rule(entries: &[Entry]) -> Sheet {
         *count = count.saturating_add(1);
     }
     tally("By rule", "sort and rule", counts)
+}
+
+/// How often each month, by organisation and reason. What the gateway does by itself (a hold at the
+/// last moment) counts for who sent the message.
+fn by_organisation(entries: &[Entry], senders: &Senders, names: Names<'_>) -> Sheet {
+    type Key = (String, String, &'static str, String);
+    let mut counts: BTreeMap<Key, u64> = BTreeMap::new();
+    for entry in entries {
+        let actor = &entry.event.actor;
+        let by_itself = actor.method == Actor::gateway().method;
+        let sender = senders.sender(entry).filter(|_| by_itself).map(ToString::to_string);
+        let whose = sender.unwrap_or_else(|| actor.organisation.clone());
+        let rule = rule_of(entry).unwrap_or_else(|| "none is recorded".to_owned());
+        let count = counts.entry((month(entry.at()), whose, sort(entry), rule)).or_default();
+        *count = count.saturating_add(1);
+    }
+    let columns = [
+        ("month", Kind::Text),
+        ("organisation", Kind::Text),
+        ("organisation name", Kind::Text),
+        ("sort", Kind::Text),
+        ("rule or reason", Kind::Text),
+        ("how many", Kind::Number),
+    ];
+    let mut sheet = Sheet::new("By organisation", &columns);
+    for ((month, whose, sort, rule), many) in counts {
+        let name = names(&whose);
+        sheet.rows.push(vec![
+            month.into(),
+            whose.into(),
+            name.into(),
+            sort.into(),
+            rule.into(),
+            many.into(),
+        ]);
+    }
+    sheet
 }
 
 /// What sort of exception an entry tells of.
@@ -139,10 +177,13 @@ fn reviewed(reviews: &[(StoredReview, Delivery)], now: Timestamp) -> Sheet {
         ("days until review", Kind::Number),
         ("reviewed", Kind::Text),
         ("finding", Kind::Text),
+        ("reviewed by", Kind::Text),
+        ("reviewer", Kind::Text),
     ];
     let mut sheet = Sheet::new("Reviews", &columns);
     for (stored, delivery) in reviews {
         let review = &stored.review;
+        let (reviewed_by, reviewer) = stored.reviewer.clone().unzip();
         let (outcome, finding, until) = match &stored.closed {
             Some((outcome, finding, at)) => (outcome.clone(), finding.clone(), *at),
             None => ("not yet".to_owned(), String::new(), now),
@@ -162,6 +203,8 @@ fn reviewed(reviews: &[(StoredReview, Delivery)], now: Timestamp) -> Sheet {
             days(review.at, until),
             outcome.into(),
             finding.into(),
+            reviewed_by.into(),
+            reviewer.into(),
         ]);
     }
     sheet
@@ -191,6 +234,7 @@ const KINDS: [EventKind; 11] = [
 const LISTED_MAX: u32 = 10_000;
 const LISTED: usize = 10_000;
 
+const REVIEWERS: &str = "A review is closed by somebody else than who released: within one organisation the two pseudonyms differ. A pseudonym is another one in each organisation; that nobody reviews their own release through another organisation is held when the review is closed, by the user id.";
 const NOW: &str = "What is held and what is reviewed is as it stood when this was made, whatever days were asked for.";
 
 #[cfg(test)]

@@ -1,10 +1,17 @@
-//! The log, asked by what it is indexed by, in pages, up to a bound.
+//! The log, asked by what it is indexed by, in pages, up to a bound; and who sent the messages that
+//! its entries are about.
+//!
+//! An entry about a delivery names who acted and the recipient. Who sent the message stands with the
+//! record: [`Senders`] looks it up for many entries at once, for those of years ago, too.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use schemas::{OrganisationCode, RecordId};
 
 use super::{Ask, ENTRIES_MAX, ReportKind};
 use crate::app::App;
-use crate::audit::{Entry, EventKind};
+use crate::audit::{Entry, EventKind, bundle};
 use crate::clock::london_day_ends;
 use crate::look_up;
 use crate::store::{LogFilter, StoreError};
@@ -45,11 +52,48 @@ pub(super) fn end(ask: &Ask) -> Option<Timestamp> {
 pub(super) async fn gather(
     app: &App,
     filter: &LogFilter,
+    before: u64,
+) -> Result<Gathered, StoreError> {
+    pages(app, filter, None, before).await
+}
+
+/// Asks the log for entries of some kinds that one organisation has to do with: that it acted in, is
+/// the other one of, or that are about a message it sent. All, when none is named.
+pub(super) async fn gather_of(
+    app: &App,
+    filter: &LogFilter,
+    own: Option<&OrganisationCode>,
+    before: u64,
+) -> Result<Gathered, StoreError> {
+    let Some(own) = own else { return gather(app, filter, before).await };
+    let acted = LogFilter { organisation: Some(own.to_string()), ..filter.clone() };
+    let other = LogFilter { counterparty: Some(own.clone()), ..filter.clone() };
+    let mut found: BTreeMap<u64, Entry> = BTreeMap::new();
+    let mut cut = false;
+    for gathered in [
+        gather(app, &acted, before).await?,
+        gather(app, &other, before).await?,
+        pages(app, filter, Some(own), before).await?,
+    ] {
+        cut |= gathered.cut;
+        found.extend(gathered.entries.into_iter().map(|entry| (entry.seq, entry)));
+    }
+    cut |= found.len() > ENTRIES_MAX;
+    Ok(Gathered { entries: found.into_values().rev().take(ENTRIES_MAX).collect(), cut })
+}
+
+async fn pages(
+    app: &App,
+    filter: &LogFilter,
+    sender: Option<&OrganisationCode>,
     mut before: u64,
 ) -> Result<Gathered, StoreError> {
     let mut gathered = Gathered::default();
     loop {
-        let page = app.store.entries_matching(filter, before, PAGE).await?;
+        let page = match sender {
+            Some(own) => app.store.entries_about_messages_of(own, filter, before, PAGE).await?,
+            None => app.store.entries_matching(filter, before, PAGE).await?,
+        };
         let Some(last) = page.last() else { return Ok(gathered) };
         before = last.seq;
         let room = ENTRIES_MAX.saturating_sub(gathered.entries.len());
@@ -58,6 +102,37 @@ pub(super) async fn gather(
         if gathered.cut {
             return Ok(gathered);
         }
+    }
+}
+
+/// Who sent the messages that entries are about.
+#[derive(Debug, Default)]
+pub(super) struct Senders(BTreeMap<RecordId, OrganisationCode>);
+
+impl Senders {
+    /// Those of the records that some entries name.
+    pub(super) async fn of<'a>(
+        app: &App,
+        entries: impl IntoIterator<Item = &'a Entry>,
+    ) -> Result<Self, StoreError> {
+        let records: BTreeSet<RecordId> =
+            entries.into_iter().filter_map(|entry| entry.event.record).collect();
+        Ok(Self(app.store.senders_of(&records).await?))
+    }
+
+    /// Who sent the message that an entry is about.
+    pub(super) fn sender(&self, entry: &Entry) -> Option<&OrganisationCode> {
+        self.0.get(&entry.event.record?)
+    }
+
+    /// Whether an organisation has to do with an entry.
+    pub(super) fn concerns(&self, entry: &Entry, own: &OrganisationCode) -> bool {
+        bundle::names(entry, own) || self.sender(entry) == Some(own)
+    }
+
+    #[cfg(test)]
+    pub(super) fn known(senders: impl IntoIterator<Item = (RecordId, OrganisationCode)>) -> Self {
+        Self(senders.into_iter().collect())
     }
 }
 

@@ -1,8 +1,10 @@
 //! Report 11: whether anything in the log of these days was altered, and how an outsider checks it.
 //!
-//! A bundle of the days is made in memory and judged by the same verifier that anybody runs. The
-//! table of entries is redacted: it has no pseudonyms, and the hash of each leaf ties its row to
-//! the full bundle.
+//! A bundle of the days is made in memory and judged by the same verifier that anybody runs, with the
+//! heads that witnesses have cosigned and that was published. The table of entries is redacted: it has
+//! no pseudonyms, and the hash of each leaf ties its row to the full bundle.
+
+mod outside;
 
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Write};
@@ -21,7 +23,10 @@ use crate::entropy::{hex, sha256_hex};
 use crate::telemetry::name_of;
 use crate::verification::{self, VerificationError, Wanted};
 
-pub(super) async fn made(app: &App, ask: &Ask) -> Result<Made, ReportError> {
+pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, ReportError> {
+    let outside = outside::Outside::of(app).await?;
+    let verified = outside::last_verified(app, asked).await?;
+    let alone = |outside: &outside::Outside| Made::from(vec![outside.sheet()]);
     let wanted = match (ask.from, ask.until) {
         (None, None) => Wanted::Whole,
         (from, until) => Wanted::Period(from, until),
@@ -29,19 +34,25 @@ pub(super) async fn made(app: &App, ask: &Ask) -> Result<Made, ReportError> {
     let mut file = Bounded::default();
     let exported = verification::write(app, &wanted, &mut file, |_| {}).await;
     if file.full {
-        return Ok(Made::default().note(TOO_MANY));
+        return Ok(outside.noted(alone(&outside)).note(TOO_MANY));
     }
     if exported?.is_none() {
-        return Ok(Made::default().note("The log says nothing of these days: it began later."));
+        let none = "The log says nothing of these days: it began later.";
+        return Ok(outside.noted(alone(&outside)).note(none));
     }
     let file = file.bytes;
-    let judged = bundle::judge(&mut Cursor::new(&file), &app.log_vkey, &[]);
+    let judged = bundle::judge(&mut Cursor::new(&file), &app.log_vkey, &outside.heads);
     let judged = judged.map_err(|error| VerificationError::Io(io::Error::other(error)))?;
     let names: Names<'_> = &|code| app.name_of_code(code);
     let entries = leaves(&file);
-    let sheets = vec![found(&judged, &file), counts(&entries), redacted(&entries, names)];
-    let words = if judged.verification.is_whole() { WHOLE } else { NOT_WHOLE };
-    Ok(Made::from(sheets).note(words).note(REDACTED).note(HOW))
+    let whole = judged.verification.is_whole() && outside.faults.is_empty();
+    let mut proof = found(&judged, &file, whole);
+    let mut more = outside.rows();
+    more.extend(outside::verified_rows(verified.as_ref()));
+    proof.rows.extend(more);
+    let sheets = vec![proof, counts(&entries), redacted(&entries, names), outside.sheet()];
+    let words = if whole { WHOLE } else { NOT_WHOLE };
+    Ok(outside.noted(Made::from(sheets)).note(words).note(REDACTED).note(HOW))
 }
 
 /// A bundle in memory, up to a bound.
@@ -79,12 +90,12 @@ fn leaves(file: &[u8]) -> Vec<(String, Option<Entry>)> {
 }
 
 /// What the verifier found, in its own words.
-fn found(judged: &Judged, file: &[u8]) -> Sheet {
+fn found(judged: &Judged, file: &[u8], whole: bool) -> Sheet {
     let columns = [("what", Kind::Text), ("words", Kind::Text)];
     let mut sheet = Sheet::new("Proof", &columns);
     let verification = &judged.verification;
     let mut row = |what: &str, words: String| sheet.rows.push(vec![what.into(), words.into()]);
-    row("verdict", if verification.is_whole() { "whole" } else { "NOT whole" }.to_owned());
+    row("verdict", if whole { "whole" } else { "NOT whole" }.to_owned());
     let first = verification.first_bad().map(|seq| seq.to_string());
     row("first entry that is wrong", first.unwrap_or_else(|| "none".to_owned()));
     row("entries checked", verification.entries.to_string());

@@ -5,28 +5,31 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use schemas::RecordId;
 
-use super::gathering::{gather, of_kinds};
+use super::gathering::{Senders, gather, gather_of, of_kinds};
 use super::rows::{Names, detail, time};
 use super::{Ask, Cell, Kind, Made, ReportError, Sheet};
 use crate::app::App;
-use crate::audit::{Entry, EventKind, bundle};
+use crate::audit::{Entry, EventKind};
 use crate::notices::{self, Contained, Containment};
 use crate::store::LogFilter;
 
 pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, ReportError> {
     let rejected = of_kinds(ask, &[EventKind::DeliveryAcknowledged]);
     let rejected = LogFilter { outcome: Some("rejected".to_owned()), ..rejected };
-    let rejected = gather(app, &rejected, asked).await?;
-    let others = [EventKind::RecordTakenBack, EventKind::RecordQuarantined];
-    let others = gather(app, &of_kinds(ask, &others), asked).await?;
+    let own = ask.organisation.as_ref();
+    let rejected = gather_of(app, &rejected, own, asked).await?;
+    let quarantined = of_kinds(ask, &[EventKind::RecordQuarantined]);
+    let quarantined = gather_of(app, &quarantined, own, asked).await?;
+    // An entry of a recall names who recalls; its recipients are found below.
+    let recalls = gather(app, &of_kinds(ask, &[EventKind::RecordTakenBack]), asked).await?;
     let mut notes: Vec<String> = rejected.note("refusals by recipients").into_iter().collect();
-    notes.extend(others.note("recalls and refusals at the door"));
+    notes.extend(quarantined.note("refusals at the door"));
+    notes.extend(recalls.note("recalls"));
     let mut entries = rejected.entries;
-    entries.extend(others.entries);
+    entries.extend(quarantined.entries);
+    entries.extend(recalls.entries);
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.seq));
-    if let Some(own) = &ask.organisation {
-        entries.retain(|entry| bundle::names(entry, own));
-    }
+    let senders = Senders::of(app, &entries).await?;
     let mut found = Vec::new();
     let mut recalled: BTreeSet<RecordId> = BTreeSet::new();
     for entry in &entries {
@@ -42,9 +45,11 @@ pub(super) async fn made(app: &App, ask: &Ask, asked: u64) -> Result<Made, Repor
         } else if let Some(id) = event.delivery.filter(|_| is_misdirected(entry)) {
             let delivery = app.store.find_delivery(id).await?;
             let left = delivery.and_then(|delivery| delivery.delivered_at);
-            found.push(Incident { left, ..of_entry(entry, "refused by the recipient") });
+            let sender = senders.sender(entry).map(ToString::to_string);
+            found.push(Incident { sender, left, ..of_entry(entry, "refused by the recipient") });
         }
     }
+    found.retain(|one| own.is_none_or(|own| one.concerns(own.as_str())));
     let names: Names<'_> = &|code| app.name_of_code(code);
     let sheets = vec![incidents(&found, names)];
     Ok(Made { sheets, limits: Vec::new(), notes }.note(CONTAINED))
@@ -68,10 +73,17 @@ struct Incident {
     contained: Option<Timestamp>,
 }
 
+impl Incident {
+    fn concerns(&self, own: &str) -> bool {
+        [&self.sender, &self.recipient].into_iter().any(|one| one.as_deref() == Some(own))
+    }
+}
+
 fn of_entry(entry: &Entry, what: &'static str) -> Incident {
     let event = &entry.event;
     let rejected = event.kind == EventKind::DeliveryAcknowledged;
-    // Who says that a message is not theirs is its recipient; who brings one is its sender.
+    // Who says that a message is not theirs is its recipient (its sender stands with the record); who
+    // brings one is its sender.
     let actor = Some(event.actor.organisation.clone());
     let (sender, recipient) = if rejected { (None, actor) } else { (actor, None) };
     Incident {

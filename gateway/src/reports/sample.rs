@@ -3,13 +3,18 @@
 //! Each access has a lot: the SHA-256 of the root of the log and its number. The lowest lots are
 //! drawn. The root is of the head that holds the asking itself, whose entry has random bytes in
 //! it, so that it cannot be known before it is asked; and anybody with the log can draw again.
+//!
+//! What counts as an access by a person is the same as for the draw into the queue of sign-offs
+//! ([`odd_access`](crate::odd_access)), which is drawn once. This one is a new draw with each asking,
+//! and each asking is in the log: it is for a look on paper, and no draw of record.
 
 use super::gathering::{begin, end, gather, of_kinds};
 use super::rows::{ENTRY, Marks, Names, entry_row};
 use super::{Ask, Cell, Kind, LogHead, Made, ReportError, Sheet, odd};
 use crate::app::App;
-use crate::audit::{Entry, EventKind};
+use crate::audit::Entry;
 use crate::entropy::{hex, sha256};
+use crate::odd_access::{ACCESSES, is_by_a_person, observe};
 use crate::store::AlertFilter;
 
 /// How a sample is drawn.
@@ -42,8 +47,7 @@ pub(super) async fn made(
     let mut filter = of_kinds(ask, &ACCESSES);
     filter.organisation = ask.organisation.as_ref().map(ToString::to_string);
     let gathered = gather(app, &filter, before).await?;
-    let by_people: Vec<&Entry> =
-        gathered.entries.iter().filter(|entry| entry.event.actor.person.is_some()).collect();
+    let by_people: Vec<&Entry> = gathered.entries.iter().filter(|entry| is_access(entry)).collect();
     let wanted = ask.draw.accesses.unwrap_or(ACCESSES_DEFAULT);
     let drawn = drawn(&head.root, &by_people, wanted);
     let names: Names<'_> = &|code| app.name_of_code(code);
@@ -56,7 +60,8 @@ pub(super) async fn made(
     let (signed, more) = odd::signed_off("Signed off", app, ask, &filter).await?;
     let mut made = Made::from(vec![sheet(&drawn, names, Marks::of_draw(head.size)), signed]);
     made.notes.extend(more);
-    made.limits.push(format!("{} of {} accesses by named people", drawn.len(), by_people.len()));
+    let of = by_people.len();
+    made.limits.push(format!("{} of {of} accesses by people", drawn.len()));
     made.notes.extend(gathered.note("accesses"));
     Ok(made
         .note(format!(
@@ -64,6 +69,10 @@ pub(super) async fn made(
             head.size, head.root, head.size
         ))
         .note(SIGNED_OFF))
+}
+
+fn is_access(entry: &Entry) -> bool {
+    observe(entry, None).is_some_and(|seen| is_by_a_person(&seen))
 }
 
 /// The accesses with the lowest lots, lowest first.
@@ -94,33 +103,13 @@ fn sheet(drawn: &[(String, &Entry)], names: Names<'_>, marks: Marks) -> Sheet {
     sheet
 }
 
-/// What counts as access by a person: opening, looking, deciding and taking out.
-pub(super) const ACCESSES: [EventKind; 16] = [
-    EventKind::DeliveryCollected,
-    EventKind::JourneyViewed,
-    EventKind::CaseViewed,
-    EventKind::TransitionsViewed,
-    EventKind::BoardViewed,
-    EventKind::ConsentViewed,
-    EventKind::ConsentNotTold,
-    EventKind::ConsentPreviewed,
-    EventKind::HoldViewed,
-    EventKind::HoldDecided,
-    EventKind::HoldBroken,
-    EventKind::EvidenceMade,
-    EventKind::QuarantineViewed,
-    EventKind::ReconciliationViewed,
-    EventKind::DeliveryResent,
-    EventKind::AuditViewed,
-];
-
 /// How many are drawn when nothing is said: what a manager confirms in one sitting.
 const ACCESSES_DEFAULT: usize = 20;
 const ACCESSES_MAX: usize = 1_000;
 /// Enough of a lot to see the order.
 const LOT_CHARS: usize = 16;
 
-const SIGNED_OFF: &str = "The last three columns are for a manager who works on paper. A draw that is put into the queue and signed off there, each access by somebody else than who made it, is POST /v1/alerts/sample; the second table has what became of those. What a system did without naming a person is not among the accesses.";
+const SIGNED_OFF: &str = "Each asking draws anew, and each is in the log: how often somebody drew, audit search shows. The draw of record is POST /v1/alerts/sample, which draws a day once, puts the accesses into the queue, and has each signed off by somebody else than who made it; the second table has what became of those. The last three columns are for a manager who works on paper. Both draw from the same accesses: by named people, and at the machine's own prompt; not what a system did without naming a person.";
 
 #[cfg(test)]
 mod tests;

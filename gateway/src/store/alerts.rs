@@ -27,7 +27,8 @@ pub enum AlertWrite {
     Decided(Uuid, AlertDecision),
     /// The review of the emergency that an alert is about was closed, which decides the alert.
     ReviewClosed(Uuid, AlertDecision),
-    /// A sample was drawn. Fails when those days were drawn from before.
+    /// A sample was drawn. Fails when any of those days was drawn from before, for the same
+    /// organisation, for all when it is for one, or for one when it is for all.
     Sampled(NewSample),
 }
 
@@ -279,6 +280,17 @@ impl Store {
         rows.iter().map(ageing).collect()
     }
 
+    /// An earlier draw that has a day and an organisation in common with one that is wanted.
+    pub async fn sample_over(
+        &self,
+        (from, until): (Date, Date),
+        organisation: Option<&OrganisationCode>,
+    ) -> Result<Option<NewSample>, StoreError> {
+        let organisation = organisation.map_or("", OrganisationCode::as_str);
+        let row = self.engine.row(&SAMPLE_OVER, values![from, until, organisation]).await?;
+        row.as_ref().map(sample).transpose()
+    }
+
     /// The newest checkpoint that was signed before an instant.
     pub async fn checkpoint_before(
         &self,
@@ -388,6 +400,21 @@ async fn decided(
     one(tx, &DECIDED, values, rule).await
 }
 
+fn sample(row: &Row) -> Result<NewSample, StoreError> {
+    let of = row.text("organisation")?;
+    let organisation = if of.is_empty() { None } else { Some(row.organisation("organisation")?) };
+    Ok(NewSample {
+        id: row.id("id")?,
+        from: row.date("from_on")?,
+        until: row.date("until_on")?,
+        organisation,
+        wanted: row.count("wanted")?,
+        population: row.count("population")?,
+        size: row.count("size")?,
+        at: row.time("drawn_at")?,
+    })
+}
+
 fn alert(row: &Row) -> Result<StoredAlert, StoreError> {
     let closed = match (row.maybe_text("outcome")?, row.maybe_time("closed_at")?) {
         (Some(outcome), Some(at)) => Some((outcome, at)),
@@ -482,11 +509,21 @@ statements! {
     SAMPLED = "alerts::update" on "samples":
         "insert into samples (id, from_on, until_on, organisation, wanted, population, size,
             drawn_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8)
-        on conflict (from_on, until_on, organisation) do nothing";
+        select $1, cast($2 as text), cast($3 as text), cast($4 as text), cast($5 as bigint),
+            cast($6 as bigint), cast($7 as bigint), cast($8 as bigint)
+        where not exists (select 1 from samples s
+            where s.from_on <= cast($3 as text) and s.until_on >= cast($2 as text)
+                and (s.organisation = cast($4 as text) or s.organisation = ''
+                    or cast($4 as text) = ''))";
+    SAMPLE_OVER = "alerts::sample_over" on "samples":
+        "select id, from_on, until_on, organisation, wanted, population, size, drawn_at
+        from samples
+        where from_on <= $2 and until_on >= $1
+            and (organisation = $3 or organisation = '' or cast($3 as text) = '')
+        order by drawn_at, id limit 1";
 }
 
 /// The outcome that passes an alert on.
 pub const ESCALATED: &str = "escalated";
 /// The rule of a conflict: what was drawn once is not drawn again.
-pub const DRAWN_ONCE: &str = "these days were drawn from before";
+pub const DRAWN_ONCE: &str = "these days, or some of them, were drawn from before";

@@ -103,6 +103,8 @@ pub struct StoredReview {
     pub review: NewReview,
     /// `upheld` or `not-upheld`, the code of the finding, and when; none while it is open.
     pub closed: Option<(String, String, Timestamp)>,
+    /// Whose person closed it, and who, as a keyed pseudonym of that organisation.
+    pub reviewer: Option<(String, String)>,
 }
 
 /// Which holds to list. Nothing set means all.
@@ -359,6 +361,7 @@ fn review(row: &Row) -> Result<StoredReview, StoreError> {
             at: row.time("opened_at")?,
         },
         closed,
+        reviewer: row.maybe_text("reviewed_by")?.zip(row.maybe_text("reviewer")?),
     })
 }
 
@@ -397,7 +400,7 @@ statements! {
     REVIEWS = "holds::reviews" on "reviews":
         "select v.id as review_id, v.delivery_id, v.organisation, v.person, v.who, v.basis,
             v.reason as review_reason, v.rule, v.opened_at, v.outcome, v.finding, v.closed_at,
-            l.id, l.record_id, l.kind, l.sender, l.recipient, l.service, l.carrier, l.state,
+            v.reviewed_by, v.reviewer, l.id, l.record_id, l.kind, l.sender, l.recipient, l.service, l.carrier, l.state,
             l.attempts, l.available_at, l.delivered_at, l.reason
         from reviews v join delivery_lines l on l.id = v.delivery_id
         where cast($1 as text) is null or l.sender = $1 or (l.recipient = $1
@@ -405,11 +408,13 @@ statements! {
         order by case when v.outcome is null then 0 else 1 end, v.opened_at, v.id limit $2";
     FIND_REVIEW = "holds::find_review" on "reviews":
         "select id as review_id, delivery_id, organisation, person, who, basis,
-            reason as review_reason, rule, opened_at, outcome, finding, closed_at
+            reason as review_reason, rule, opened_at, outcome, finding, closed_at, reviewed_by,
+            reviewer
         from reviews where id = $1";
     EMERGENCY_OF = "holds::emergency_of" on "reviews":
         "select v.id as review_id, v.delivery_id, v.organisation, v.person, v.who, v.basis,
-            v.reason as review_reason, v.rule, v.opened_at, v.outcome, v.finding, v.closed_at
+            v.reason as review_reason, v.rule, v.opened_at, v.outcome, v.finding, v.closed_at,
+            v.reviewed_by, v.reviewer
         from reviews v join deliveries d on d.id = v.delivery_id
         where d.id = $1 and v.opened_at >= d.held_at
             and (v.outcome is null or v.outcome = 'upheld')

@@ -100,7 +100,8 @@ impl Store {
         rows.iter().map(entry).collect()
     }
 
-    /// The places of every entry that an organisation acted in, or was the other one of.
+    /// The places of every entry that an organisation acted in, was the other one of, or that is
+    /// about a record that was accepted from it: who collected it, who held it, who looked at it.
     pub async fn places_naming(
         &self,
         organisation: &OrganisationCode,
@@ -274,6 +275,10 @@ statements! {
         "select seq from audit_entries where organisation = $1
         union
         select seq from audit_entries where counterparty = $1
+        union
+        select b.seq from audit_entries a
+            join audit_entries b on b.record_id = a.record_id and b.seq > a.seq
+        where a.organisation = $1 and a.kind = 'record.accepted'
         order by seq";
     ENTRIES_NAMING = "log::entries_naming" on "audit_entries":
         "select seq, leaf, subject from audit_entries where seq in (

@@ -1,5 +1,7 @@
 //! Questions about what came in: submissions, records, and what could not be accepted.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use schemas::{LegId, OrganisationCode, RecordId};
@@ -10,7 +12,7 @@ use super::change::Relations;
 use super::engine::statements;
 use super::error::StoreError;
 use super::row::Row;
-use super::value::values;
+use super::value::{Value, values};
 use crate::audit::SubjectKey;
 use crate::queue::{CaseId, SubmissionId};
 use crate::vault::{SealedBlob, SealedRecord};
@@ -108,6 +110,23 @@ impl Store {
     pub async fn find_record(&self, id: RecordId) -> Result<Option<StoredRecord>, StoreError> {
         let row = self.engine.row(&FIND_RECORD, values![id.0]).await?;
         row.as_ref().map(record).transpose()
+    }
+
+    /// Who sent each of some records; those that are not there are left out.
+    pub async fn senders_of(
+        &self,
+        records: &BTreeSet<RecordId>,
+    ) -> Result<BTreeMap<RecordId, OrganisationCode>, StoreError> {
+        let mut found = BTreeMap::new();
+        let records: Vec<&RecordId> = records.iter().collect();
+        for some in records.chunks(AT_ONCE) {
+            let ids = some.iter().map(|id| Some(id.0.as_bytes().to_vec()));
+            let ids = ids.chain(std::iter::repeat(None)).take(AT_ONCE);
+            for row in &self.engine.rows(&SENDERS_OF, ids.map(Value::Blob).collect()).await? {
+                found.insert(RecordId(row.id("id")?), row.organisation("sender")?);
+            }
+        }
+        Ok(found)
     }
 
     /// The record a sender sent before under the same reference, and its fingerprint.
@@ -250,6 +269,9 @@ statements! {
             label, about, decisions_pass_on, accepted_at, case_id, supersedes, recalls,
             recall_reason
         from records where id = $1";
+    SENDERS_OF = "records::senders_of" on "records":
+        "select id, sender from records
+        where id in ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
     FIND_DUPLICATE = "records::find_duplicate" on "records":
         "select id, fingerprint from records where identity = $1";
     HAS_RECORD_ABOUT = "records::has_record_about" on "records":
@@ -270,3 +292,6 @@ statements! {
         "select id, submission_id, sender, sealed, issues, at_us, replays, resolved_as
         from quarantine where id = $1";
 }
+
+/// How many records one statement asks for.
+const AT_ONCE: usize = 16;

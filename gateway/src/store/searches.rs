@@ -128,6 +128,29 @@ impl Store {
         Ok(found.into_values().rev().take(limit).collect())
     }
 
+    /// The newest entries of the filter's kinds about messages that an organisation sent, newest
+    /// first, from before a place. Entries of deliveries name the recipient only; who sent stands
+    /// with the record. It begins at the kinds, of which there is at least one, and looks at no person.
+    pub async fn entries_about_messages_of(
+        &self,
+        sender: &OrganisationCode,
+        filter: &LogFilter,
+        before: u64,
+        limit: u32,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let places = self.places_within(filter, before).await?;
+        let mut found = BTreeMap::new();
+        for kind in &filter.kinds {
+            let mut values = filter.values(Some(*kind), places, limit);
+            values.push(Value::from(sender));
+            for row in &self.engine.rows(&BY_SENDER, values).await? {
+                found.insert(row.count("seq")?, entry(row)?);
+            }
+        }
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(found.into_values().rev().take(limit).collect())
+    }
+
     /// The places between which entries of the filter's time stand; the second not included.
     async fn places_within(
         &self,
@@ -211,6 +234,9 @@ statements! {
     BY_ORGANISATION = "searches::entries_matching" on "audit_entries":
         matching!("organisation = $2");
     BY_PLACE = "searches::entries_matching" on "audit_entries": matching!("seq >= 0");
+    BY_SENDER = "searches::entries_about_messages_of" on "audit_entries":
+        matching!("kind = $1 and exists (select 1 from records r
+            where r.id = audit_entries.record_id and r.sender = $13)");
     NEWEST = "searches::first_place_at" on "audit_entries":
         "select seq from audit_entries order by seq desc limit 1";
     TIME_AT = "searches::first_place_at" on "audit_entries":

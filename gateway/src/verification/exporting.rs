@@ -28,7 +28,8 @@ pub enum Wanted {
     Period(Option<Date>, Option<Date>),
     /// What is about the messages of a case.
     Case(CaseId),
-    /// What names a partner, as who acted or as the other organisation.
+    /// What names a partner, as who acted or as the other organisation, and what is about messages
+    /// that were accepted from it.
     Partner(OrganisationCode),
 }
 

@@ -125,7 +125,8 @@ fn a_workbook_is_read_by_others_and_nothing_in_it_can_run() {
         let pages: Value = serde_json::from_str(&said).expect("JSON");
         let names: Vec<&str> =
             pages.as_array().expect("sheets").iter().map(|p| p["name"].as_str().unwrap()).collect();
-        assert_eq!(names, ["Cover", "What happened", "By rule", "Held now", "Reviews"]);
+        let tables = ["What happened", "By rule", "Held now", "Reviews", "By organisation"];
+        assert_eq!(names, [&["Cover"], &tables[..]].concat());
         for page in pages.as_array().expect("sheets") {
             assert_eq!(page["frozen"], "A2", "{page}");
             for cell in page["rows"].as_array().expect("rows").iter().filter_map(|r| r.as_array()) {

@@ -1,6 +1,7 @@
 //! What is odd raises one alert that names nobody, and somebody else signs it off.
 
 mod samples;
+mod systems;
 
 use std::path::Path;
 use std::sync::Arc;

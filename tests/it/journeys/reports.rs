@@ -1,8 +1,14 @@
 //! The reports of information governance: each answers its question, says what it was made from,
 //! and the asking is in the log first.
 
+mod by_sender;
+mod withdrawals;
+mod witnessed;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use gateway::audit::{Entry, EventKind};
 use gateway::practice::client::Partner;
 use gateway::practice::people;
@@ -75,6 +81,17 @@ async fn act(partner: &Partner, path: &str, body: Value) -> Value {
     let reply = reply.expect("an answer");
     assert!(reply.status < 300, "{path}: {}", reply.text());
     reply.json()
+}
+
+/// The kinds of the entries of a bundle.
+fn kinds_of(file: &[u8]) -> Vec<String> {
+    let lines = file.split(|byte| *byte == b'\n').filter_map(|line| {
+        let line: Value = serde_json::from_slice(line).ok()?;
+        let leaf = BASE64_STANDARD.decode(line["leaf"].as_str()?).ok()?;
+        let entry: Value = serde_json::from_slice(&leaf).ok()?;
+        Some(entry["event"]["kind"].as_str()?.to_owned())
+    });
+    lines.collect()
 }
 
 /// The event of an entry of the log.

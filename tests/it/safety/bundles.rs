@@ -12,6 +12,7 @@ use gateway::audit::checkpoint::{Checkpoint, LogSigner};
 use gateway::audit::tree::Frontier;
 use gateway::audit::verify::Row;
 use gateway::entropy::SeededEntropy;
+use gateway::practice::client::Partner;
 use gateway::verification::{self, Wanted};
 use schemas::OrganisationCode;
 use serde_json::{Value, json};
@@ -38,14 +39,15 @@ async fn honest(gateway: &TestGateway) -> Corpus {
     let third = second.tomorrow().expect("a day");
     gateway.move_to(third);
     gateway.request(3, "CAMHS").await;
-    let partner = OrganisationCode::parse(&gateway.acute().code).expect("a code");
+    let code = |partner: &Partner| OrganisationCode::parse(&partner.code).expect("a code");
     let wanted = [
         ("whole", Wanted::Whole),
         ("day", Wanted::Period(Some(second), Some(second))),
         ("from", Wanted::Period(Some(third), None)),
         ("until", Wanted::Period(None, Some(first))),
         ("case", Wanted::Case(a_case(gateway).await)),
-        ("partner", Wanted::Partner(partner)),
+        ("partner", Wanted::Partner(code(gateway.acute()))),
+        ("sender", Wanted::Partner(code(gateway.la()))),
     ];
     let mut corpus = Corpus::new();
     for (name, wanted) in wanted {
@@ -217,6 +219,25 @@ fn wrong_proofs(honest: &Corpus, corpus: &mut Corpus) {
         put("beyond the log", rewritten(file, 3, |line| line["seq"] = json!(1_u64 << 50)));
         put("a row of the whole", [lines(file)[..2].concat(), lines(whole)[2].clone()].concat());
     }
+    // Who collected a message of the sender's stands in its bundle because the message does.
+    let sender = lines(&honest["sender"]);
+    let kind = |line: &Vec<u8>| {
+        let leaf = value(line).get("leaf").map(decoded)?;
+        Some(value(&leaf)["event"]["kind"].clone())
+    };
+    let collected = sender.iter().filter(|line| kind(line) == Some(json!("delivery.collected")));
+    assert!(collected.count() > 0, "the sender's bundle tells who collected");
+    let accepted = |line: &&Vec<u8>| kind(line) == Some(json!("record.accepted"));
+    let without: Vec<Vec<u8>> = sender.iter().filter(|line| !accepted(line)).cloned().collect();
+    let text = String::from_utf8(without[0].clone()).expect("text");
+    let entries = value(&sender[0])["entries"].to_string();
+    let fewer = text.replacen(
+        &format!("\"entries\":{entries}"),
+        &format!("\"entries\":{}", without.len() - 2),
+        1,
+    );
+    let without = [fewer.into_bytes(), without[1..].concat()].concat();
+    corpus.insert("sender, without what was accepted from it".to_owned(), without);
     // What is not about the partner, with an honest proof.
     let of_case = lines(&honest["case"]);
     let mut foreign = lines(partner)[..2].concat();

@@ -1,11 +1,14 @@
-//! The judgement over a bundle, line by line, so that memory stays flat however long it is.
+//! The judgement over a bundle, line by line, so that memory stays flat however long it is; of a
+//! partner's bundle the ids of the partner's own records are kept.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead, Seek};
 
+use schemas::RecordId;
 use serde::Serialize;
 
 use super::{Anchors, BadLine, BundleError, Header, Holds, Lines, Proved};
-use super::{checkpoint_of, header_of, names, proved_of, row_of};
+use super::{accepted_from, checkpoint_of, header_of, names, proved_of, row_of};
 use crate::audit::Entry;
 use crate::audit::checkpoint::{Checkpoint, CheckpointError};
 use crate::audit::tree::{self, Frontier};
@@ -271,14 +274,14 @@ impl<'a> Judging<'a> {
                 self.facts.kept.1 = self.facts.kept.1.saturating_add(1);
             }
         }
-        let (mut entries, mut last) = (0_u64, None);
+        let (mut entries, mut last, mut own) = (0_u64, None, BTreeSet::new());
         while let Some(line) = lines.next()? {
             let Ok(entry) = line.and_then(proved_of) else {
                 self.fault(None, FaultKind::Line { line: lines.number });
                 break;
             };
             entries = entries.saturating_add(1);
-            if let Some(what) = self.chosen_fault(&entry, last, newest) {
+            if let Err(what) = self.chosen_entry(&entry, last, newest, &mut own) {
                 self.fault(Some(entry.seq), what);
             }
             last = last.max(Some(entry.seq));
@@ -292,30 +295,37 @@ impl<'a> Judging<'a> {
         Ok(Verification { entries, root, checkpoints_checked, ..nothing() })
     }
 
-    fn chosen_fault(
+    /// Whether an entry belongs here and is proved. `own` gathers the records that were accepted from
+    /// the partner whose bundle it is.
+    fn chosen_entry(
         &self,
         entry: &Proved,
         last: Option<u64>,
         newest: &Checkpoint,
-    ) -> Option<FaultKind> {
+        own: &mut BTreeSet<RecordId>,
+    ) -> Result<(), FaultKind> {
         let Proved { seq, leaf, proof } = entry;
         if last == Some(*seq) {
-            return Some(FaultKind::Repeated);
+            return Err(FaultKind::Repeated);
         }
         if last > Some(*seq) {
-            return Some(FaultKind::OutOfOrder);
+            return Err(FaultKind::OutOfOrder);
         }
         let hash = tree::leaf_hash(leaf);
         if tree::verify_inclusion(proof, newest.size, newest.root, *seq, hash).is_err() {
-            return Some(FaultKind::Unproved);
+            return Err(FaultKind::Unproved);
         }
-        let Ok(entry) = Entry::parse(leaf) else { return Some(FaultKind::Unreadable) };
+        let Ok(entry) = Entry::parse(leaf) else { return Err(FaultKind::Unreadable) };
         if entry.seq != *seq {
-            return Some(FaultKind::Misplaced { says: entry.seq });
+            return Err(FaultKind::Misplaced { says: entry.seq });
         }
-        let partner = self.header.filter.partner.as_ref();
-        let foreign = partner.is_some_and(|partner| !names(&entry, partner));
-        foreign.then_some(FaultKind::Foreign)
+        let Some(partner) = &self.header.filter.partner else { return Ok(()) };
+        let of_own = entry.event.record.is_some_and(|record| own.contains(&record));
+        if !of_own && !names(&entry, partner) {
+            return Err(FaultKind::Foreign);
+        }
+        own.extend(accepted_from(&entry, partner));
+        Ok(())
     }
 
     fn kept_at(&mut self, kept: &Checkpoint, newest: &Checkpoint) {

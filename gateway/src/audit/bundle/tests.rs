@@ -111,7 +111,7 @@ fn the_page_about_the_form_names_every_member_of_an_entry_in_order() {
         let line = page.lines().find(|line| line.starts_with(&format!("| {name} |"))).unwrap();
         line.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>()
     };
-    let record = schemas::RecordId(Uuid::nil());
+    let record = RecordId(Uuid::nil());
     let text = || Some(String::new());
     let map = || [(String::new(), String::new())].into();
     let actor = Actor { certificate: text(), person: text(), role: text(), ..Actor::gateway() };

@@ -55,7 +55,11 @@ impl Facts {
             (Holds::Period, _) => self.of_period(header, entries, signed),
             (Holds::Case, _) | (Holds::Partner, None) => vec![each],
             (Holds::Partner, Some(partner)) => {
-                vec![each, format!("Each names {partner}, as who acted or as the other side.")]
+                let names = format!(
+                    "Each names {partner}, as who acted or as the other side, or is about a \
+                     message that was accepted from {partner} before."
+                );
+                vec![each, names]
             }
         }
     }
@@ -118,8 +122,9 @@ impl Facts {
                     .to_owned(),
             ),
             Holds::Partner => open.push(
-                "That none was left out: the log may have more entries that name this partner. \
-                 For that, ask for a period or the whole log."
+                "That none was left out: the log may have more entries that name this partner. The \
+                 same goes for those about its messages. For that, ask for a period or the whole \
+                 log."
                     .to_owned(),
             ),
         }

@@ -216,7 +216,9 @@ impl fmt::Display for FaultKind {
                 "its proof does not lead to the signed checkpoint: the entry, its number or the \
                  proof was changed",
             ),
-            Self::Foreign => f.write_str("does not name the partner that the bundle is about"),
+            Self::Foreign => f.write_str(
+                "neither names the partner that the bundle is about nor is about its messages",
+            ),
             Self::Count { says, has } => {
                 write!(f, "the bundle says that it has {says} entries, and has {has}")
             }

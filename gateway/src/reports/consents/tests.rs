@@ -90,5 +90,9 @@ fn decisions_are_counted_by_month_and_people_who_said_no_are_known() {
     assert_eq!(stopped_ever(&entries), BTreeSet::from([SubjectKey([7; 32])]));
     let all: Vec<&Entry> = entries.iter().collect();
     assert_eq!(words(&by_month(&all)), [["2026-01", "given", "1"], ["2026-01", "withdrawn", "1"]]);
-    assert_eq!(words(&decisions(&all, &|code| code.to_owned(), Marks::of(9)))[1][2], "withdrawn");
+    let about = (entries[1].event.record.unwrap(), "withdrawn".to_owned());
+    let known = Said::from([(about, (ConsentKind::Plan, PARENT))]);
+    let rows = words(&decisions(&all, &known, &|code| code.to_owned(), Marks::of(9)));
+    assert_eq!(rows[1][2..5], ["withdrawn", "plan", "parent"]);
+    assert_eq!(rows[0][2..5], ["given", "", ""], "the ledger has nothing of it");
 }

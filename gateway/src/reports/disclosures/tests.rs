@@ -1,4 +1,4 @@
-use super::super::tests::{release, words};
+use super::super::tests::{code, release, words};
 use super::*;
 
 const NAMES: Names<'static> = &|code| format!("the name of {code}");
@@ -23,8 +23,11 @@ fn a_message_counts_once_when_it_first_left_and_consent_is_only_counted() {
             ["2026-01", "statute", "a provision", "RXT", "the name of RXT", "2", "2"],
         ]
     );
-    let each = words(&each(&without, NAMES, Marks::of(9)));
-    assert_eq!(each.iter().map(|row| row[0].as_str()).collect::<Vec<_>>(), ["9", "6", "5"]);
+    let senders = Senders::known([(without[0].event.record.unwrap(), code("334"))]);
+    let each = words(&each(&without, &senders, NAMES, Marks::of(9)));
+    let rows: Vec<[&str; 3]> =
+        each.iter().map(|row| [row[0].as_str(), row[2].as_str(), row[3].as_str()]).collect();
+    assert_eq!(rows, [["9", "", "RXT"], ["6", "", "RRK"], ["5", "334", "RXT"]]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use super::super::tests::{entry, release, words};
+use super::super::tests::{code, entry, release, words};
 use super::*;
 
 #[test]
@@ -35,6 +35,27 @@ fn every_sort_of_exception_is_told_apart() {
     assert_eq!(
         words(&happened(&entries, &|code| code.to_owned(), Marks::of(9))).len(),
         entries.len()
+    );
+}
+
+#[test]
+fn what_the_gateway_held_by_itself_counts_for_who_sent_it() {
+    let mut held = release(1, 1, ("RXT", "statute"));
+    held.event.kind = EventKind::DeliveryHeld;
+    held.event.actor = Actor::gateway();
+    let senders = Senders::known([(held.event.record.unwrap(), code("334"))]);
+    let mut vote = entry(2, EventKind::HoldDecided, "RRK");
+    vote.event = vote.event.with("decision", "release").with("reason", "safeguarding");
+    vote.event.record = held.event.record;
+    vote.event.actor.method = "mutual-tls".to_owned();
+    let entries = [held.clone(), held, vote];
+    let rows = words(&by_organisation(&entries, &senders, &|code| format!("the name of {code}")));
+    assert_eq!(
+        rows,
+        [
+            ["2026-01", "334", "the name of 334", "hold", "a-rule", "2"],
+            ["2026-01", "RRK", "the name of RRK", "vote to override", "safeguarding", "1"],
+        ]
     );
 }
 

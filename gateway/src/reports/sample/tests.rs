@@ -1,5 +1,6 @@
 use super::super::tests::{entry, words};
 use super::*;
+use crate::audit::EventKind;
 
 #[test]
 fn the_same_root_draws_the_same_accesses_and_another_root_others() {

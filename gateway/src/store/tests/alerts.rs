@@ -183,8 +183,32 @@ async fn the_same_days_are_drawn_from_once() {
         assert_eq!(store.alerts(&sampled, None, 9).await.unwrap()[0].sample, Some(first.id));
         let again = alert(&store, AlertWrite::Sampled(draw(None))).await;
         assert!(matches!(again, Err(StoreError::Conflict { rule: DRAWN_ONCE })), "{again:?}");
-        alert(&store, AlertWrite::Sampled(draw(Some("334")))).await.unwrap();
+        // All were drawn from: of one organisation is the same accesses by another seed.
         assert!(is_conflict(&alert(&store, AlertWrite::Sampled(draw(Some("334")))).await));
+        let days = |days: (i8, i8), of: Option<&str>| {
+            let day = |day| jiff::civil::date(2027, 3, day);
+            NewSample { from: day(days.0), until: day(days.1), ..draw(of) }
+        };
+        alert(&store, AlertWrite::Sampled(days((5, 9), Some("334")))).await.unwrap();
+        for (within, of) in
+            [((9, 12), Some("334")), ((1, 5), Some("334")), ((6, 7), None), ((1, 20), None)]
+        {
+            let again = days(within, of);
+            let over = store.sample_over((again.from, again.until), again.organisation.as_ref());
+            let over = over.await.unwrap().unwrap();
+            assert_eq!(over.organisation, Some(organisation("334")));
+            assert_eq!(
+                (over.from, over.until),
+                (days((5, 9), None).from, days((5, 9), None).until)
+            );
+            assert!(is_conflict(&alert(&store, AlertWrite::Sampled(again)).await), "{within:?}");
+        }
+        for (within, of) in [((10, 12), Some("334")), ((5, 9), Some("RRK")), ((1, 4), None)] {
+            let other = days(within, of);
+            let over = store.sample_over((other.from, other.until), other.organisation.as_ref());
+            assert_eq!(over.await.unwrap(), None, "{within:?}");
+            alert(&store, AlertWrite::Sampled(other)).await.unwrap();
+        }
     })
     .await;
 }
