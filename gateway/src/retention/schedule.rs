@@ -227,6 +227,29 @@ impl Period {
     }
 }
 
+impl Period {
+    /// Whether this ends no earlier than another that starts with it, on whatever day that is.
+    fn is_as_long_as(self, other: Self) -> bool {
+        let months = |period| match period {
+            Self::Months(months) => Some(months),
+            Self::Years(years) => Some(years.saturating_mul(12)),
+            Self::Days(_) | Self::ForEver => None,
+        };
+        if let (Some(ours), Some(theirs)) = (months(self), months(other)) {
+            return ours >= theirs;
+        }
+        // Months differ in days, but every four years they do so in the same way.
+        let days = (0..FOUR_YEARS).filter_map(|day| {
+            Timestamp::UNIX_EPOCH.checked_add(jiff::SignedDuration::from_hours(24 * day)).ok()
+        });
+        days.into_iter().all(|start| match (self.after(start), other.after(start)) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(ours), Some(theirs)) => ours >= theirs,
+        })
+    }
+}
+
 impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -317,6 +340,20 @@ impl Schedule {
             let problem = format!("the class {} is missing; add it", missing.as_str());
             return Err(ScheduleError { line: line_at(text.len()), problem });
         }
+        let named = |class| text.find(&format!("\"{}\"", Class::as_str(class))).map_or(1, line_at);
+        let period = |class| rules.get(&class).map_or(Period::ForEver, |rule: &Rule| rule.period);
+        // Which documents a quarantined message names is sealed with it.
+        let (unnamed, waits) = (Class::DocumentUnnamed, Class::QuarantineUnresolved);
+        if !period(unnamed).is_as_long_as(period(waits)) {
+            let problem = format!(
+                "{} is kept for at least as long as {}, {}: a quarantined message that is put right \
+                 may name the document",
+                unnamed.as_str(),
+                waits.as_str(),
+                period(waits)
+            );
+            return Err(ScheduleError { line: named(unnamed), problem });
+        }
         let print = crate::entropy::sha256_hex(text.as_bytes());
         let print: String = print.chars().take(12).collect();
         Ok(Self { version: format!("{name}:{print}"), rules })
@@ -387,6 +424,9 @@ fn checked(raw: RawRule) -> Result<(Class, Rule), String> {
     }
     Ok((class, Rule { holds: raw.holds, period, source: raw.source }))
 }
+
+/// In days.
+const FOUR_YEARS: i64 = 1_461;
 
 const SHIPPED: &str = include_str!("../../rules/retention-1.toml");
 

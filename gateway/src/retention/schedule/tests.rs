@@ -83,3 +83,44 @@ fn a_mistake_in_a_schedule_is_refused_with_its_line() {
     let error = Schedule::parse(&twice).unwrap_err().to_string();
     assert!(error.contains("backups is there twice"), "{error}");
 }
+
+#[test]
+fn a_document_that_a_quarantined_message_may_name_is_kept_as_long_as_that() {
+    let with = |unnamed: &str, waits: &str| {
+        let mut text = SHIPPED.to_owned();
+        for (class, period) in [("document-unnamed", unnamed), ("quarantine-unresolved", waits)] {
+            let from = text.find(&format!("name = \"{class}\"")).unwrap();
+            let (before, after) = text.split_at(from);
+            let after = after.replacen("\"12 months\"", &format!("\"{period}\""), 1);
+            text = format!("{before}{after}");
+        }
+        Schedule::parse(&text)
+    };
+    let longer = [
+        ("12 months", "12 months"),
+        ("1 years", "12 months"),
+        ("366 days", "12 months"),
+        ("12 months", "365 days"),
+        ("for-ever", "100 years"),
+        ("for-ever", "for-ever"),
+        ("31 days", "1 months"),
+    ];
+    for (unnamed, waits) in longer {
+        assert!(with(unnamed, waits).is_ok(), "{unnamed} {waits}");
+    }
+    let shorter = [
+        ("90 days", "12 months"),
+        ("365 days", "12 months"),
+        ("11 months", "1 years"),
+        ("12 months", "366 days"),
+        ("30 days", "1 months"),
+        ("100 years", "for-ever"),
+    ];
+    let line = SHIPPED.lines().position(|line| line == "name = \"document-unnamed\"").unwrap() + 1;
+    for (unnamed, waits) in shorter {
+        let error = with(unnamed, waits).unwrap_err();
+        assert_eq!(error.line, line, "{error}");
+        assert!(error.problem.contains("at least as long as quarantine-unresolved"), "{error}");
+        assert!(error.problem.contains(waits), "{error}");
+    }
+}
