@@ -160,10 +160,7 @@ async fn free(app: &App) -> Result<(), StoreError> {
 /// Says that freed bytes may still be in the journal. On a server that is its own housekeeping's.
 fn say_not_freed(app: &App) {
     if app.store.engine_name() == "sqlite" {
-        tracing::warn!(
-            "the journal could not be emptied because somebody reads it: what was freed may still be \
-             in it until tomorrow, or until `retention run --confirm` ends with 0"
-        );
+        tracing::warn!("what was freed may still be in the journal, because somebody reads it");
     }
 }
 

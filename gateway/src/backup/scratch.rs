@@ -132,11 +132,7 @@ pub fn sweep_quietly(config: &Config) {
         tracing::info!(removed, "what interrupted backup commands had left was removed");
     }
     if left > 0 {
-        tracing::error!(
-            left,
-            "what interrupted backup commands have left (.backup-ID, .drill-ID) cannot be removed: a \
-             copy of the database may be in it"
-        );
+        tracing::error!(left, "what interrupted backup commands have left cannot be removed");
     }
 }
 

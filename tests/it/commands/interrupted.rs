@@ -16,7 +16,8 @@ use super::Ran;
 
 /// What is left in a folder of commands that make something beside a backup.
 fn left(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry"));
+    let entries =
+        std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry"));
     let ours = entries.filter(|entry| {
         let name = entry.file_name().to_string_lossy().into_owned();
         name.starts_with(".backup-") || name.starts_with(".drill-")
@@ -130,8 +131,7 @@ fn is_writing(folder: &Path) -> bool {
 
 #[test]
 fn an_interrupted_drill_or_backup_leaves_nothing_and_a_killed_one_only_until_the_next_start() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all();
-    let runtime = runtime.build().expect("a runtime");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let gateway = TestGateway::start(Engine::Sqlite).await;
         gateway.request(1, "CAMHS").await;
@@ -154,7 +154,11 @@ fn an_interrupted_drill_or_backup_leaves_nothing_and_a_killed_one_only_until_the
                 let child = start(arguments);
                 until("it is written", || is_writing(place));
                 assert_eq!(end(child, signal), code);
-                assert_eq!(left(place).len(), usize::from(code.is_none()), "{arguments:?} {signal}");
+                assert_eq!(
+                    left(place).len(),
+                    usize::from(code.is_none()),
+                    "{arguments:?} {signal}"
+                );
             }
         }
         go_on();

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gateway::audit::{Actor, EventKind};
 use gateway::audit::verify::FaultKind;
+use gateway::audit::{Actor, EventKind};
 use gateway::practice::client::{Partner, Reply};
 use gateway::practice::people;
 use gateway::retention::certificate::{self, CertificateError};

@@ -24,10 +24,8 @@ fn what_nobody_works_on_is_swept_and_nothing_else() {
     assert_eq!(swept(folder), (0, 0), "all of it is worked on");
 
     // As a killed process leaves it: there, and held by nobody.
-    let dead = [
-        format!(".backup-{}", Uuid::from_u128(4)),
-        format!(".drill-{}", Uuid::from_u128(5)),
-    ];
+    let dead =
+        [format!(".backup-{}", Uuid::from_u128(4)), format!(".drill-{}", Uuid::from_u128(5))];
     for name in &dead {
         std::fs::create_dir(folder.join(name)).unwrap();
         std::fs::write(folder.join(name).join("gateway.db"), "rows").unwrap();

@@ -189,7 +189,8 @@ async fn the_key_of_a_document_goes_with_the_commit_that_ends_it() {
                 reason: Some("document-type".to_owned()),
                 found: None,
             };
-            write(&store, EventKind::DocumentRefused, moved).await.unwrap();
+            // The stand-in of the log takes nothing that says "refused".
+            write(&store, EventKind::DocumentAbandoned, moved).await.unwrap();
         };
         assert!(store.document_received(documents[0], (0, 3), at(1)).await.unwrap());
         moved(documents[0], DocumentState::Refused).await;
