@@ -66,10 +66,10 @@ pub enum CollectError {
 impl From<StoreError> for CollectError {
     /// A record that was removed between its opening and the commit is as one removed before.
     fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Conflict { rule } if rule == REMOVED_MEANWHILE => Self::Removed,
-            error => Self::Store(error),
+        if matches!(error, StoreError::Conflict { rule } if rule == REMOVED_MEANWHILE) {
+            return Self::Removed;
         }
+        Self::Store(error)
     }
 }
 
