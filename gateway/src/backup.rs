@@ -22,6 +22,9 @@
 //! *held* from its first moment ([`restore`](crate::restore)): the mark is in the same transaction as
 //! the rows, whatever became of the checkpoint outside the database.
 //!
+//! While one is proved, a copy of the whole database stands beside, in a folder of its own. It goes with
+//! whatever ends the proof; what a killed process left goes at the next ([`sweep`]).
+//!
 //! Must never know what a record says, or the command line.
 //!
 //! Limits: one row is held whole; all else by the MiB. A backup that is made keeps the database's old
@@ -35,6 +38,7 @@ mod making;
 mod manifest;
 mod opening;
 mod rows;
+mod scratch;
 
 use std::path::{Path, PathBuf};
 
@@ -44,6 +48,7 @@ use crate::vault::VaultError;
 pub use making::{Made, Why, file_name, make};
 pub use manifest::{Documents, Header, Manifest, PartNote};
 pub use opening::{Keys, Proved, Restored, Seams, header_of, prove, restore};
+pub use scratch::{Scratch, Swept, Work, places, sweep, sweep_quietly};
 
 /// Told how many bytes have gone by.
 pub type Progress<'a> = &'a mut (dyn FnMut(u64) + Send);

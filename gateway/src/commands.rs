@@ -40,6 +40,7 @@ mod witness;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -168,6 +169,8 @@ enum Outcome {
     TryAgain,
     /// It failed.
     Failed,
+    /// A signal of this number told it to stop, and it cleared away what it had begun.
+    Stopped(u8),
 }
 
 impl From<Outcome> for ExitCode {
@@ -179,6 +182,8 @@ impl From<Outcome> for ExitCode {
             Outcome::InputRefused => Self::from(5),
             Outcome::Found => Self::from(6),
             Outcome::TryAgain => Self::from(75),
+            // As the shell says of a command that a signal ended.
+            Outcome::Stopped(signal) => Self::from(128_u8.saturating_add(signal)),
         }
     }
 }
@@ -197,7 +202,12 @@ pub fn run() -> ExitCode {
     };
     let json = cli.json;
     let notice = Notice::default();
-    match runtime.block_on(notice.over(dispatch(cli))) {
+    let done = runtime.block_on(notice.over(dispatch(cli)));
+    if matches!(done, Ok(Outcome::Stopped(_))) {
+        // A read that hangs must not keep a command that was told to stop.
+        runtime.shutdown_timeout(STOPS_WITHIN);
+    }
+    match done {
         Ok(outcome) if totality::is_witnessed(&path, outcome, &notice) => outcome.into(),
         Ok(_) => {
             eprintln_line(
@@ -309,6 +319,9 @@ fn progress(total: u64, what: &'static str) -> indicatif::ProgressBar {
 
 /// Columns below which a table is no longer fitted to its terminal: an id alone has 36.
 const NARROWEST: u16 = 60;
+
+/// What a stopped command waits for what it has in hand.
+const STOPS_WITHIN: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests;

@@ -58,9 +58,9 @@ pub enum DocumentState {
     NotScanned,
     /// The scanner found something: held for good.
     Flagged,
-    /// It is not what was declared, or not of an accepted type; its bytes are removed.
+    /// It is not what was declared, or not of an accepted type; its key and its bytes are removed.
     Refused,
-    /// Its upload was not finished in time; its bytes are removed.
+    /// Its upload was not finished in time, or its time was over; its key and its bytes are removed.
     Abandoned,
 }
 
@@ -162,9 +162,17 @@ pub(crate) async fn segment(
     Ok(segments.open(index, &sealed)?)
 }
 
-/// Takes away what is kept of a document whose key is gone. Doing it again is no fault.
-pub(crate) async fn clear(app: &App, known: &StoredUpload) -> Result<(), KeepingError> {
-    app.documents.keeping.remove(known.id, place(known).segments()).await
+/// Takes away what is kept of a document whose key is gone, and notes that nothing is left. Doing it
+/// again is no fault. What cannot be taken away is the [`caretaker`]'s to try again: that the document
+/// has ended stands either way. Whether nothing is left.
+async fn clear(app: &App, known: &StoredUpload) -> Result<bool, StoreError> {
+    if let Err(error) = app.documents.keeping.remove(known.id, place(known).segments()).await {
+        let error = crate::telemetry::chain(&error);
+        tracing::error!(document = %known.id, error, "segments of an ended document are left");
+        return Ok(false);
+    }
+    app.store.document_cleared(known.id, app.clock.now()).await?;
+    Ok(true)
 }
 
 /// Why a segment could not be had.

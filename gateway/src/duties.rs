@@ -9,6 +9,7 @@
 
 mod backups;
 mod consents;
+mod documents;
 mod forgotten;
 mod reconciling;
 mod reminders;
@@ -37,6 +38,12 @@ pub enum DutyError {
     /// What is due could not be removed.
     #[error("what is due could not be removed")]
     Retention(#[from] crate::retention::RetentionError),
+    /// Something is left of documents that have ended, without its key.
+    #[error(
+        "segments of {0} documents that have ended cannot be taken away, they have no key any more; \
+         look at the store for documents: it is tried again every ten minutes"
+    )]
+    SegmentsLeft(u64),
     /// A backup could not be made.
     #[error("a backup could not be made")]
     Backup(#[from] crate::backup::BackupError),
@@ -86,6 +93,11 @@ const DUTIES: &[Duty] = &[
         act: transition::act,
     },
     Duty { name: "retention", period: retention::period, act: retention::act },
+    Duty {
+        name: "ended-documents",
+        period: |app| Some(app.clock.today().to_string()),
+        act: documents::clear,
+    },
     Duty { name: "reconciliation", period: reconciling::period, act: reconciling::act },
     // Last: it takes as long as there is much to keep.
     Duty { name: "backup", period: backups::period, act: |app| Box::pin(backups::make(app)) },
@@ -135,6 +147,21 @@ async fn run(app: &App, duty: &Duty) -> Result<bool, DutyError> {
         .with("count", count);
     app.store.commit(Change::because(event).write(Write::DutyDone(duty.name, period))).await?;
     Ok(true)
+}
+
+/// Has the database's own journal emptied of what was freed.
+async fn free(app: &App) -> Result<(), StoreError> {
+    if !app.store.forget_freed().await? {
+        say_not_freed(app);
+    }
+    Ok(())
+}
+
+/// Says that freed bytes may still be in the journal. On a server that is its own housekeeping's.
+fn say_not_freed(app: &App) {
+    if app.store.engine_name() == "sqlite" {
+        tracing::warn!("what was freed may still be in the journal, because somebody reads it");
+    }
 }
 
 /// How long a gateway may be at a duty before another takes it on.

@@ -251,7 +251,11 @@ pub async fn destroy(
     let change = Change::because(event)
         .write(Write::Retention(RetentionWrite::HoldsAre(placed, lifted)))
         .write(Write::LookUpDestroyed(gone));
-    let entry = app.store.commit(change).await?.first_seq;
+    let entry = match app.store.commit(change).await {
+        Ok(committed) => committed.first_seq,
+        Err(StoreError::HeldAfterRestore) => return Ok(Err(Refusal::Restored)),
+        Err(error) => return Err(error),
+    };
     app.period_keys.forget();
     let freed = app.store.forget_freed().await?;
     Ok(Ok(Destroyed { entry, size, freed }))

@@ -36,7 +36,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::audit::verify::REMOVED;
 use crate::audit::{Actor, Event, EventKind};
-use crate::documents::keeping::KeepingError;
+use crate::documents::caretaker;
 use crate::entropy::{EntropyError, hex, sha256};
 use crate::store::{Change, HOLDS_MOVED, Removable, Removal, RetentionWrite, StoreError, Write};
 
@@ -49,9 +49,13 @@ pub enum RetentionError {
     /// The store refused or failed.
     #[error("the store refused or failed")]
     Store(#[from] StoreError),
-    /// The place of documents refused or failed.
-    #[error("the place of documents refused or failed")]
-    Keeping(#[from] KeepingError),
+    /// The database was restored from a backup and may have forgotten legal holds.
+    #[error(
+        "nothing is removed: the database was restored from a backup and may have forgotten legal \
+         holds. See `restore show`, place those that were lost again, confirm the restore (`restore \
+         confirm`), then run again"
+    )]
+    Restored,
     /// The operating system had no randomness to give.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
@@ -113,11 +117,11 @@ pub fn document(app: &App, plan: &Plan, until: jiff::Timestamp) -> serde_json::V
 }
 
 /// Removes everything that is due now, certifies it, and takes away what is left of it. Refuses
-/// while the database is held after a restore.
+/// while the database is held after a restore, from the first removal to the last.
 pub async fn run(app: &App, actor: &Actor) -> Result<Ran, RetentionError> {
-    // A restored database has forgotten legal holds that were placed since the backup.
+    // Asked first, so that it is said even when nothing is due; each commit asks again.
     if app.store.unconfirmed_restore().await?.is_some() {
-        return Err(StoreError::HeldAfterRestore.into());
+        return Err(RetentionError::Restored);
     }
     let mut ran = Ran::default();
     for _ in 0..PLANS_MAX {
@@ -125,14 +129,17 @@ pub async fn run(app: &App, actor: &Actor) -> Result<Ran, RetentionError> {
         ran.kept = plan.kept();
         let due: Vec<&Item> = plan.items.iter().filter(|item| item.kept_by.is_none()).collect();
         let before = ran.removed;
-        let moved = remove(app, actor, (&plan, &due), &mut ran).await?;
+        let moved = match remove(app, actor, (&plan, &due), &mut ran).await {
+            Err(StoreError::HeldAfterRestore) => return Err(RetentionError::Restored),
+            moved => moved?,
+        };
         // Nothing is left, or nothing can be removed at present.
         if !moved && (!plan.more || ran.removed == before) {
             break;
         }
     }
     ran.certificates = certificate::certify(app, actor).await?;
-    ran.segments_left = clear_documents(app).await?;
+    ran.segments_left = caretaker::clear_ended(app).await?.left;
     ran.freed = app.store.forget_freed().await?;
     Ok(ran)
 }
@@ -239,23 +246,6 @@ fn event(app: &App, actor: &Actor, item: &Item, hash: &[u8; 32]) -> Event {
     event
 }
 
-/// Takes the segments of removed documents away; they cannot be opened any more.
-async fn clear_documents(app: &App) -> Result<u64, StoreError> {
-    let mut left = 0;
-    for known in app.store.uncleared_documents(DOCUMENTS_AT_ONCE).await? {
-        let document = known.id;
-        match crate::documents::clear(app, &known).await {
-            Ok(()) => app.store.document_cleared(document, app.clock.now()).await?,
-            Err(error) => {
-                let error = crate::telemetry::chain(&error);
-                tracing::error!(%document, error, "segments of a removed document are left");
-                left += 1;
-            }
-        }
-    }
-    Ok(left)
-}
-
 impl Ran {
     fn count(&mut self, item: &Item) {
         self.removed += 1;
@@ -267,5 +257,3 @@ impl Ran {
 const PLANS_MAX: usize = 10;
 /// Things that are removed in one commit.
 const ITEMS_AT_ONCE: usize = 100;
-/// Documents whose segments one run takes away.
-const DOCUMENTS_AT_ONCE: u32 = 1_000;

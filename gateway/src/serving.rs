@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::{App, AppError};
 use crate::audit::{Actor, Event, EventKind};
+use crate::backup;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::documents::caretaker;
@@ -79,6 +80,7 @@ pub async fn start(
     restore::look_at_file(&app).await?;
     publication::look_at_folder(&app).await?;
     outsiders::ask_at_start(&app).await?;
+    backup::sweep_quietly(&app.config);
     record_start(&app, &tls).await?;
 
     let (listener, address) = bind(listen).await?;

@@ -91,7 +91,7 @@ pub use connection::{DatabaseUrl, StoreLocation};
 pub use counts::Counts;
 pub use deliveries::InboxPlace;
 pub use documents::{HeldMessage, StoredUpload};
-pub use error::{Fault, MOVED_ON, SUPERSEDED_ONCE, StoreError};
+pub use error::{Fault, MOVED_ON, REMOVED_MEANWHILE, SUPERSEDED_ONCE, StoreError};
 pub use holds::{
     Ageing, Finding, HoldFilter, HoldPlace, HoldWrite, NewQuestion, NewReview, StoredQuestion,
     StoredReview,

@@ -5,11 +5,14 @@
 //! never know what is in a file. Paths given here are made of our own ids and of folders the
 //! operator named.
 //!
+//! What is worked on for long is [held](hold): the operating system lets go of it with the process, so
+//! that what a killed one left is told from what is still being written.
+//!
 //! Limits: one file system, since a rename is atomic only there; the folder itself belongs to the
-//! operator, who decides who may read it. Not supported: locking, because whoever shares the folder
-//! need not honour it.
+//! operator, who decides who may read it. Not supported: keeping others out by a lock, because whoever
+//! shares the folder need not honour it.
 
-use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -37,12 +40,13 @@ pub fn create(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
 }
 
 /// A file that is written bit by bit, beside its place, for its owner only, until it is put into
-/// place. Dropped before that, it is removed.
+/// place. Dropped before that, it is removed. It is [held](hold) until then, where there are locks.
 #[derive(Debug)]
 pub struct Staged {
     beside: PathBuf,
     path: PathBuf,
     is_put: bool,
+    _held: File,
 }
 
 impl Staged {
@@ -56,10 +60,19 @@ impl Staged {
         let beside = folder.join(format!(".{unique}.partial"));
         let mut options = OpenOptions::new();
         let file = options.write(true).create_new(true).mode(0o600).open(&beside)?;
-        Ok((
-            Self { beside, path: folder.join(path.file_name().unwrap_or_default()), is_put: false },
-            file,
-        ))
+        let path = folder.join(path.file_name().unwrap_or_default());
+        // The lock is of both handles, and goes with the last of them.
+        let staged = Self { beside, path, is_put: false, _held: file.try_clone()? };
+        match file.try_lock() {
+            Ok(()) if is_at(&staged.beside, &file)? => {}
+            // Without locks nobody clears away what is there.
+            Err(TryLockError::Error(_)) => {}
+            // Somebody clears away, and came between making and holding it.
+            Ok(()) | Err(TryLockError::WouldBlock) => {
+                return Err(io::ErrorKind::ResourceBusy.into());
+            }
+        }
+        Ok((staged, file))
     }
 
     /// Puts the file, which must be flushed, into its place, and makes that durable.
@@ -78,6 +91,31 @@ impl Drop for Staged {
         if !self.is_put {
             drop(std::fs::remove_file(&self.beside));
         }
+    }
+}
+
+/// Holds the file or folder at a path as worked on, for as long as what is given lives. `None` when
+/// another process holds it, or has just removed it. Errors where the file system has no locks.
+pub fn hold(path: &Path) -> io::Result<Option<File>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match file.try_lock() {
+        Ok(()) => Ok(is_at(path, &file)?.then_some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Whether what was opened is still what is at a path.
+fn is_at(path: &Path, file: &File) -> io::Result<bool> {
+    let opened = file.metadata()?;
+    match std::fs::symlink_metadata(path) {
+        Ok(here) => Ok((here.dev(), here.ino()) == (opened.dev(), opened.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

@@ -8,6 +8,7 @@ mod backups;
 mod exports;
 mod figures;
 mod forms;
+mod interrupted;
 mod prompt;
 mod reports;
 mod waiting;

@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader, BufWriter};
 use zeroize::Zeroizing;
 
 use super::manifest::{Header, PartNote};
+use super::scratch::staged_name;
 use super::{BackupError, Progress};
 use crate::entropy::{Sha256, hex};
 use crate::vault::backups::{BackupKey, SegmentPlace, TAG_BYTES};
@@ -45,7 +46,7 @@ impl Writer {
         key: BackupKey,
     ) -> Result<Self, BackupError> {
         let (header, json) = header;
-        let begun = Staged::begin(path, &header.id.to_string());
+        let begun = Staged::begin(path, &staged_name(header.id));
         let (staged, file) =
             begun.map_err(BackupError::file(path, "the backup cannot be begun there"))?;
         let mut writer = Self {

@@ -1,7 +1,7 @@
 //! Proving a backup, and putting it back: one way through, which differs in where it leads.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::form::{DATABASE, MANIFEST, Reader, read_header};
 use super::manifest::{Documents, Header, Manifest};
 use super::rows::{self, Next};
+use super::scratch::{Scratch, Work};
 use super::{BackupError, Progress};
 use crate::app::{AppError, frontier_from, location, log_keeper, log_signer, open_copy};
 use crate::audit::checkpoint::{Checkpoint, LogSigner};
@@ -24,7 +25,6 @@ use crate::store::{Change, Shown, Store, StoreError, StoreLocation, Write};
 use crate::vault::keyring::{KeyFile, KeyWrapper};
 use crate::vault::look_up::PeriodKeys;
 use crate::verification::{self, Verification};
-use crate::whole_file;
 
 /// The keys that a backup is made, proved and restored with.
 #[derive(Debug)]
@@ -95,8 +95,8 @@ pub async fn header_of(file: &Path) -> Result<Header, BackupError> {
     Ok(read_header(file).await?.0)
 }
 
-/// Reads a backup through, into a database of its own in a folder, which is removed again, and
-/// verifies the log and the records in it against its checkpoint.
+/// Reads a backup through, into a database of its own in a folder, which is removed again even when
+/// this is dropped before its end, and verifies the log and the records in it against its checkpoint.
 pub async fn prove(
     file: &Path,
     keys: &Keys,
@@ -105,8 +105,8 @@ pub async fn prove(
     told: Progress<'_>,
 ) -> Result<Proved, BackupError> {
     let unique = entropy.make_id(clock.now())?;
-    let folder = Scratch::make(scratch.join(format!(".backup-{unique}")))?;
-    let location = StoreLocation::Sqlite { path: folder.0.join("gateway.db") };
+    let folder = Scratch::make(scratch, Work::Proof, unique)?;
+    let location = StoreLocation::Sqlite { path: folder.path().join("gateway.db") };
     let (reader, header, json) = Reader::open(file, keys.backup(), told).await?;
     let through = Through { keys, header, json, documents: None };
     let loader = Loader::begin(&location, through.header.schema, clock.now()).await?;
@@ -422,27 +422,6 @@ async fn number(reader: &mut Reader<'_>) -> Result<u32, BackupError> {
     let bytes = reader.take(4).await?;
     let bytes = bytes.try_into().or(Err(reader.malformed("it ends in the middle of a number")))?;
     Ok(u32::from_be_bytes(bytes))
-}
-
-/// A folder for its owner only, removed with all that is in it.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn make(folder: PathBuf) -> Result<Self, BackupError> {
-        if let Some(parent) = folder.parent() {
-            let made = std::fs::create_dir_all(parent);
-            made.map_err(BackupError::file(parent, "the folder cannot be made"))?;
-        }
-        let made = whole_file::ensure_folder(&folder, 0o700);
-        made.map_err(BackupError::file(&folder, "the folder cannot be made"))?;
-        Ok(Self(folder))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
-    }
 }
 
 const ROWS_AT_ONCE: usize = 256;

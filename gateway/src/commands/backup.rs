@@ -8,7 +8,9 @@ use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
 
 use super::{Configured, Outcome, eprintln_line, print_line, progress, table};
-use crate::backup::{self, BackupError, Documents, Keys, Made, Manifest, Proved, Seams, Why};
+use crate::backup::{
+    self, BackupError, Documents, Keys, Made, Manifest, Proved, Scratch, Seams, Why, Work,
+};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::entropy::SystemEntropy;
@@ -62,15 +64,18 @@ pub(super) enum BackupCommand {
 }
 
 pub(super) async fn backup(command: &BackupCommand, json: bool) -> anyhow::Result<Outcome> {
-    let done = match command {
-        BackupCommand::Make { configured, to, reason } => make(configured, to, reason, json).await,
-        BackupCommand::Show { file } => show(file, json).await,
-        BackupCommand::Verify { configured, file, scratch } => {
-            verify(configured, file, scratch.as_deref(), json).await
+    let has_something_beside = match command {
+        BackupCommand::Make { .. } | BackupCommand::Verify { .. } | BackupCommand::Drill { .. } => {
+            true
         }
-        BackupCommand::Restore { configured, file } => restore(configured, file, json).await,
-        BackupCommand::Drill { configured, scratch } => {
-            drill(configured, scratch.as_deref(), json).await
+        BackupCommand::Show { .. } | BackupCommand::Restore { .. } => false,
+    };
+    let done = tokio::select! {
+        done = carry_out(command, json) => done,
+        // What was begun is dropped, and what it made beside goes with it.
+        signal = super::serve::stopped_by(), if has_something_beside => {
+            eprintln_line("Stopped before the end; what was made beside is removed.");
+            return Ok(Outcome::Stopped(signal));
         }
     };
     match done {
@@ -88,6 +93,38 @@ pub(super) async fn backup(command: &BackupCommand, json: bool) -> anyhow::Resul
             Ok(error) => Err(error.into()),
             Err(error) => Err(error),
         },
+    }
+}
+
+async fn carry_out(command: &BackupCommand, json: bool) -> anyhow::Result<Outcome> {
+    match command {
+        BackupCommand::Make { configured, to, reason } => make(configured, to, reason, json).await,
+        BackupCommand::Show { file } => show(file, json).await,
+        BackupCommand::Verify { configured, file, scratch } => {
+            verify(configured, file, scratch.as_deref(), json).await
+        }
+        BackupCommand::Restore { configured, file } => restore(configured, file, json).await,
+        BackupCommand::Drill { configured, scratch } => {
+            drill(configured, scratch.as_deref(), json).await
+        }
+    }
+}
+
+/// Removes what commands that were killed have left, here and where this one will work.
+fn sweep(config: &Config, here: &Path) {
+    let swept = backup::sweep(backup::places(config).chain([here]));
+    if swept.removed > 0 {
+        eprintln_line(&format!(
+            "Removed: {} folders or files that interrupted backup commands had left.",
+            swept.removed
+        ));
+    }
+    if swept.left > 0 {
+        eprintln_line(&format!(
+            "WARNING: {} folders or files that interrupted backup commands have left (.backup-ID, \
+             .drill-ID) cannot be removed: do so, a copy of the database may be in them.",
+            swept.left
+        ));
     }
 }
 
@@ -125,6 +162,7 @@ async fn make(
     json: bool,
 ) -> anyhow::Result<Outcome> {
     let app = super::serve::open_existing(configured).await?;
+    sweep(&app.config, if to.is_dir() { to } else { to.parent().unwrap_or(to) });
     let made = make_with(&app, to, reason).await;
     app.store.close().await;
     let made = made?;
@@ -201,7 +239,9 @@ async fn verify(
     json: bool,
 ) -> anyhow::Result<Outcome> {
     let config = Config::load(&configured.config)?;
-    let proved = prove(&config, file, scratch.unwrap_or(&config.gateway.data_dir)).await?;
+    let scratch = scratch.unwrap_or(&config.gateway.data_dir);
+    sweep(&config, scratch);
+    let proved = prove(&config, file, scratch).await?;
     say(&proved, json)
 }
 
@@ -352,14 +392,14 @@ async fn rehearse(
     scratch: Option<&Path>,
 ) -> anyhow::Result<(Proved, Duration, Duration)> {
     let scratch = scratch.unwrap_or(&app.config.gateway.data_dir);
+    sweep(&app.config, scratch);
     let unique = app.entropy.make_id(app.clock.now())?;
-    let file = scratch.join(format!(".drill-{unique}.ehcbackup"));
+    let beside = Scratch::make(scratch, Work::Drill, unique)?;
     let started = Instant::now();
-    let made = make_with(app, &file, "exercise").await?;
+    let made = make_with(app, &beside.path().join("drill.ehcbackup"), "exercise").await?;
     let making = started.elapsed();
     let started = Instant::now();
-    let proved = prove(&app.config, &made.path, scratch).await;
+    let proved = prove(&app.config, &made.path, beside.path()).await?;
     let proving = started.elapsed();
-    std::fs::remove_file(&made.path)?;
-    Ok((proved?, making, proving))
+    Ok((proved, making, proving))
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use super::{Configured, Outcome, eprintln_line, print_line, table};
 use crate::app::App;
 use crate::audit::alias::Period;
-use crate::look_up::{self, LookUpSize, Standing};
+use crate::look_up::{self, LookUpSize, Refusal, Standing};
 
 /// Arguments of `audit destroy-look-up`.
 #[derive(Debug, Args)]
@@ -62,6 +62,8 @@ async fn destroy_in(app: &App, args: &DestroyArgs, json: bool) -> anyhow::Result
     let (size, entry, freed) = if args.confirm {
         match look_up::destroy(app, period, &actor).await? {
             Ok(done) => (done.size, Some(done.entry), done.freed),
+            // It may have ended before the freed bytes were gone: asked again, it does the rest.
+            Err(Refusal::Destroyed) => return freed_again(app, period, json).await,
             Err(refusal) => return Ok(refused(refusal)),
         }
     } else {
@@ -77,17 +79,51 @@ async fn destroy_in(app: &App, args: &DestroyArgs, json: bool) -> anyhow::Result
         });
         print_line(&body.to_string());
     } else {
-        print_line(&text(period, size, entry, freed));
+        print_line(&text(period, size, entry));
     }
-    Ok(Outcome::Done)
+    Ok(if entry.is_some() { left_in_files(app, freed) } else { Outcome::Done })
 }
 
-fn refused(refusal: look_up::Refusal) -> Outcome {
+/// What was destroyed before may still be in the journal.
+async fn freed_again(app: &App, period: Period, json: bool) -> anyhow::Result<Outcome> {
+    let freed = app.store.forget_freed().await?;
+    if json {
+        let body = serde_json::json!({
+            "period": period, "destroyed_before": true, "freed": freed,
+        });
+        print_line(&body.to_string());
+    } else {
+        print_line(
+            "Nothing more to destroy: it was destroyed before; `audit look-ups` says when, and by \
+             which entry.",
+        );
+    }
+    Ok(left_in_files(app, freed))
+}
+
+/// Says what of it may still be in the database's own files, and what to do about that.
+fn left_in_files(app: &App, freed: bool) -> Outcome {
+    eprintln_line("Backups made before hold the look-up until they are destroyed too.");
+    if app.store.engine_name() != "sqlite" {
+        eprintln_line(ON_A_SERVER);
+        return Outcome::Done;
+    }
+    if freed {
+        return Outcome::Done;
+    }
+    eprintln_line(
+        "The journal could not be emptied because somebody reads it: the key may still be in it. Run \
+         this again, until it ends with 0.",
+    );
+    Outcome::TryAgain
+}
+
+fn refused(refusal: Refusal) -> Outcome {
     eprintln_line(&format!("error: {refusal}"));
     Outcome::InputRefused
 }
 
-fn text(period: Period, size: LookUpSize, entry: Option<u64>, freed: bool) -> String {
+fn text(period: Period, size: LookUpSize, entry: Option<u64>) -> String {
     let LookUpSize { entries, looks, records } = size;
     let what = format!(
         "the key of {period}, whom {entries} entries are about, and {looks} places on lists"
@@ -103,14 +139,13 @@ fn text(period: Period, size: LookUpSize, entry: Option<u64>, freed: bool) -> St
             "{records} records that those entries name still lead to somebody, by their own row, a case, a clock, the consent ledger or entries of other years. While they do, those entries can be tied to that person by whoever holds the database."
         ));
     }
-    if entry.is_some() && !freed {
-        lines.push(
-            "The freed bytes may still stand in the database's files: a server cleans up in its own time (vacuum), an embedded database when nobody reads it."
-                .to_owned(),
-        );
-    }
-    if entry.is_some() {
-        lines.push("Backups made before hold the look-up until they are destroyed too.".to_owned());
-    }
     lines.join("\n")
 }
+
+/// The tables that a look-up is taken out of are those that `store::periods` writes.
+const ON_A_SERVER: &str = "The key and the pseudonyms still stand in the server's files: an updated \
+    row leaves its old version where it was. Have the tables written anew, at a quiet hour because it \
+    locks them, and as soon as nobody has a transaction from before open:\n  \
+    vacuum full log_periods, audit_entries, looks, records, deliveries;\n\
+    then `checkpoint;`. They are also in the write-ahead log until it is recycled, and in its archives, \
+    in replicas and base backups until those are destroyed.";

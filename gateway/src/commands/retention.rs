@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{Configured, Outcome, eprintln_line, print_line, table};
 use crate::app::App;
 use crate::audit::{Event, EventKind};
-use crate::retention::{self, Plan, certificate, legal};
+use crate::retention::{self, Plan, RetentionError, certificate, legal};
 use crate::store::Change;
 use crate::telemetry::name_of;
 
@@ -145,7 +145,20 @@ fn items_table(plan: &Plan) -> String {
 }
 
 async fn run(app: &App, json: bool) -> anyhow::Result<Outcome> {
-    let ran = retention::run(app, &app.operator()).await?;
+    let ran = match retention::run(app, &app.operator()).await {
+        Ok(ran) => ran,
+        Err(error @ RetentionError::Restored) => {
+            if json {
+                let body = serde_json::json!({
+                    "code": "held-after-restore", "detail": error.to_string(),
+                });
+                print_line(&body.to_string());
+            }
+            eprintln_line(&format!("error: {error}."));
+            return Ok(Outcome::InputRefused);
+        }
+        Err(error) => return Err(error.into()),
+    };
     if json {
         print_line(&serde_json::to_string_pretty(&ran)?);
     } else {

@@ -74,6 +74,33 @@ pub(super) async fn told_to_stop() {
     drop(interrupted.await);
 }
 
+/// The same for a command that clears away what it has begun; the number of the signal.
+pub(super) async fn stopped_by() -> u8 {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::SignalKind;
+        tokio::select! {
+            signal = came(SignalKind::interrupt(), 2) => signal,
+            signal = came(SignalKind::terminate(), 15) => signal,
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        drop(tokio::signal::ctrl_c().await);
+        2
+    }
+}
+
+/// Waits for a signal; for ever when it cannot be listened for, so that it ends the process itself.
+#[cfg(unix)]
+async fn came(kind: tokio::signal::unix::SignalKind, number: u8) -> u8 {
+    match tokio::signal::unix::signal(kind) {
+        Ok(mut signals) => drop(signals.recv().await),
+        Err(_) => std::future::pending().await,
+    }
+    number
+}
+
 fn level(level: LogLevel) -> tracing::Level {
     match level {
         LogLevel::Error => tracing::Level::ERROR,

@@ -22,7 +22,11 @@ pub(super) fn path(matches: &ArgMatches) -> String {
 pub(super) fn is_witnessed(path: &str, outcome: Outcome, notice: &Notice) -> bool {
     let shown = match outcome {
         Outcome::Done | Outcome::Found => true,
-        Outcome::NotFound | Outcome::InputRefused | Outcome::TryAgain | Outcome::Failed => false,
+        Outcome::NotFound
+        | Outcome::InputRefused
+        | Outcome::TryAgain
+        | Outcome::Failed
+        | Outcome::Stopped(_) => false,
     };
     !shown || notice.left_an_entry() || LEAVES_NOTHING.iter().any(|(exempt, _)| *exempt == path)
 }

@@ -1,6 +1,8 @@
 //! Looking after documents: what was given up is removed, what waits is tried again.
 //!
-//! Runs now and then in the gateway and, for an operator who does not want to wait, by command.
+//! [`run`] does so now and then in the gateway and, for an operator who does not want to wait, a
+//! command. What is left of documents that have ended is [`clear_ended`]'s, once a day: it cannot be
+//! opened any more.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,6 +117,41 @@ async fn give_up(app: &App, known: &StoredUpload) -> usize {
     }
 }
 
+/// What was taken away of documents that have ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cleared {
+    /// Documents of which nothing is left now.
+    pub documents: u64,
+    /// Documents of which something is left, without its key.
+    pub left: u64,
+}
+
+/// Takes away what is left of documents that were refused, given up or removed: their keys first, where
+/// they ended before a key went with that, then their segments. After a few that cannot be taken away
+/// it stops: then it is the place that fails, and not they.
+pub async fn clear_ended(app: &App) -> Result<Cleared, StoreError> {
+    let forgotten = app.store.forget_ended_keys(app.clock.now()).await?;
+    if forgotten > 0 {
+        tracing::info!(forgotten, "keys of documents that had ended were removed");
+    }
+    let (mut cleared, mut after) = (Cleared::default(), None);
+    loop {
+        let page = app.store.uncleared_documents(after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(cleared) };
+        after = Some(last.id);
+        for known in &page {
+            if super::clear(app, known).await? {
+                cleared.documents += 1;
+            } else {
+                cleared.left += 1;
+            }
+            if cleared.left >= LEFT_MAX {
+                return Ok(cleared);
+            }
+        }
+    }
+}
+
 /// Whether the scanner answers now; so it does when there is none any more.
 async fn scanner_answers(app: &App) -> bool {
     !matches!(app.documents.scan(b"ehc-gateway").await, scanner::Scan::NotScanned(_))
@@ -193,5 +230,7 @@ async fn still_waits(app: &App, partner: &Partner, format: Format, bytes: &Perso
 
 /// How often the gateway looks: a scanner that is back is noticed within a minute.
 const EVERY: Duration = Duration::from_mins(1);
+/// Documents that cannot be taken away before it is given up until the next time.
+const LEFT_MAX: u64 = 10;
 /// How many rows are read at a time.
 const PAGE: u32 = 200;

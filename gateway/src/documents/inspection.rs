@@ -160,7 +160,7 @@ async fn settle(
         Err(error) => return Err(error.into()),
     }
     if state == DocumentState::Refused {
-        app.documents.keeping.remove(known.id, place(known).segments()).await?;
+        super::clear(app, known).await?;
     }
     Ok(())
 }

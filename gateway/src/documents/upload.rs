@@ -240,7 +240,7 @@ impl Intake<'_> {
     }
 }
 
-/// Gives up an upload: says so, then removes what was kept of it.
+/// Gives up an upload: says so, with its key gone in the same commit, then removes what was kept.
 pub(super) async fn abandon(app: &App, known: &StoredUpload) -> Result<(), UploadError> {
     let said = event(EventKind::DocumentAbandoned, crate::audit::Actor::gateway(), known)
         .with("received", known.received);
@@ -252,7 +252,7 @@ pub(super) async fn abandon(app: &App, known: &StoredUpload) -> Result<(), Uploa
         found: None,
     });
     app.store.commit(change).await?;
-    app.documents.keeping.remove(known.id, place(known).segments()).await?;
+    super::clear(app, known).await?;
     Ok(())
 }
 

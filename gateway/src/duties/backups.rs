@@ -16,6 +16,7 @@ pub(super) fn period(app: &App) -> Option<String> {
 /// Makes it, under a name of its own in that folder.
 pub(super) async fn make(app: &App) -> Result<usize, DutyError> {
     let Some(folder) = &app.config.backup.to else { return Ok(0) };
+    backup::sweep_quietly(&app.config);
     let keys = Keys::load(&app.config)?;
     let why = Why { actor: Actor::gateway(), reason: "scheduled" };
     let made = backup::make(app, &keys, folder, &why, &mut |_| {}).await?;

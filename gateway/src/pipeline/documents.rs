@@ -240,9 +240,15 @@ impl Sending {
             return Err(Ended::Refused(CollectError::NoDocument));
         }
         let fence = opening.fence(&self.app)?;
+        let record = opening.stored.sealed.record();
         let mut guard = opening.guard;
         self.app.store.begin_sending(&fence.send).await.map_err(CollectError::from)?;
         fence.entered(&self.app, &mut guard);
+        // From here on it is not removed before this stretch has left; it may have been just before.
+        let stored = self.app.store.find_record(record).await.map_err(CollectError::from)?;
+        if stored.is_none_or(|stored| stored.sealed.is_removed()) {
+            return Err(Ended::Refused(CollectError::Removed));
+        }
         Ok(guard)
     }
 }

@@ -23,7 +23,7 @@ use crate::authority::{self, Question, Ruling};
 use crate::documents;
 use crate::entropy::sha256_hex;
 use crate::queue::DeliveryId;
-use crate::store::{Change, StoreError, StoredRecord};
+use crate::store::{Change, RetentionWrite, StoreError, StoredRecord, Write};
 use crate::vault::Opened;
 
 /// What is kept as evidence of an entry. Personal data: for the organisation that recorded it.
@@ -117,7 +117,7 @@ pub async fn evidence_of_entry(
         }));
     }
     let event = viewed(&stored, note, actor).with("documents", kept.documents.len());
-    app.store.commit(Change::because(event)).await?;
+    app.store.commit(Change::because(event).write(still_kept(&stored))).await?;
     Ok(kept)
 }
 
@@ -141,7 +141,7 @@ pub async fn evidence_document(
     };
     let mut event = viewed(&stored, note, actor).with("number", number);
     event.hashes.insert("document".to_owned(), sha256_hex(&given.bytes));
-    app.store.commit(Change::because(event)).await?;
+    app.store.commit(Change::because(event).write(still_kept(&stored))).await?;
     Ok(given)
 }
 
@@ -201,6 +201,11 @@ async fn open(
         }
         Ruling::Hold(_) | Ruling::Refused(_) => Err(CollectError::Stopped),
     }
+}
+
+/// What was removed meanwhile is not shown.
+fn still_kept(stored: &StoredRecord) -> Write {
+    Write::Retention(RetentionWrite::StillKept(stored.sealed.record()))
 }
 
 fn viewed(stored: &StoredRecord, note: DecisionNote, actor: &Actor) -> Event {

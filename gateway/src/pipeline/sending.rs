@@ -17,7 +17,8 @@ use crate::authority::{self, Question, Release, Ruling};
 use crate::delivery::{Parcel, SendError};
 use crate::queue::{CarrierKind, Delivery, DeliveryId, DeliveryState, Lease};
 use crate::store::{
-    CLOCKS_AGREE, Change, Hold, NewSend, Settlement, StoreError, StoredRecord, SubjectGuard, Write,
+    CLOCKS_AGREE, Change, Hold, NewSend, REMOVED_MEANWHILE, Settlement, StoreError, StoredRecord,
+    SubjectGuard, Write,
 };
 use crate::vault::{Opened, VaultError};
 
@@ -56,10 +57,20 @@ pub enum CollectError {
     Ours(&'static str),
     /// The store refused or failed.
     #[error("the delivery could not be read or recorded")]
-    Store(#[from] StoreError),
+    Store(#[source] StoreError),
     /// The record could not be opened.
     #[error("the record could not be opened")]
     Vault(#[from] VaultError),
+}
+
+impl From<StoreError> for CollectError {
+    /// A record that was removed between its opening and the commit is as one removed before.
+    fn from(error: StoreError) -> Self {
+        if matches!(error, StoreError::Conflict { rule } if rule == REMOVED_MEANWHILE) {
+            return Self::Removed;
+        }
+        Self::Store(error)
+    }
 }
 
 /// A record that was decided on now and opened; nothing of it has left, and nothing is in the log.

@@ -227,6 +227,29 @@ impl Period {
     }
 }
 
+impl Period {
+    /// Whether this ends no earlier than another that starts with it, on whatever day that is.
+    fn is_as_long_as(self, other: Self) -> bool {
+        let months = |period| match period {
+            Self::Months(months) => Some(months),
+            Self::Years(years) => Some(years.saturating_mul(12)),
+            Self::Days(_) | Self::ForEver => None,
+        };
+        if let (Some(ours), Some(theirs)) = (months(self), months(other)) {
+            return ours >= theirs;
+        }
+        // Months differ in days, but every four years they do so in the same way.
+        let days = (0..FOUR_YEARS).filter_map(|day| {
+            Timestamp::UNIX_EPOCH.checked_add(jiff::SignedDuration::from_hours(24 * day)).ok()
+        });
+        days.into_iter().all(|start| match (self.after(start), other.after(start)) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(ours), Some(theirs)) => ours >= theirs,
+        })
+    }
+}
+
 impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -322,13 +345,18 @@ impl Schedule {
             let problem = format!("the class {} is missing; add it", missing.as_str());
             return Err(ScheduleError { line: line_at(text.len()), problem });
         }
-        if let Some((short, long)) = too_short(&rules) {
+        let named = |class| text.find(&format!("\"{}\"", Class::as_str(class))).map_or(1, line_at);
+        let period = |class| rules.get(&class).map_or(Period::ForEver, |rule: &Rule| rule.period);
+        let short =
+            |(short, long, _): &&(Class, Class, &str)| !period(*short).is_as_long_as(period(*long));
+        if let Some((short, long, why)) = NEEDED.iter().find(short) {
             let problem = format!(
-                "{} is kept for less long than {}, and is needed as long as that: lengthen it",
+                "{} is kept for at least as long as {}, {}: {why}",
                 short.as_str(),
-                long.as_str()
+                long.as_str(),
+                period(*long)
             );
-            return Err(ScheduleError { line: line_at(text.len()), problem });
+            return Err(ScheduleError { line: named(*short), problem });
         }
         let print = crate::entropy::sha256_hex(text.as_bytes());
         let print: String = print.chars().take(12).collect();
@@ -378,19 +406,6 @@ impl Schedule {
     }
 }
 
-/// A class that goes before another that needs it, and that one.
-fn too_short(rules: &BTreeMap<Class, Rule>) -> Option<(Class, Class)> {
-    // `None` is never, which is after everything.
-    let goes =
-        |class| rules.get(&class).map(|rule: &Rule| rule.period.after(Timestamp::UNIX_EPOCH));
-    let before = |(short, long)| match (goes(short).flatten(), goes(long).flatten()) {
-        (Some(short), Some(long)) => short < long,
-        (Some(_), None) => true,
-        (None, _) => false,
-    };
-    NEEDED.into_iter().find(|pair| before(*pair))
-}
-
 fn checked(raw: RawRule) -> Result<(Class, Rule), String> {
     let class = raw.name;
     let name = class.as_str();
@@ -414,9 +429,22 @@ fn checked(raw: RawRule) -> Result<(Class, Rule), String> {
     Ok((class, Rule { holds: raw.holds, period, source: raw.source }))
 }
 
-/// What is needed as long as something else is kept. Whoever withdraws what stands in the ledger is
-/// told who relied on it, and that is looked up in the log.
-const NEEDED: [(Class, Class); 1] = [(Class::AuditLookup, Class::ConsentLedger)];
+/// In days.
+const FOUR_YEARS: i64 = 1_461;
+
+/// What is needed as long as something else is kept, and why.
+const NEEDED: [(Class, Class, &str); 2] = [
+    (
+        Class::DocumentUnnamed,
+        Class::QuarantineUnresolved,
+        "a quarantined message that is put right may name the document",
+    ),
+    (
+        Class::AuditLookup,
+        Class::ConsentLedger,
+        "whoever withdraws what stands in the ledger is told who relied on it, which the look-up tells",
+    ),
+];
 
 const SHIPPED: &str = include_str!("../../rules/retention-1.toml");
 

@@ -1,6 +1,9 @@
 //! Documents that are uploaded apart from their message: what is known of each, and the messages
 //! that wait for the scanner. The sealed bytes themselves are in the document store.
 //!
+//! A document that is refused, given up or removed has ended: its key goes in that commit, its segments
+//! after it, and `cleared_at` says when nothing of it was left.
+//!
 //! How far an upload has come is bookkeeping: it is not in the log, and only ever moves forward
 //! from where it was read.
 
@@ -29,7 +32,7 @@ pub struct StoredUpload {
     pub size: u64,
     /// The digest its sender declared.
     pub declared_sha256: Option<[u8; 32]>,
-    /// The wrapped key of its segments.
+    /// The wrapped key of its segments; empty once it has ended.
     pub header: DocumentHeader,
     /// When its upload began.
     pub begun_at: Timestamp,
@@ -104,10 +107,24 @@ impl Store {
         Ok(moved == 1)
     }
 
-    /// Documents that were removed and whose segments may still be there.
-    pub async fn uncleared_documents(&self, limit: u32) -> Result<Vec<StoredUpload>, StoreError> {
-        let rows = self.engine.rows(&UNCLEARED, values![limit]).await?;
+    /// Documents that have ended and whose segments may still be there. Pass the last id to go on.
+    pub async fn uncleared_documents(
+        &self,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<StoredUpload>, StoreError> {
+        let after = after.map(|id| id.as_bytes().to_vec()).unwrap_or_default();
+        let rows = self.engine.rows(&UNCLEARED, values![after, limit]).await?;
         rows.iter().map(upload).collect()
+    }
+
+    /// Empties the keys of documents that ended before their key went in the same commit; how many
+    /// there were. Bookkeeping: that they ended is in the log.
+    pub async fn forget_ended_keys(&self, at: Timestamp) -> Result<u64, StoreError> {
+        let mut tx = self.engine.begin().await?;
+        let forgotten = tx.execute(&FORGET_KEYS, values![Vec::<u8>::new(), at]).await?;
+        tx.commit().await?;
+        Ok(forgotten)
     }
 
     /// The segments of a removed document are gone. Bookkeeping: the removal is in the log.
@@ -141,7 +158,7 @@ pub(super) async fn update(
         return tx.execute(&BEGUN, values).await.map(drop);
     }
     if let Write::DocumentMoved { document, from, state, reason, found } = write {
-        let values = values![
+        let mut values = values![
             *document,
             name_of(*from),
             name_of(*state),
@@ -150,7 +167,17 @@ pub(super) async fn update(
             found.as_ref().map(|found| found.media_type.clone()),
             now,
         ];
-        return one(tx, &MOVED, values, "the document has changed meanwhile").await;
+        let statement = match state {
+            DocumentState::Refused | DocumentState::Abandoned => {
+                values.append(&mut values![Vec::<u8>::new()]);
+                &ENDED
+            }
+            DocumentState::Uploading
+            | DocumentState::Ready
+            | DocumentState::NotScanned
+            | DocumentState::Flagged => &MOVED,
+        };
+        return one(tx, statement, values, "the document has changed meanwhile").await;
     }
     if let Write::MessageHeld(id, format) = write {
         return tx.execute(&HELD, values![*id, format.as_str()]).await.map(drop);
@@ -205,7 +232,12 @@ statements! {
     UNCLEARED = "documents::uncleared_documents" on "documents":
         "select id, owner, size, declared_sha256, header, begun_at, state, reason, received,
             touched_at, sha256, media_type
-        from documents where removed_at is not null and cleared_at is null order by id limit $1";
+        from documents
+        where state in ('refused', 'abandoned') and cleared_at is null and id > $1
+        order by id limit $2";
+    FORGET_KEYS = "documents::forget_ended_keys" on "documents":
+        "update documents set header = $1, removed_at = $2
+        where removed_at is null and state in ('refused', 'abandoned')";
     CLEARED = "documents::document_cleared" on "documents":
         "update documents set cleared_at = $2 where id = $1 and removed_at is not null";
     HELD_MESSAGES = "documents::held_messages" on "held_messages":
@@ -219,6 +251,10 @@ statements! {
     MOVED = "documents::update" on "documents":
         "update documents set state = $3, reason = $4, sha256 = coalesce(sha256, $5),
             media_type = coalesce(media_type, $6), touched_at = $7
+        where id = $1 and state = $2";
+    ENDED = "documents::update" on "documents":
+        "update documents set state = $3, reason = $4, sha256 = coalesce(sha256, $5),
+            media_type = coalesce(media_type, $6), touched_at = $7, header = $8, removed_at = $7
         where id = $1 and state = $2";
     HELD = "documents::update" on "held_messages":
         "insert into held_messages (id, format) values ($1, $2)";

@@ -198,3 +198,5 @@ impl StoreError {
 pub const MOVED_ON: &str = "the delivery has moved on meanwhile";
 /// The rule of a conflict: two messages take the place of one.
 pub const SUPERSEDED_ONCE: &str = "a record is superseded once";
+/// The rule of a conflict: the record was removed when its time was over, and nothing of it goes.
+pub const REMOVED_MEANWHILE: &str = "the record was removed meanwhile";

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::Store;
 use super::engine::{Transaction, statements};
 use super::error::StoreError;
+use super::restores;
 use super::row::Row;
 use super::value::{name_of, values};
 use super::writes::one;
@@ -108,7 +109,12 @@ impl Store {
     }
 }
 
+/// Legal holds are those that were read, and none may have been lost: a restored database has
+/// forgotten those that were placed since the backup.
 pub(super) async fn are(tx: &mut Transaction, placed: u64, lifted: u64) -> Result<(), StoreError> {
+    if restores::is_held(tx).await? {
+        return Err(StoreError::HeldAfterRestore);
+    }
     let rows = tx.rows(&COUNTS, values![]).await?;
     let Some(row) = rows.first() else { return Err(StoreError::Conflict { rule: HOLDS_MOVED }) };
     if (row.count("placed")?, row.count("lifted")?) == (placed, lifted) {

@@ -61,7 +61,7 @@ pub(super) async fn found(
     shown: &Shown,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let open = !tx.rows(&UNCONFIRMED, values![]).await?.is_empty();
+    let open = is_held(tx).await?;
     let (by, at) = (shown.by.as_str(), shown.at);
     if open {
         tx.execute(&WIDEN, values![shown.size, at, by]).await.map(drop)
@@ -69,6 +69,11 @@ pub(super) async fn found(
         tx.execute(&FOUND, values![shown.own_size, shown.size, at, by, now]).await?;
         super::sinks::forked(tx).await
     }
+}
+
+/// Whether a restore is not confirmed yet, as this transaction sees it.
+pub(super) async fn is_held(tx: &mut Transaction) -> Result<bool, StoreError> {
+    Ok(!tx.rows(&UNCONFIRMED, values![]).await?.is_empty())
 }
 
 fn restore(row: &Row) -> Result<Restore, StoreError> {

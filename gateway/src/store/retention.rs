@@ -2,8 +2,12 @@
 //!
 //! Removing writes nothing over the sealed bytes, and with them the wrapped key, and leaves the row:
 //! other rows refer to it. The row of `removals` says by which entry of the log. Each statement asks
-//! again what its caller asked before, so that what has begun to move meanwhile stays. With the last
-//! sealed copy about a person go the marks by which access to somebody's own was told.
+//! again what its caller asked of the same thing before (whether a delivery of it waits, a release is
+//! not reviewed, a recall is under way, its case is open, the scanner has not answered), so that what
+//! has begun to move meanwhile stays; that legal holds are the same is asked once for a commit. A
+//! record of which something is leaving at the moment stays too, and nothing of one that was removed
+//! begins to leave: commits have one order. With the last sealed copy about a person go the marks by
+//! which access to somebody's own was told.
 
 use jiff::Timestamp;
 use schemas::RecordId;
@@ -12,11 +16,12 @@ use uuid::Uuid;
 
 use super::Store;
 use super::engine::{Statement, Transaction, statements};
-use super::error::StoreError;
+use super::error::{REMOVED_MEANWHILE, StoreError};
 use super::legal_holds::{self, Lifted, NewLegalHold};
 use super::row::Row;
 use super::value::{Value, name_of, values};
 use super::writes::one;
+use crate::queue::DeliveryId;
 
 /// What can be removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -54,8 +59,11 @@ impl Removable {
 /// Writes about retention.
 #[derive(Debug)]
 pub enum RetentionWrite {
-    /// Fails when legal holds are not as many as were read: placed ever, and lifted of these.
+    /// Fails when legal holds are not as many as were read: placed ever, and lifted of these. Fails
+    /// with [`StoreError::HeldAfterRestore`] when some may have been lost with a backup.
     HoldsAre(u64, u64),
+    /// Fails when a record was removed: content of it is about to be shown.
+    StillKept(RecordId),
     /// Something is removed. Fails when it was, or may not be any more.
     Removed(Removal),
     /// A legal hold is placed.
@@ -187,6 +195,12 @@ pub(super) async fn update(
 ) -> Result<(), StoreError> {
     match write {
         RetentionWrite::HoldsAre(placed, lifted) => legal_holds::are(tx, *placed, *lifted).await,
+        RetentionWrite::StillKept(record) => {
+            if tx.rows(&STILL_KEPT, values![record.0]).await?.is_empty() {
+                return Err(StoreError::Conflict { rule: REMOVED_MEANWHILE });
+            }
+            Ok(())
+        }
         RetentionWrite::HoldPlaced(new) => legal_holds::place(tx, new, now).await,
         RetentionWrite::HoldLifted(id, lifted) => legal_holds::lift(tx, *id, lifted, now).await,
         RetentionWrite::Removed(removal) => remove(tx, removal, now).await,
@@ -219,6 +233,14 @@ async fn remove(tx: &mut Transaction, gone: &Removal, now: Timestamp) -> Result<
         tx.execute(&FORGET_MARKS, values![gone.item]).await?;
     }
     Ok(())
+}
+
+/// Whether the record of a delivery was removed.
+pub(super) async fn is_removed_from(
+    tx: &mut Transaction,
+    delivery: DeliveryId,
+) -> Result<bool, StoreError> {
+    Ok(!tx.rows(&REMOVED_FROM, values![delivery.0]).await?.is_empty())
 }
 
 /// The row of what is removed, with the entry that says so.
@@ -281,9 +303,11 @@ statements! {
         select $1, id from documents where id = $2 and removed_at is null";
     REMOVE_RECORD = "retention::remove" on "records":
         "update records set envelope = $2, removed_at = $3
-        where id = $1 and removed_at is null and not exists (
-            select 1 from deliveries d where d.record_id = records.id
-                and d.state in ('queued', 'held', 'failed', 'unknown'))";
+        where id = $1 and removed_at is null and exists (
+            select 1 from record_standing s where s.id = records.id and s.waiting = 0
+                and s.under_review = 0 and s.being_recalled = 0 and s.open_in_case = 0)
+            and not exists (
+                select 1 from sends l where l.subject = records.subject and l.until > $3)";
     FORGET_MARKS = "retention::remove" on "subject_marks":
         "delete from subject_marks
         where subject in (select g.subject from records g where g.id = $1) and not exists (
@@ -303,13 +327,22 @@ statements! {
     REMOVE_DOCUMENT = "retention::remove" on "documents":
         "update documents set header = $2, removed_at = $3, state = 'abandoned',
             reason = 'retention'
-        where id = $1 and removed_at is null and not exists (
+        where id = $1 and removed_at is null and state in ('ready', 'flagged') and names_known = 1
+            and not exists (
             select 1 from record_documents n join records r on r.id = n.record_id
             where n.document_id = documents.id and r.removed_at is null)";
     REMOVE_LABEL = "retention::remove" on "records":
         "update records set label = $2, label_removed_at = $3
-        where id = $1 and label_removed_at is null and removed_at is not null";
+        where id = $1 and label_removed_at is null and removed_at is not null and exists (
+            select 1 from record_standing s where s.id = records.id and s.open_in_case = 0)";
     REMOVE_FACTS = "retention::remove" on "transition_steps":
         "update transition_steps set facts = $2, removed_at = $3
-        where record_id = $1 and removed_at is null";
+        where record_id = $1 and removed_at is null and exists (
+            select 1 from record_standing s
+            where s.id = transition_steps.record_id and s.open_in_case = 0)";
+    STILL_KEPT = "retention::update" on "records":
+        "select id from records where id = $1 and removed_at is null";
+    REMOVED_FROM = "retention::is_removed_from" on "records":
+        "select r.id from records r join deliveries d on d.record_id = r.id
+        where d.id = $1 and r.removed_at is not null";
 }

@@ -13,6 +13,7 @@ mod look_ups;
 #[expect(unreachable_pub, reason = "the file is also included by the tests crate")]
 mod postgres;
 mod questions;
+mod removals;
 mod retention;
 mod samples;
 mod searches;

@@ -8,7 +8,7 @@ use schemas::OrganisationCode;
 
 use super::change::{Change, NewConsent, Settlement, Write};
 use super::engine::{Insert, Statement, Transaction, statements};
-use super::error::{MOVED_ON, StoreError};
+use super::error::{MOVED_ON, REMOVED_MEANWHILE, StoreError};
 use super::log::Head;
 use super::looks::LOOKS;
 use super::plan::Plan;
@@ -135,7 +135,12 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
 async fn arrived(tx: &mut Transaction, write: &Write) -> Result<(), StoreError> {
     if let Write::Collected(id, at) = write {
         let rule = "only what is queued, delivered or acknowledged is collected";
-        return one(tx, &COLLECTED, values![id.0, *at], rule).await;
+        return match one(tx, &COLLECTED, values![id.0, *at], rule).await {
+            Err(StoreError::Conflict { .. }) if retention::is_removed_from(tx, *id).await? => {
+                Err(StoreError::Conflict { rule: REMOVED_MEANWHILE })
+            }
+            collected => collected,
+        };
     }
     if let Write::Acknowledged(id, state, reason, at) = write {
         let states = [DeliveryState::Accepted, DeliveryState::Rejected];
@@ -316,7 +321,10 @@ statements! {
     COLLECTED = "writes::update" on "deliveries":
         "update deliveries set state = case when state = 'queued' then 'delivered' else state end,
             delivered_at = coalesce(delivered_at, $2), lease_token = null, lease_expires_at = null
-        where id = $1 and state in ('queued', 'delivered', 'accepted', 'rejected')";
+        where id = $1 and state in ('queued', 'delivered', 'accepted', 'rejected')
+            and exists (
+                select 1 from records r
+                where r.id = deliveries.record_id and r.removed_at is null)";
     NEW_VOTES = "writes::new_votes" on "overrides":
         "delete from overrides where delivery_id = $1";
     NEW_VOTERS = "writes::new_votes" on "voters":

@@ -284,6 +284,9 @@ fn an_old_backup_that_is_restored_on_purpose_raises_the_alarm() {
         assert!(lost.as_u64() > own.as_u64(), "{json}");
         let reply = gateway.mental().get(&format!("/v1/inbox/{leg}"), None).await;
         assert_eq!(reply.expect("an answer").status, 404, "it was lost");
+        Ran::on(&gateway, &["retention", "run", "--confirm"])
+            .ends(5)
+            .talks("See `restore show`, place those that were lost again");
         gateway.end().await;
     });
 }

@@ -208,3 +208,70 @@ fn what_is_changed_where_it_is_kept_never_reaches_anybody() {
         gateway.end().await;
     });
 }
+
+/// Every document that has ended and of which something may be left: its id, and whether it has a key.
+async fn ended(gateway: &TestGateway) -> Vec<(String, bool)> {
+    let store = &gateway.cast.app().store;
+    let left = store.uncleared_documents(None, 10).await.expect("they are read");
+    left.iter().map(|one| (one.id.to_string(), !one.header.as_bytes().is_empty())).collect()
+}
+
+async fn has_a_key(gateway: &TestGateway, id: &str) -> bool {
+    let store = &gateway.cast.app().store;
+    let known = store.find_document(id.parse().expect("an id")).await.expect("it is read");
+    !known.expect("it is known").header.as_bytes().is_empty()
+}
+
+#[test]
+fn a_document_that_ended_has_no_key_and_what_could_not_be_taken_away_goes_another_day() {
+    each_engine("documents_ended", |gateway| async move {
+        let (trust, app) = (gateway.acute(), gateway.cast.app());
+        let kept = gateway.folder().join("data/documents");
+        let (refused, stands) = upload(trust, "d-1", &document(b"MZ\x90\0", 5_000)).await;
+        assert_eq!(stands["state"], "refused");
+        assert!(!has_a_key(&gateway, &refused).await);
+        assert!(ended(&gateway).await.is_empty(), "nothing is left of it");
+
+        // An upload is given up; the place where it is kept does not do as it is told.
+        let pdf = document(b"%PDF-1.7", 2 * MIB);
+        let given_up = begin(trust, "d-2", pdf.len(), None).await;
+        append(trust, &given_up, 0, &pdf[..MIB]).await;
+        assert!(has_a_key(&gateway, &given_up).await);
+        let segment = kept.join(&given_up).join("00000");
+        let bytes = std::fs::read(&segment).expect("a segment");
+        std::fs::remove_file(&segment).expect("it is moved");
+        std::fs::create_dir_all(segment.join("in the way")).expect("a folder");
+        gateway.clock.advance(jiff::SignedDuration::from_hours(49));
+        let round = gateway::documents::caretaker::round(app).await.expect("a round");
+        assert_eq!(round.abandoned, 1, "that it is given up stands");
+        assert_eq!(ended(&gateway).await, [(given_up.clone(), false)]);
+        let failed = gateway::duties::run_due(app).await;
+        let failed = gateway::telemetry::chain(&failed.expect_err("it is said"));
+        assert!(failed.contains("segments of 1 documents that have ended"), "{failed}");
+        std::fs::remove_dir_all(&segment).expect("the way is free");
+        std::fs::write(&segment, bytes).expect("a segment");
+        gateway.clock.advance(jiff::SignedDuration::from_mins(11));
+        gateway::duties::run_due(app).await.expect("duties");
+        assert!(ended(&gateway).await.is_empty() && !kept.join(&given_up).exists());
+
+        // As a gateway from before left it: refused, with its key and a segment.
+        let key = match gateway.engine {
+            tests::Engine::Sqlite => "x'0102'",
+            tests::Engine::Postgres => "'\\x0102'::bytea",
+        };
+        let sql = format!(
+            "update documents set header = {key}, removed_at = null, cleared_at = null
+            where state = 'refused'"
+        );
+        tests::faults::Beside::of(&gateway).await.run(&sql).await;
+        std::fs::create_dir(kept.join(&refused)).expect("a folder");
+        std::fs::write(kept.join(&refused).join("00000"), "sealed").expect("a segment");
+        assert_eq!(ended(&gateway).await, [(refused.clone(), true)]);
+        gateway.clock.advance(jiff::SignedDuration::from_hours(24));
+        gateway::duties::run_due(app).await.expect("duties");
+        assert!(!has_a_key(&gateway, &refused).await);
+        assert!(ended(&gateway).await.is_empty() && !kept.join(&refused).exists());
+        assert!(!app.config.retention.enabled, "whatever the retention schedule is set to");
+        gateway.end().await;
+    });
+}

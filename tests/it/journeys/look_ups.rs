@@ -16,6 +16,7 @@ use gateway::verification::{self, Wanted};
 use jiff::civil::date;
 use schemas::NhsNumber;
 use serde_json::{Value, json};
+use tests::faults::Beside;
 use tests::{Engine, TestGateway, each_engine_prepared};
 
 use super::restore::{back_up, put_back};
@@ -207,6 +208,9 @@ fn a_look_up_dies_and_every_proof_stays() {
                 assert!(!bytes.windows(64).any(|window| window == part), "{}", file.display());
             }
         }
+        // Reading the files has let go of this process's locks on them; another process comes now.
+        let gateway = gateway.restart().await;
+        asked_again(&gateway, year).await;
         gateway.end().await;
     });
 }
@@ -253,6 +257,37 @@ fn a_legal_hold_keeps_every_look_up_and_a_restore_that_lost_one_does_not_end_tha
         assert_eq!(named.len(), 1, "whom it is about can still be told");
         gateway.end().await;
     });
+}
+
+/// The command, asked for what was destroyed before: it does what was left of it, and says what it
+/// cannot do.
+async fn asked_again(gateway: &TestGateway, year: i16) {
+    let destroy = || {
+        let (config, year) = (gateway.cast.config_path(), year.to_string());
+        let mut command = tests::binary::command();
+        command.args(["audit", "destroy-look-up", "--confirm", "--period", &year, "-c"]);
+        let ran = command.arg(config).output().expect("it runs");
+        (ran.status.code(), String::from_utf8_lossy(&ran.stderr).into_owned())
+    };
+    let mut beside = Beside::of(gateway).await;
+    if gateway.engine == Engine::Postgres {
+        let (code, talk) = destroy();
+        assert_eq!(code, Some(0), "{talk}");
+        let tables = "vacuum full log_periods, audit_entries, looks, records, deliveries;";
+        assert!(talk.contains(tables) && talk.contains("write-ahead log"), "{talk}");
+        beside.run(tables).await;
+        return;
+    }
+    beside.run("begin; select count(*) from audit_entries").await;
+    let (code, talk) = destroy();
+    assert_eq!(code, Some(75), "{talk}");
+    assert!(
+        talk.contains("because somebody reads it") && talk.contains("Run this again"),
+        "{talk}"
+    );
+    beside.run("commit").await;
+    let (code, talk) = destroy();
+    assert_eq!(code, Some(0), "{talk}");
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! What is removed when its time is over, what stops that, and how both are proved.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use gateway::audit::Actor;
 use gateway::audit::verify::FaultKind;
+use gateway::audit::{Actor, EventKind};
 use gateway::practice::client::{Partner, Reply};
 use gateway::practice::people;
 use gateway::retention::certificate::{self, CertificateError};
@@ -12,6 +13,7 @@ use gateway::store::Removable;
 use jiff::SignedDuration;
 use schemas::RecordId;
 use serde_json::{Value, json};
+use tests::faults::Beside;
 use tests::gateway::each_engine_prepared;
 use tests::{Engine, TestGateway, each_engine, peers};
 
@@ -395,6 +397,40 @@ fn an_open_case_an_unreviewed_row_and_what_nobody_collected_are_kept_and_the_dut
         let how = gateway::repair::Replay::default();
         let replay = gateway::repair::rehearse_replay(app, item, how).await;
         assert!(replay.is_err_and(|error| error.to_string().contains("retention ended")));
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn a_fetch_that_ends_after_the_removal_gives_nothing_and_is_told_so() {
+    each_engine("retention_race", |gateway| async move {
+        let (leg, record, _) = a_case(&gateway, 1).await;
+        gateway.clock.advance(days(31));
+        let app = gateway.cast.app();
+        // Nothing is committed for a while: the removal waits, and behind it the fetch, which has
+        // read the record when it was still there.
+        let mut beside = Beside::of(&gateway).await;
+        beside.lock().await;
+        let (trust, path) = (gateway.mental().clone(), format!("/v1/inbox/{leg}"));
+        let fetched = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
+            trust.get(&path, None).await.expect("an answer")
+        });
+        let let_go = async {
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            beside.unlock().await;
+        };
+        let local = Actor::local();
+        let (ran, ()) = tokio::join!(retention::run(app, &local), let_go);
+        let ran = ran.expect("a run");
+        assert_eq!(ran.by_class["transit-copy"], 2, "{ran:?}");
+        let reply = fetched.await.expect("it ends");
+        assert_eq!((reply.status, &reply.json()["code"]), (410, &json!("removed")));
+        let journey = app.store.journey(record).await.expect("a journey");
+        let kinds: Vec<_> = journey.iter().map(|entry| entry.event.kind).collect();
+        let removed = kinds.iter().position(|kind| *kind == EventKind::RecordRemoved);
+        let after = kinds.iter().skip(removed.expect("it was removed"));
+        assert!(!after.into_iter().any(|kind| *kind == EventKind::DeliveryCollected), "{kinds:?}");
         gateway.end().await;
     });
 }

@@ -78,7 +78,10 @@ fn a_mistake_in_a_schedule_is_refused_with_its_line() {
     let shorter =
         format!("{before}\"year-ended\"{}", of_look_up.replacen("35 years", "34 years", 1));
     let error = Schedule::parse(&shorter).unwrap_err().to_string();
-    assert!(error.contains("audit-lookup is kept for less long than consent-ledger"), "{error}");
+    assert!(
+        error.contains("audit-lookup is kept for at least as long as consent-ledger, 35 years"),
+        "{error}"
+    );
     let error = refused("holds = \"Copies", "unknown = \"Copies");
     assert!(error.contains("unknown field") || error.contains("missing field"), "{error}");
     let without = SHIPPED.rfind("[[class]]").unwrap();
@@ -87,4 +90,45 @@ fn a_mistake_in_a_schedule_is_refused_with_its_line() {
     let twice = format!("{SHIPPED}\n{}", SHIPPED.get(without..).unwrap());
     let error = Schedule::parse(&twice).unwrap_err().to_string();
     assert!(error.contains("backups is there twice"), "{error}");
+}
+
+#[test]
+fn a_document_that_a_quarantined_message_may_name_is_kept_as_long_as_that() {
+    let with = |unnamed: &str, waits: &str| {
+        let mut text = SHIPPED.to_owned();
+        for (class, period) in [("document-unnamed", unnamed), ("quarantine-unresolved", waits)] {
+            let from = text.find(&format!("name = \"{class}\"")).unwrap();
+            let (before, after) = text.split_at(from);
+            let after = after.replacen("\"12 months\"", &format!("\"{period}\""), 1);
+            text = format!("{before}{after}");
+        }
+        Schedule::parse(&text)
+    };
+    let longer = [
+        ("12 months", "12 months"),
+        ("1 years", "12 months"),
+        ("366 days", "12 months"),
+        ("12 months", "365 days"),
+        ("for-ever", "100 years"),
+        ("for-ever", "for-ever"),
+        ("31 days", "1 months"),
+    ];
+    for (unnamed, waits) in longer {
+        assert!(with(unnamed, waits).is_ok(), "{unnamed} {waits}");
+    }
+    let shorter = [
+        ("90 days", "12 months"),
+        ("365 days", "12 months"),
+        ("11 months", "1 years"),
+        ("12 months", "366 days"),
+        ("30 days", "1 months"),
+        ("100 years", "for-ever"),
+    ];
+    let line = SHIPPED.lines().position(|line| line == "name = \"document-unnamed\"").unwrap() + 1;
+    for (unnamed, waits) in shorter {
+        let error = with(unnamed, waits).unwrap_err();
+        assert_eq!(error.line, line, "{error}");
+        assert!(error.problem.contains("at least as long as quarantine-unresolved"), "{error}");
+        assert!(error.problem.contains(waits), "{error}");
+    }
 }

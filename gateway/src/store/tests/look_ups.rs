@@ -180,7 +180,8 @@ async fn a_record_that_was_removed_loses_its_pseudonym_with_the_look_up_and_othe
             let stop = Write::Stop(delivery, DeliveryState::Withdrawn, "r".to_owned());
             let mut stopped = event(EventKind::DeliveryWithdrawn);
             stopped.record = Some(record);
-            store.commit(Change::because(stopped).write(stop)).await.unwrap();
+            let owed = Write::LegWithheld(delivery.leg());
+            store.commit(Change::because(stopped).write(stop).write(owed)).await.unwrap();
             records.push(record);
         }
         let removal = Removal {

@@ -102,7 +102,8 @@ async fn the_marks_of_a_person_go_with_the_last_sealed_copy_about_them() {
             store.commit(made.change.write(marks)).await.unwrap();
             let stop = Write::Stop(made.delivery, DeliveryState::Withdrawn, "r".to_owned());
             let stop = Change::because(event(EventKind::DeliveryWithdrawn)).write(stop);
-            store.commit(stop).await.unwrap();
+            let owed = Write::LegWithheld(made.delivery.leg());
+            store.commit(stop.write(owed)).await.unwrap();
         }
         let told = async |about| {
             let found = store.in_common((who.as_str(), "p-1"), about).await.unwrap();
@@ -133,10 +134,8 @@ async fn a_removal_names_its_entry_and_is_certified_once() {
         store.commit(change.write(Write::Quarantine(item))).await.unwrap();
         assert_eq!(sealed, blob("row"));
         let stop = Write::Stop(delivery, DeliveryState::Withdrawn, "r".to_owned());
-        store
-            .commit(Change::because(event(EventKind::DeliveryWithdrawn)).write(stop))
-            .await
-            .unwrap();
+        let stop = Change::because(event(EventKind::DeliveryWithdrawn)).write(stop);
+        store.commit(stop.write(Write::LegWithheld(delivery.leg()))).await.unwrap();
         let contents = store.contents_of(&[submission.0, Uuid::nil()]).await.unwrap();
         assert_eq!(contents.len(), 1, "nothing was made of the other");
         let contents = &contents[&submission.0];
@@ -187,10 +186,8 @@ async fn a_legal_hold_that_came_meanwhile_stops_a_removal_and_only_another_perso
         let (record, delivery) = (made.record, made.delivery);
         store.commit(made.change).await.unwrap();
         let stop = Write::Stop(delivery, DeliveryState::Withdrawn, "r".to_owned());
-        store
-            .commit(Change::because(event(EventKind::DeliveryWithdrawn)).write(stop))
-            .await
-            .unwrap();
+        let stop = Change::because(event(EventKind::DeliveryWithdrawn)).write(stop);
+        store.commit(stop.write(Write::LegWithheld(delivery.leg()))).await.unwrap();
         let hold = NewLegalHold {
             id: id(),
             scope: HeldScope::Person(subject(1)),
