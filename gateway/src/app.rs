@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex};
 
 use adapters::Format;
 use adapters::mapping::Mapping;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use schemas::deadlines::Rules;
 use schemas::{OrganisationCode, ServiceCode};
@@ -79,6 +80,8 @@ pub struct App {
     pub metrics: Metrics,
     /// Where the log goes besides the database, and how that stands.
     pub sinks: States,
+    /// Since when this process has been at it.
+    pub opened_at: Timestamp,
     origin: String,
     rule_book: Arc<RuleBook>,
     routing: Routing,

@@ -38,6 +38,7 @@ mod witness;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -195,7 +196,7 @@ pub fn run() -> ExitCode {
     };
     let json = cli.json;
     let notice = Notice::default();
-    match runtime.block_on(notice.over(dispatch(cli))) {
+    let ended = match runtime.block_on(notice.over(dispatch(cli))) {
         Ok(outcome) if totality::is_witnessed(&path, outcome, &notice) => outcome.into(),
         Ok(_) => {
             eprintln_line(
@@ -205,7 +206,10 @@ pub fn run() -> ExitCode {
             Outcome::Failed.into()
         }
         Err(error) => report(&error, json),
-    }
+    };
+    // A volume that hangs keeps the thread that waits for it: the process does not wait with it.
+    runtime.shutdown_timeout(HANGING);
+    ended
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
@@ -298,6 +302,9 @@ fn progress(total: u64, what: &'static str) -> indicatif::ProgressBar {
     bar.set_message(what);
     bar
 }
+
+/// How long the end of the process waits for work on a volume that hangs.
+const HANGING: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests;

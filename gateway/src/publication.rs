@@ -7,7 +7,8 @@
 //! (see [`restore`]).
 //!
 //! Use: [`publish`] once, or set `[audit] publish_to`: while the gateway runs, a checkpoint is out at
-//! most [`EVERY`] after it was signed, and sooner when a hundred entries wait.
+//! most half a minute after it was signed, and sooner when a hundred entries wait; and within a minute
+//! after a folder that was away is back.
 //!
 //! Must never know who reads the folder. Entries hold pseudonyms and hashes only.
 //!
@@ -27,7 +28,7 @@ use crate::audit::cosignature;
 use crate::audit::tiles::{self, Tile};
 use crate::audit::tree::{NodeAt, TreeHash};
 use crate::audit::verify::Row;
-use crate::outsiders;
+use crate::outsiders::{self, Means, Pace};
 use crate::restore::{self, RestoreError};
 use crate::store::{Store, StoreError};
 
@@ -104,7 +105,7 @@ pub(crate) async fn look_at_folder(app: &App) -> Result<(), AppError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(fault(format!("the checkpoint cannot be read: {error}"))),
     };
-    let actor = Actor { organisation: "published-log".to_owned(), ..Actor::local() };
+    let actor = Actor { organisation: outsiders::PUBLISHED.to_owned(), ..Actor::local() };
     match restore::show(app, &note, &actor).await {
         Ok(_) => Ok(()),
         Err(RestoreError::Store(error)) => Err(error.into()),
@@ -115,38 +116,47 @@ pub(crate) async fn look_at_folder(app: &App) -> Result<(), AppError> {
 }
 
 /// Publishes while the gateway runs, and once more when it stops. A folder that cannot be written
-/// stops nothing else; each failure is logged.
+/// stops nothing else and is tried again; each failure is logged.
 pub(crate) async fn keep_published(app: Arc<App>, stop: CancellationToken) {
     let Some(folder) = app.config.audit.publish_to.clone() else { return };
-    let (mut size, mut waited, mut failed, mut last) = (0, Duration::ZERO, false, false);
+    let (mut pace, mut last) = (Pace::default(), false);
     while !last {
         tokio::select! {
-            () = tokio::time::sleep(STEP) => waited += STEP,
+            () = tokio::time::sleep(STEP) => {}
             () = stop.cancelled() => last = true,
         }
         add_cosignatures(&app, &folder).await;
-        let now = app.log_size().await.unwrap_or(size);
-        let many = now >= size.saturating_add(ENTRIES) && !failed;
-        let due = many || waited >= EVERY || last;
-        if now == size || !due {
+        let (now, size) = (app.clock.now(), app.log_size().await.unwrap_or(pace.has()));
+        if size == pace.has() || !(last || pace.is_due(now, size)) {
             continue;
         }
-        waited = Duration::ZERO;
         let Ok(unique) = app.make_id() else { continue };
         // While the gateway is held the folder stays as it is: it is the evidence.
         if app.store.unconfirmed_restore().await.is_ok_and(|held| held.is_some()) {
             continue;
         }
         let to = (folder.as_path(), unique.to_string());
-        let published = publish(&app.store, &app.log_vkey, (to.0, &to.1), |_, _| {}).await;
-        failed = published.is_err();
-        match published {
-            Ok(published) => size = published.size,
+        match publish(&app.store, &app.log_vkey, (to.0, &to.1), |_, _| {}).await {
+            Ok(published) => {
+                pace.reached(now, published.size);
+                note_published(&app).await;
+            }
             Err(error) => {
+                pace.failed(now);
                 let error = crate::telemetry::chain(&error);
                 tracing::error!(error, "the log could not be published");
             }
         }
+    }
+}
+
+/// Remembers how far the folder has come: it is one that holds the log outside.
+async fn note_published(app: &App) {
+    let Some((head, _)) = checkpoint_in(app) else { return };
+    let noted = outsiders::holds(app, (outsiders::PUBLISHED, Means::Published), &head).await;
+    if let Err(error) = noted {
+        let error = crate::telemetry::chain(&error);
+        tracing::warn!(error, "it could not be noted how far the log is published");
     }
 }
 
@@ -224,10 +234,7 @@ fn write(file: &Path, bytes: &[u8], unique: &str) -> Result<(), PublicationError
     crate::whole_file::replace(file, bytes, unique).map_err(fault)
 }
 
-/// The longest that a signed checkpoint waits to be published.
-pub const EVERY: Duration = Duration::from_secs(30);
-/// With so many new entries it does not wait.
-const ENTRIES: u64 = 100;
+/// How often it is looked whether there is something to publish.
 const STEP: Duration = Duration::from_secs(1);
 /// Where C2SP tlog-tiles has the newest checkpoint.
 const CHECKPOINT: &str = "checkpoint";

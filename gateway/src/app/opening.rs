@@ -82,6 +82,7 @@ impl App {
         let (rule_book, routing) = (rule_book(&config)?, routing(&config)?);
         let (mappings, odd_access) = (mappings(&config)?, odd_access(&config)?);
         Ok(Self {
+            opened_at: clock.now(),
             clock,
             entropy,
             store,
