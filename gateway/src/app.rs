@@ -31,6 +31,7 @@ use crate::documents::Documents;
 use crate::entropy::{Entropy, EntropyError};
 use crate::odd_access::Rules as OddAccessRules;
 use crate::peer::Peers;
+use crate::publication::Lying;
 use crate::queue::CarrierKind;
 use crate::receipt::ReceiptSigner;
 use crate::retention::schedule::Schedule;
@@ -80,6 +81,8 @@ pub struct App {
     pub metrics: Metrics,
     /// Where the log goes besides the database, and how that stands.
     pub sinks: States,
+    /// What lies in the folder that the log is published to.
+    pub published: Lying,
     /// Since when this process has been at it.
     pub opened_at: Timestamp,
     origin: String,

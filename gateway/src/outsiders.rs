@@ -21,6 +21,8 @@ mod asking;
 mod pace;
 mod reach;
 
+use jiff::Timestamp;
+
 use crate::app::App;
 use crate::audit::Actor;
 use crate::audit::checkpoint::Checkpoint;
@@ -68,7 +70,7 @@ pub async fn echoed(
     let standing = restore::show(app, note, actor).await?;
     if standing == Standing::Known {
         let shown = Checkpoint::parse_and_verify(note, &app.log_vkey)?;
-        holds(app, (&actor.organisation, means), &shown).await?;
+        holds(app, (&actor.organisation, means), (shown.size, shown.at)).await?;
         for key in witness_keys(app) {
             if let Some(cosignature) = key.find(note, note) {
                 keep(app, &shown, cosignature).await?;
@@ -122,17 +124,17 @@ async fn keep(app: &App, head: &Checkpoint, given: Cosignature) -> Result<(), St
     let holder = by.clone();
     let kept = StoredCosignature { size: head.size, witness: by, at, line };
     app.store.keep_cosignature(&kept).await?;
-    holds(app, (&holder, Means::Cosignature), head).await
+    holds(app, (&holder, Means::Cosignature), (head.size, head.at)).await
 }
 
 /// Remembers that somebody outside holds a checkpoint, and how that is known.
 pub(crate) async fn holds(
     app: &App,
     (holder, means): (&str, Means),
-    head: &Checkpoint,
+    (size, signed_at): (u64, Timestamp),
 ) -> Result<(), StoreError> {
     let (holder, means) = (holder.to_owned(), means.name().to_owned());
-    let (size, signed_at, since) = (head.size, head.at, app.clock.now());
+    let since = app.clock.now();
     app.store.note_held(&HeldOutside { holder, means, size, signed_at, since }).await
 }
 

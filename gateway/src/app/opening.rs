@@ -27,6 +27,7 @@ use crate::documents::Documents;
 use crate::entropy::{Entropy, hex, sha256};
 use crate::odd_access::Rules as OddAccessRules;
 use crate::peer::Peers;
+use crate::publication::Lying;
 use crate::queue::CarrierKind;
 use crate::receipt::{LogProof, ReceiptSigner};
 use crate::retention::schedule::Schedule;
@@ -98,6 +99,7 @@ impl App {
             schedule: schedule(&config)?,
             metrics: Metrics::new(),
             sinks: States::of(&config.audit),
+            published: Lying::default(),
             rule_book: Arc::new(rule_book),
             routing,
             odd_access,
