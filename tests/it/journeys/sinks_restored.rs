@@ -72,7 +72,7 @@ async fn goes_on(gateway: &TestGateway, before: &[(PathBuf, String)], lost: u64)
     // What it had of this log before is what the log has.
     let shared = before.iter().flat_map(|(_, text)| text.lines());
     let shared = shared.filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let shared: Vec<_> = shared.filter(|line| line["seq"].as_u64() < Some(from)).collect();
+    let shared: Vec<_> = shared.filter(|line| line["seq"].as_u64().is_some_and(|seq| seq < from)).collect();
     let rows = gateway.cast.app().store.audit_rows(0, 10_000).await.expect("rows");
     let last = shared.last().expect("a line");
     let at = usize::try_from(from - 1).expect("a place");

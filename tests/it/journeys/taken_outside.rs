@@ -187,6 +187,8 @@ fn a_hundred_entries_or_half_a_minute_take_a_checkpoint_out_though_a_witness_han
             has(&gateway, name, before + 100).await;
         }
         a_look().await;
+        gateway.request(number, "CAMHS").await;
+        a_look().await;
         let left = size(&gateway).await;
         assert!(holder(&gateway, WITNESS).await.has < left, "a few are no matter yet");
         gateway.clock.advance(SignedDuration::from_secs(31));
@@ -221,7 +223,9 @@ fn the_command_says_that_nothing_outside_holds_the_newest_checkpoint() {
         let plan = Plan { dir: folder.path().to_owned(), store: StorePlan::Sqlite, clock };
         let stage = Stage::set(plan).expect("a stage");
         add(stage.config_path(), "[audit]\npublish_to = \"published\"");
-        std::fs::write(folder.path().join("published"), "no folder").expect("written");
+        // Where the folder of tiles should be is something else.
+        std::fs::create_dir(folder.path().join("published")).expect("a folder");
+        std::fs::write(folder.path().join("published/tile"), "no folder").expect("written");
         let cast = Cast::rise(stage).await.expect("the practice gateway starts");
         let said = status(cast.config_path(), false);
         assert_eq!(said.status.code(), Some(0), "{said:?}");
