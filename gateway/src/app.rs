@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex};
 
 use adapters::Format;
 use adapters::mapping::Mapping;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use schemas::deadlines::Rules;
 use schemas::{OrganisationCode, ServiceCode};
@@ -32,6 +33,7 @@ use crate::entropy::{Entropy, EntropyError};
 use crate::odd_access::Rules as OddAccessRules;
 use crate::peer::Peers;
 use crate::prompt::Login;
+use crate::publication::Lying;
 use crate::queue::CarrierKind;
 use crate::receipt::ReceiptSigner;
 use crate::retention::schedule::Schedule;
@@ -82,6 +84,10 @@ pub struct App {
     pub metrics: Metrics,
     /// Where the log goes besides the database, and how that stands.
     pub sinks: States,
+    /// What lies in the folder that the log is published to.
+    pub published: Lying,
+    /// Since when this process has been at it.
+    pub opened_at: Timestamp,
     login: Option<Login>,
     origin: String,
     rule_book: Arc<RuleBook>,

@@ -202,12 +202,7 @@ pub fn run() -> ExitCode {
     };
     let json = cli.json;
     let notice = Notice::default();
-    let done = runtime.block_on(notice.over(dispatch(cli)));
-    if matches!(done, Ok(Outcome::Stopped(_))) {
-        // A read that hangs must not keep a command that was told to stop.
-        runtime.shutdown_timeout(STOPS_WITHIN);
-    }
-    match done {
+    let ended = match runtime.block_on(notice.over(dispatch(cli))) {
         Ok(outcome) if totality::is_witnessed(&path, outcome, &notice) => outcome.into(),
         Ok(_) => {
             eprintln_line(
@@ -217,7 +212,10 @@ pub fn run() -> ExitCode {
             Outcome::Failed.into()
         }
         Err(error) => report(&error, json),
-    }
+    };
+    // What hangs keeps the thread that waits for it: the process does not wait with it.
+    runtime.shutdown_timeout(HANGING);
+    ended
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
@@ -320,8 +318,8 @@ fn progress(total: u64, what: &'static str) -> indicatif::ProgressBar {
 /// Columns below which a table is no longer fitted to its terminal: an id alone has 36.
 const NARROWEST: u16 = 60;
 
-/// What a stopped command waits for what it has in hand.
-const STOPS_WITHIN: Duration = Duration::from_secs(2);
+/// How long the end of the process waits for a read, or a volume, that hangs.
+const HANGING: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests;

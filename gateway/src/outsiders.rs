@@ -5,16 +5,21 @@
 //! holds it: so it can be said how much of the log nobody could take back any more.
 //!
 //! A witness is asked with each new checkpoint: at most half a minute after it was signed, and sooner
-//! when a hundred entries wait. Its cosignature is kept and stands under the checkpoint that is
+//! when a hundred entries wait; one that was away is asked again, at least every minute, until it has
+//! the newest. Its cosignature is kept and stands under the checkpoint that is
 //! served and published. When a witness has cosigned what this log does not continue, that is
 //! treated as a checkpoint that was shown.
 //!
+//! [`Reach`] says how much of the log is held outside, and since when the rest waits.
+//!
 //! Must never know HTTP; [`delivery::witness`](crate::delivery::witness) asks.
 //!
-//! Limits: a witness that is away delays nothing; its absence is logged once. A witness that is
+//! Limits: a witness that is away delays nothing and nobody; its absence is logged once. A witness that is
 //! listed is believed without evidence when it says that it cosigned something else.
 
 mod asking;
+mod pace;
+mod reach;
 
 use jiff::Timestamp;
 
@@ -26,6 +31,8 @@ use crate::restore::{self, RestoreError, Standing};
 use crate::store::{HeldOutside, StoreError, StoredCheckpoint, StoredCosignature};
 
 pub(crate) use asking::{ask_at_start, keep_cosigned};
+pub(crate) use pace::Pace;
+pub use reach::{Holder, HolderKind, Reach};
 
 /// How it is known that somebody holds a checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +43,8 @@ pub enum Means {
     Acknowledgement,
     /// It was cosigned.
     Cosignature,
+    /// It lies in the folder that the log is published to.
+    Published,
 }
 
 impl Means {
@@ -45,6 +54,7 @@ impl Means {
             Self::Shown => "shown",
             Self::Acknowledgement => "acknowledgement",
             Self::Cosignature => "cosignature",
+            Self::Published => "published",
         }
     }
 }
@@ -60,7 +70,7 @@ pub async fn echoed(
     let standing = restore::show(app, note, actor).await?;
     if standing == Standing::Known {
         let shown = Checkpoint::parse_and_verify(note, &app.log_vkey)?;
-        remember(app, (&actor.organisation, means), shown.size, shown.at).await?;
+        holds(app, (&actor.organisation, means), (shown.size, shown.at)).await?;
         for key in witness_keys(app) {
             if let Some(cosignature) = key.find(note, note) {
                 keep(app, &shown, cosignature).await?;
@@ -140,19 +150,31 @@ async fn keep(app: &App, head: &Checkpoint, given: Cosignature) -> Result<(), St
     let holder = by.clone();
     let kept = StoredCosignature { size: head.size, witness: by, at, line };
     app.store.keep_cosignature(&kept).await?;
-    remember(app, (&holder, Means::Cosignature), head.size, head.at).await
+    holds(app, (&holder, Means::Cosignature), (head.size, head.at)).await
 }
 
-async fn remember(
+/// Remembers that somebody outside holds a checkpoint, and how that is known.
+pub(crate) async fn holds(
     app: &App,
     (holder, means): (&str, Means),
-    size: u64,
-    signed_at: Timestamp,
+    (size, signed_at): (u64, Timestamp),
 ) -> Result<(), StoreError> {
     let (holder, means) = (holder.to_owned(), means.name().to_owned());
     let since = app.clock.now();
     app.store.note_held(&HeldOutside { holder, means, size, signed_at, since }).await
 }
 
+/// Says once, at start, when nothing is set up to take checkpoints outside.
+pub(crate) fn say_if_alone(app: &App) {
+    let audit = &app.config.audit;
+    if audit.witnesses.is_empty() && audit.publish_to.is_none() && audit.sinks.is_empty() {
+        tracing::warn!(
+            "nothing takes checkpoints of the log outside but partners who fetch them: list a witness, or set publish_to or a sink in [audit]"
+        );
+    }
+}
+
+/// What the folder that the log is published to is called among those who hold it.
+pub(crate) const PUBLISHED: &str = "published-log";
 /// How many cosignatures are looked through for a checkpoint that enough have cosigned.
 const LOOKED_AT: u32 = 200;

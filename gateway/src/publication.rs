@@ -7,15 +7,17 @@
 //! (see [`restore`]).
 //!
 //! Use: [`publish`] once, or set `[audit] publish_to`: while the gateway runs, a checkpoint is out at
-//! most [`EVERY`] after it was signed, and sooner when a hundred entries wait.
+//! most half a minute after it was signed, and sooner when a hundred entries wait; and within a minute
+//! after a folder that was away is back.
 //!
 //! Must never know who reads the folder. Entries hold pseudonyms and hashes only.
 //!
 //! Limits: one folder for each gateway, since the newest checkpoint of two would alternate. Partial
 //! tiles that were overtaken stay, as C2SP tlog-tiles allows.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -27,7 +29,7 @@ use crate::audit::cosignature;
 use crate::audit::tiles::{self, Tile};
 use crate::audit::tree::{NodeAt, TreeHash};
 use crate::audit::verify::Row;
-use crate::outsiders;
+use crate::outsiders::{self, Means, Pace};
 use crate::restore::{self, RestoreError};
 use crate::store::{Store, StoreError};
 
@@ -57,7 +59,7 @@ pub enum PublicationError {
     Log(String),
     /// A file could not be written.
     #[error("{0} could not be written")]
-    Io(String, #[source] std::io::Error),
+    Io(String, #[source] io::Error),
     /// The store could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -79,10 +81,10 @@ pub async fn publish(
     for (done, tile) in tiles.iter().enumerate() {
         let bytes = tile.bytes(&rows_of(store, *tile).await?);
         let bytes = bytes.ok_or_else(|| PublicationError::Log(tile.to_string()))?;
-        write(&folder.join(tile.to_string()), &bytes, unique)?;
+        write(folder.join(tile.to_string()), bytes, unique).await?;
         seen(done + 1, tiles.len());
     }
-    write(&folder.join(CHECKPOINT), newest.note.as_bytes(), unique)?;
+    write(folder.join(CHECKPOINT), newest.note.into_bytes(), unique).await?;
     Ok(Published { size: newest.size, tiles: tiles.len() })
 }
 
@@ -101,12 +103,15 @@ pub(crate) async fn look_at_folder(app: &App) -> Result<(), AppError> {
     let fault = |message: String| AppError::DataFile { file: file.display().to_string(), message };
     let note = match std::fs::read_to_string(&file) {
         Ok(note) => note,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(fault(format!("the checkpoint cannot be read: {error}"))),
     };
-    let actor = Actor { organisation: "published-log".to_owned(), ..Actor::local() };
+    let actor = Actor { organisation: outsiders::PUBLISHED.to_owned(), ..Actor::local() };
     match restore::show(app, &note, &actor).await {
-        Ok(_) => Ok(()),
+        Ok(_) => {
+            app.published.is(&note);
+            Ok(())
+        }
         Err(RestoreError::Store(error)) => Err(error.into()),
         Err(RestoreError::Checkpoint(error)) => {
             Err(fault(format!("{error}; publish into a folder of this log's own")))
@@ -114,35 +119,61 @@ pub(crate) async fn look_at_folder(app: &App) -> Result<(), AppError> {
     }
 }
 
-/// Publishes while the gateway runs, and once more when it stops. A folder that cannot be written
-/// stops nothing else; each failure is logged.
+/// What lies in the folder that this gateway publishes to, as far as it knows: so that nobody but the one
+/// task that writes there waits for the folder.
+#[derive(Debug, Default)]
+pub struct Lying(Mutex<Option<String>>);
+
+impl Lying {
+    /// The checkpoint there.
+    pub fn note(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn is(&self, note: &str) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(note.to_owned());
+    }
+}
+
+/// Publishes while the gateway runs, and once more when it stops. A folder that cannot be written, or
+/// hangs, stops nothing else and is tried again; each failure is logged.
 pub(crate) async fn keep_published(app: Arc<App>, stop: CancellationToken) {
     let Some(folder) = app.config.audit.publish_to.clone() else { return };
-    let (mut size, mut waited, mut failed, mut last) = (0, Duration::ZERO, false, false);
+    let stopped = async {
+        stop.cancelled().await;
+        tokio::time::sleep(LAST).await;
+    };
+    tokio::select! {
+        () = publish_to(&app, &folder, &stop) => {}
+        () = stopped => {}
+    }
+}
+
+async fn publish_to(app: &App, folder: &Path, stop: &CancellationToken) {
+    let (mut pace, mut last) = (Pace::default(), false);
     while !last {
         tokio::select! {
-            () = tokio::time::sleep(STEP) => waited += STEP,
+            () = tokio::time::sleep(STEP) => {}
             () = stop.cancelled() => last = true,
         }
-        add_cosignatures(&app, &folder).await;
-        let now = app.log_size().await.unwrap_or(size);
-        let many = now >= size.saturating_add(ENTRIES) && !failed;
-        let due = many || waited >= EVERY || last;
-        if now == size || !due {
+        add_cosignatures(app, folder).await;
+        let (now, size) = (app.clock.now(), app.log_size().await.unwrap_or(pace.has()));
+        if size == pace.has() || !(last || pace.is_due(now, size)) {
             continue;
         }
-        waited = Duration::ZERO;
         let Ok(unique) = app.make_id() else { continue };
         // While the gateway is held the folder stays as it is: it is the evidence.
         if app.store.unconfirmed_restore().await.is_ok_and(|held| held.is_some()) {
             continue;
         }
-        let to = (folder.as_path(), unique.to_string());
-        let published = publish(&app.store, &app.log_vkey, (to.0, &to.1), |_, _| {}).await;
-        failed = published.is_err();
-        match published {
-            Ok(published) => size = published.size,
+        let to = (folder, unique.to_string());
+        match publish(&app.store, &app.log_vkey, (to.0, &to.1), |_, _| {}).await {
+            Ok(published) => {
+                pace.reached(now, published.size);
+                note_published(app, published.size).await;
+            }
             Err(error) => {
+                pace.failed(now);
                 let error = crate::telemetry::chain(&error);
                 tracing::error!(error, "the log could not be published");
             }
@@ -150,10 +181,26 @@ pub(crate) async fn keep_published(app: Arc<App>, stop: CancellationToken) {
     }
 }
 
+/// Remembers how far the folder has come: it is one that holds the log outside.
+async fn note_published(app: &App, size: u64) {
+    let noted = async {
+        let stored = app.store.checkpoints(size, 1).await?;
+        let Some(stored) = stored.first().filter(|stored| stored.size == size) else {
+            return Ok(());
+        };
+        app.published.is(&stored.note);
+        let by = (outsiders::PUBLISHED, Means::Published);
+        outsiders::holds(app, by, (size, stored.at)).await
+    };
+    if let Err(error) = noted.await {
+        let error = crate::telemetry::chain(&error);
+        tracing::warn!(error, "it could not be noted how far the log is published");
+    }
+}
+
 /// The checkpoint in the folder that this gateway publishes to, when it is signed by its key.
 pub(crate) fn checkpoint_in(app: &App) -> Option<(Checkpoint, String)> {
-    let folder = app.config.audit.publish_to.as_ref()?;
-    let note = std::fs::read_to_string(folder.join(CHECKPOINT)).ok()?;
+    let note = app.published.note()?;
     Some((Checkpoint::parse_and_verify(&note, &app.log_vkey).ok()?, note))
 }
 
@@ -168,7 +215,7 @@ pub fn node_in_folder(folder: &Path, size: u64, node: NodeAt) -> Option<TreeHash
 }
 
 /// The signed checkpoint of a published log, as it lies there.
-pub fn note_in_folder(folder: &Path) -> std::io::Result<String> {
+pub fn note_in_folder(folder: &Path) -> io::Result<String> {
     std::fs::read_to_string(folder.join(CHECKPOINT))
 }
 
@@ -182,13 +229,34 @@ async fn add_cosignatures(app: &App, folder: &Path) {
     let same = |note: &str| cosignature::text_of(note) == cosignature::text_of(&there);
     let Some(stored) = stored.filter(|stored| same(&stored.note)) else { return };
     let Ok(note) = outsiders::with_cosignatures(app, stored).await else { return };
-    if note != there
-        && let Ok(unique) = app.make_id()
-        && let Err(error) = write(&folder.join(CHECKPOINT), note.as_bytes(), &unique.to_string())
-    {
-        let error = crate::telemetry::chain(&error);
-        tracing::error!(error, "cosignatures could not be published");
+    if note == there {
+        return;
     }
+    let Ok(unique) = app.make_id() else { return };
+    let (file, with) = (folder.join(CHECKPOINT), note.clone());
+    let replaced = away(move || {
+        // Not into a folder that was emptied meanwhile, where its tiles are not.
+        if std::fs::read_to_string(&file)? != there {
+            return Ok(false);
+        }
+        crate::whole_file::replace(&file, with.as_bytes(), &unique.to_string()).map(|()| true)
+    });
+    match replaced.await {
+        Ok(true) => app.published.is(&note),
+        Ok(false) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => {
+            let error = crate::telemetry::chain(&error);
+            tracing::error!(error, "cosignatures could not be published");
+        }
+    }
+}
+
+/// Works on the folder away from the threads that answer partners: a volume may hang.
+async fn away<T: Send + 'static>(
+    act: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(act).await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
 /// How many entries of this log the folder has.
@@ -199,9 +267,10 @@ async fn published(
     size: u64,
 ) -> Result<u64, PublicationError> {
     let name = folder.display().to_string();
-    let note = match std::fs::read_to_string(folder.join(CHECKPOINT)) {
+    let file = folder.join(CHECKPOINT);
+    let note = match away(move || std::fs::read_to_string(file)).await {
         Ok(note) => note,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         Err(error) => return Err(PublicationError::Io(name, error)),
     };
     let kept = Checkpoint::parse_and_verify(&note, vkey)
@@ -218,16 +287,18 @@ async fn rows_of(store: &Store, tile: Tile) -> Result<Vec<Row>, StoreError> {
     Ok(rows.into_iter().map(Row::from).collect())
 }
 
-fn write(file: &Path, bytes: &[u8], unique: &str) -> Result<(), PublicationError> {
-    let fault = |error| PublicationError::Io(file.display().to_string(), error);
-    std::fs::create_dir_all(file.parent().unwrap_or(Path::new("."))).map_err(fault)?;
-    crate::whole_file::replace(file, bytes, unique).map_err(fault)
+async fn write(file: PathBuf, bytes: Vec<u8>, unique: &str) -> Result<(), PublicationError> {
+    let (name, unique) = (file.display().to_string(), unique.to_owned());
+    let written = away(move || {
+        std::fs::create_dir_all(file.parent().unwrap_or(Path::new(".")))?;
+        crate::whole_file::replace(&file, &bytes, &unique)
+    });
+    written.await.map_err(|error| PublicationError::Io(name, error))
 }
 
-/// The longest that a signed checkpoint waits to be published.
-pub const EVERY: Duration = Duration::from_secs(30);
-/// With so many new entries it does not wait.
-const ENTRIES: u64 = 100;
+/// How often it is looked whether there is something to publish.
 const STEP: Duration = Duration::from_secs(1);
+/// The longest that a stop waits for the folder.
+const LAST: Duration = Duration::from_secs(10);
 /// Where C2SP tlog-tiles has the newest checkpoint.
 const CHECKPOINT: &str = "checkpoint";

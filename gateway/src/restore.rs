@@ -11,7 +11,8 @@
 //! Must never know HTTP or the command line.
 //!
 //! Limits: a restore that takes the checkpoint file back with the database is found only by a
-//! witness, or when a partner shows what it holds. A checkpoint proves that entries were lost, not which.
+//! witness, by a folder that the log is [published](crate::publication) or [handed on](crate::sinks) to,
+//! or when a partner shows what it holds. A checkpoint proves that entries were lost, not which.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,10 +58,15 @@ pub async fn show(app: &App, note: &str, actor: &Actor) -> Result<Standing, Rest
     Ok(not_known(app, own_size, (shown.size, Some(shown.at)), actor).await?)
 }
 
-/// A witness says that it cosigned so many entries that our log does not continue, and shows no
-/// checkpoint: it is believed, since who lists a witness trusts it to stop the gateway.
-pub(crate) async fn told(app: &App, size: u64, actor: &Actor) -> Result<Standing, StoreError> {
-    not_known(app, app.log_size().await?, (size, None), actor).await
+/// Somebody shows no checkpoint and says that the log had so many entries, at a time if it knows that, which
+/// ours does not continue: a witness that cosigned them, or a folder that was given them. It is believed,
+/// since who lists a witness or sets up a sink trusts it to stop the gateway.
+pub(crate) async fn told(
+    app: &App,
+    lost: (u64, Option<Timestamp>),
+    actor: &Actor,
+) -> Result<Standing, StoreError> {
+    not_known(app, app.log_size().await?, lost, actor).await
 }
 
 /// From here on nothing is released, unless it is what an operator has confirmed to be lost.

@@ -79,7 +79,9 @@ pub async fn start(
     let tls = Arc::new(tls.with_tls12_for_streams(allow_tls12).map_err(AppError::from)?);
     restore::look_at_file(&app).await?;
     publication::look_at_folder(&app).await?;
+    sinks::look_at_folders(&app).await?;
     outsiders::ask_at_start(&app).await?;
+    outsiders::say_if_alone(&app);
     backup::sweep_quietly(&app.config);
     record_start(&app, &tls).await?;
 
@@ -115,9 +117,7 @@ pub async fn start(
     tasks.spawn(intake::mesh::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(caretaker::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(restore::keep_newest(Arc::clone(&app), stop.clone()));
-    tasks.spawn(publication::keep_published(Arc::clone(&app), stop.clone()));
-    follow_sinks(&app, &tasks, &stop);
-    tasks.spawn(outsiders::keep_cosigned(Arc::clone(&app), stop.clone()));
+    take_outside(&app, &tasks, &stop);
     tasks.spawn(do_duties(Arc::clone(&app), stop.clone()));
     tasks.spawn(watch_trust(Arc::clone(&app), Arc::clone(&tls), stop.clone()));
     tasks.spawn(write_down_refusals(Arc::clone(&app), tls, stop.clone()));
@@ -171,8 +171,12 @@ impl Running {
     }
 }
 
-/// The log goes to each of its sinks, at that sink's own pace.
-fn follow_sinks(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationToken) {
+/// The log goes to its folder, its sinks and its witnesses, to each at its own pace.
+fn take_outside(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationToken) {
+    tasks.spawn(publication::keep_published(Arc::clone(app), stop.clone()));
+    for place in 0..app.config.audit.witnesses.len() {
+        tasks.spawn(outsiders::keep_cosigned(Arc::clone(app), place, stop.clone()));
+    }
     for state in app.sinks.each() {
         tasks.spawn(sinks::follow(Arc::clone(app), Arc::clone(state), stop.clone()));
     }

@@ -7,29 +7,38 @@
 //! *required* does the store refuse to extend the log further than it may be behind
 //! ([`StoreError::SinkBehind`]); it goes on by itself as soon as the sink has caught up.
 //!
+//! A folder remembers what it was given. When its last line is not in this database, the database was
+//! restored: the gateway is held ([`restore`]), from its start or as soon as the folder can be read, whether
+//! or not the sink is required.
+//!
 //! Must never know what an entry says: it is handed on in one of the [forms](crate::audit::forms).
 //! Sinks are append-only: nothing is ever taken back, written again or cut off.
 //!
-//! Use: `follow(app, state, stop)` for each of [`States::each`], once the start is in the log.
+//! Use: `look_at_folders` before the start is in the log, then `follow(app, state, stop)` for each of
+//! [`States::each`].
 //!
 //! Limits: one gateway for each sink; several gateways on one database have a sink each, by names of
 //! their own. What was sent and not confirmed before a crash is sent again; its `seq` tells. Once the
-//! database is found to be a restored one, no sink goes on under its name, unless it is a folder whose
-//! last line is of this log: a sink never gets two histories. An entry that cannot be read is handed
-//! on as its bytes.
+//! database is found to be a restored one, no receiver goes on under its name: it never gets two histories. A
+//! folder whose last line is of this log goes on, and any other that is of a restored log does when an operator
+//! has confirmed the restore, with a mark. What is in a folder is believed without a signature: whoever can write
+//! there can hold the gateway. An entry that cannot be read is handed on as its bytes.
 
 mod file;
 mod syslog;
 
+use file::Line;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
+use crate::app::{App, AppError};
+use crate::audit::forms;
 use crate::audit::{Actor, Entry, Event, EventKind};
 use crate::config::{AuditSection, SinkKind, SinkSection};
+use crate::restore::{self, Standing};
 use crate::store::{AuditRow, Change, RequiredSink, StoreError};
 
 /// How every sink stands, for health and metrics.
@@ -149,6 +158,65 @@ pub fn required(section: &AuditSection) -> Vec<RequiredSink> {
             seconds: sink.behind_seconds.get(),
         })
         .collect()
+}
+
+/// Holds the last line of each folder against this database, before anything is released: an entry
+/// that it does not have means that it was restored. A folder that cannot be looked at now is looked
+/// at when it is there, before it is given anything.
+pub(crate) async fn look_at_folders(app: &App) -> Result<(), AppError> {
+    for state in app.sinks.each() {
+        let sink = state.settings.name.as_str();
+        let Some(folder) = state.settings.folder.clone() else { continue };
+        match file::last(folder).await {
+            Ok(Some(last)) => drop(compare(app, sink, &last).await?),
+            Ok(None) => {}
+            Err(fault) => {
+                let reason = fault.code();
+                tracing::warn!(
+                    sink,
+                    reason,
+                    "an audit sink's folder was not looked at before the start"
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the last line of a folder says of this log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Compared {
+    /// This log has its entry.
+    OfThisLog,
+    /// It is of another log.
+    OfAnother,
+    /// It is of this log, which does not have its entry: the gateway is held.
+    Held,
+    /// It was lost in a restore that an operator has confirmed.
+    LostAndConfirmed,
+}
+
+/// Holds a line against this database. From the first one of this log's name that is not in it,
+/// nothing is released.
+async fn compare(app: &App, sink: &str, line: &Line) -> Result<Compared, StoreError> {
+    if has(app, line.seq, &line.leaf_hash).await? {
+        return Ok(Compared::OfThisLog);
+    }
+    if line.log != app.origin() {
+        return Ok(Compared::OfAnother);
+    }
+    let actor = Actor { organisation: format!("audit-sink-{sink}"), ..Actor::local() };
+    let lost = (line.seq.saturating_add(1), line.at());
+    Ok(match restore::told(app, lost, &actor).await? {
+        Standing::LostAndConfirmed => Compared::LostAndConfirmed,
+        Standing::Held(_) | Standing::Known => Compared::Held,
+    })
+}
+
+/// Whether this log has an entry with this hash at a place.
+async fn has(app: &App, seq: u64, leaf_hash: &str) -> Result<bool, StoreError> {
+    let row = app.store.audit_rows_at(&[seq]).await?.into_iter().next();
+    Ok(row.is_some_and(|row| forms::leaf_hash(&row.leaf) == leaf_hash))
 }
 
 /// Follows the log with one sink until told to stop, and once more then.

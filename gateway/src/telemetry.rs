@@ -189,6 +189,19 @@ impl Metrics {
         self.recorder.register_gauge(&key, &METADATA).set(gauge(u64::from(lost)));
     }
 
+    /// How long the first checkpoint waits that nobody outside is known to hold, in seconds.
+    pub fn outside(&self, age: u64) {
+        let key = Key::from_name("ehc_audit_outside_age_seconds");
+        self.recorder.register_gauge(&key, &METADATA).set(gauge(age));
+    }
+
+    /// The same of one that is set up to hold them: a witness, the published folder or a sink.
+    pub fn holder(&self, holder: &str, age: u64) {
+        let labels = vec![Label::new("holder", holder.to_owned())];
+        let key = Key::from_parts("ehc_audit_holder_age_seconds", labels);
+        self.recorder.register_gauge(&key, &METADATA).set(gauge(age));
+    }
+
     /// What waits for people, by rule, and how long the oldest has waited. Rules that hold nothing
     /// any more fall to zero.
     pub fn ageing(&self, what: Ages, ageing: &[Ageing], now: Timestamp) {
@@ -331,7 +344,15 @@ const BUCKETS: [f64; 14] =
     [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
 /// Gauges about what waits, and how far behind something is, with their meaning.
-const GAUGES: [(&str, &str); 10] = [
+const GAUGES: [(&str, &str); 12] = [
+    (
+        "ehc_audit_outside_age_seconds",
+        "How long the first checkpoint waits that nobody outside is known to hold.",
+    ),
+    (
+        "ehc_audit_holder_age_seconds",
+        "The same of each witness, of the published folder and of each sink.",
+    ),
     ("ehc_audit_sink_behind_entries", "Entries that a sink of the log has not confirmed."),
     ("ehc_audit_sink_lost", "1 while a sink of the log takes no entries."),
     ("ehc_holds", "Deliveries that wait for a person, by the rule that holds them."),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use gateway::practice::Stage;
 use rustls::server::WebPkiClientVerifier;
@@ -24,6 +25,8 @@ pub enum Mood {
     Rude,
     /// Reads everything, then is gone before it confirms.
     Die,
+    /// Takes everything and confirms it, seconds later.
+    Slow,
 }
 
 /// A running receiver.
@@ -101,8 +104,11 @@ async fn serve(acceptor: TlsAcceptor, socket: TcpStream, state: Arc<State>) {
     if mood == Mood::Die {
         return;
     }
+    if mood == Mood::Slow {
+        tokio::time::sleep(SLOW).await;
+    }
     state.messages.lock().expect("messages").extend(frames(&bytes));
-    if mood == Mood::Take {
+    if matches!(mood, Mood::Take | Mood::Slow) {
         drop(stream.shutdown().await);
     }
 }
@@ -120,6 +126,9 @@ fn frames(mut bytes: &[u8]) -> Vec<String> {
     }
     messages
 }
+
+/// Less than a sender gives up after.
+const SLOW: Duration = Duration::from_secs(3);
 
 fn config(pki: &Path) -> ServerConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -10,6 +10,7 @@ use axum::routing::get;
 
 use super::Caller;
 use crate::app::App;
+use crate::outsiders::Reach;
 use crate::sinks::State as SinkState;
 use crate::store::StoreError;
 use crate::telemetry::Ages;
@@ -32,12 +33,9 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response();
     }
     match app.store.unconfirmed_restore().await {
-        Ok(None) => format!(
-            "ready
-{}",
-            lost_sinks(&app)
-        )
-        .into_response(),
+        Ok(None) => {
+            format!("ready\n{}{}", lost_sinks(&app), nothing_outside(&app).await).into_response()
+        }
         Ok(Some(restore)) if restore.shown_by == crate::restore::BY_COMMAND => format!(
             "held: this database was restored from a backup of {} entries; nothing is released \
              until the consent ledger has caught up: see ehc-gateway restore show
@@ -88,6 +86,18 @@ fn lost_sinks(app: &App) -> String {
     lines.collect()
 }
 
+/// A line when nothing outside holds the newest checkpoint although something should.
+async fn nothing_outside(app: &App) -> String {
+    let Ok(reach) = Reach::of(app).await else { return String::new() };
+    let late = reach.late_since(app.clock.now(), app.opened_at);
+    late.map_or_else(String::new, |seconds| {
+        format!(
+            "nothing outside holds the newest checkpoint of the log: the first that is missing there was \
+             signed {seconds} seconds ago or earlier; see ehc-gateway audit status\n"
+        )
+    })
+}
+
 async fn metrics(State(app): State<Arc<App>>) -> Response {
     if let Ok(counts) = app.store.counts(app.clock.today()).await {
         app.metrics.queue(&counts);
@@ -118,6 +128,12 @@ async fn metrics(State(app): State<Arc<App>>) -> Response {
         for state in app.sinks.each() {
             let lost = state.fault().is_some();
             app.metrics.sink(&state.settings.name, size.saturating_sub(state.next()), lost);
+        }
+    }
+    if let Ok(reach) = Reach::of(&app).await {
+        app.metrics.outside(reach.age(now));
+        for holder in &reach.holders {
+            app.metrics.holder(&holder.name, holder.age(now));
         }
     }
     let text = app.metrics.render();

@@ -27,6 +27,7 @@ use crate::documents::Documents;
 use crate::entropy::Entropy;
 use crate::odd_access::Rules as OddAccessRules;
 use crate::peer::Peers;
+use crate::publication::Lying;
 use crate::queue::CarrierKind;
 use crate::receipt::{LogProof, ReceiptSigner};
 use crate::retention::schedule::Schedule;
@@ -86,6 +87,7 @@ impl App {
         let odd_access = odd_access(&config, &mut files)?;
         let (rules, schedule) = (clocks(&config, &mut files)?, schedule(&config, &mut files)?);
         Ok(Self {
+            opened_at: clock.now(),
             clock,
             entropy,
             store,
@@ -103,6 +105,7 @@ impl App {
             files,
             metrics: Metrics::new(),
             sinks: States::of(&config.audit),
+            published: Lying::default(),
             rule_book: Arc::new(rule_book),
             routing,
             odd_access,

@@ -4,9 +4,10 @@
 use std::path::Path;
 
 use anyhow::Context;
+use jiff::Timestamp;
 
 use super::{Configured, Outcome, eprintln_line, print_line, table};
-use crate::outsiders;
+use crate::outsiders::{self, Holder, Reach};
 use crate::store::HeldOutside;
 use crate::whole_file;
 
@@ -16,12 +17,13 @@ pub(super) async fn status(configured: &Configured, json: bool) -> anyhow::Resul
     let held = app.store.held_outside().await?;
     let cosigned = outsiders::newest_cosigned(&app).await?;
     let restore = app.store.unconfirmed_restore().await?;
+    let (reach, now) = (Reach::of(&app).await?, app.clock.now());
     app.store.close().await;
     if json {
         let lines: Vec<_> = held.iter().map(line).collect();
         let body = serde_json::json!({
             "log_size": size, "held_after_restore": restore.is_some(),
-            "held_outside": lines, "cosigned": cosigned,
+            "held_outside": lines, "cosigned": cosigned, "outside": outside(&reach, now),
         });
         print_line(&format!("{body:#}"));
     } else {
@@ -51,6 +53,7 @@ pub(super) async fn status(configured: &Configured, json: bool) -> anyhow::Resul
             "The log has {size} entries. Nobody outside is known to hold a checkpoint of it: list a witness, or have partners echo theirs.",
         )),
     }
+    say_reach(&reach, now);
     if restore.is_none() {
         return Ok(Outcome::Done);
     }
@@ -91,6 +94,45 @@ pub(super) async fn checkpoint(
     Ok(Outcome::Done)
 }
 
+/// What is set up to take the log outside, and whether it does.
+fn say_reach(reach: &Reach, now: Timestamp) {
+    if !reach.is_set_up() {
+        eprintln_line(
+            "Nothing is set up to take checkpoints outside: only partners who fetch them do, and whether they keep them is not known. List a witness ([[audit.witnesses]]), publish the log ([audit] publish_to) or give it a second place ([[audit.sinks]]).",
+        );
+    }
+    for Holder { kind, name, has, waiting_since } in &reach.holders {
+        let kind = kind.name();
+        let waits = waiting_since.map_or_else(
+            || "the newest checkpoint".to_owned(),
+            |since| {
+                format!("{has} of {} entries; the rest waits since {}", reach.size, seconds(since))
+            },
+        );
+        eprintln_line(&format!("The {kind} {name} has {waits}."));
+    }
+    if let Some(late) = reach.late(now) {
+        eprintln_line(&format!(
+            "NOTHING OUTSIDE HOLDS THE NEWEST CHECKPOINT, for {late} seconds now: until something does, whoever owns this machine could take back what is not held. Look at the witnesses, the published folder and the sinks."
+        ));
+    }
+}
+
+fn outside(reach: &Reach, now: Timestamp) -> serde_json::Value {
+    let since = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    let holders = reach.holders.iter().map(|holder| {
+        serde_json::json!({
+            "kind": holder.kind.name(), "name": holder.name, "entries": holder.has,
+            "waiting_since": since(holder.waiting_since),
+        })
+    });
+    serde_json::json!({
+        "is_set_up": reach.is_set_up(), "entries": reach.covers,
+        "waiting_since": since(reach.waiting_since), "age_seconds": reach.age(now),
+        "is_late": reach.late(now).is_some(), "holders": holders.collect::<Vec<_>>(),
+    })
+}
+
 fn line(held: &HeldOutside) -> serde_json::Value {
     serde_json::json!({
         "holder": held.holder, "means": held.means, "size": held.size,
@@ -99,6 +141,6 @@ fn line(held: &HeldOutside) -> serde_json::Value {
 }
 
 /// To the second: a table is for reading.
-fn seconds(at: jiff::Timestamp) -> String {
+fn seconds(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }

@@ -1,12 +1,13 @@
 //! Asking witnesses: at start, and with each new checkpoint.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::keep;
+use super::pace::Pace;
 use crate::app::{App, AppError};
 use crate::audit::Actor;
 use crate::audit::checkpoint::Checkpoint;
@@ -29,6 +30,9 @@ enum Unasked {
     /// It gave a signature that does not hold.
     #[error("its cosignature does not hold for its key")]
     Unsigned,
+    /// Others ask it with this log at the same time.
+    #[error("it knew another size each time")]
+    Unsettled,
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -80,106 +84,78 @@ async fn look(app: &App, listed: &WitnessSection) -> Result<(), Unasked> {
     }
     // A witness of another make says it by refusing.
     let Some(newest) = app.store.latest_checkpoint().await? else { return Ok(()) };
-    ask(app, listed, &newest.note, &mut 0).await
+    ask(app, listed, &newest.note, &mut 0).await.map(drop)
 }
 
-/// Asks with new checkpoints while the gateway runs, and once more when it stops.
-pub(crate) async fn keep_cosigned(app: Arc<App>, stop: CancellationToken) {
-    if app.config.audit.witnesses.is_empty() {
-        return;
-    }
-    let mut asked = Asked::default();
-    let (mut waited, mut last) = (EVERY, false);
+/// Asks one witness, by its place in the list, with new checkpoints while the gateway runs, and once
+/// more when it stops. What each has is kept apart, so one that is away is asked again by itself, and
+/// holds up no other.
+pub(crate) async fn keep_cosigned(app: Arc<App>, place: usize, stop: CancellationToken) {
+    let Some(listed) = app.config.audit.witnesses.get(place) else { return };
+    let (mut pace, mut believed, mut last) = (Pace::default(), 0, false);
     while !last {
         tokio::select! {
-            () = tokio::time::sleep(STEP) => waited += STEP,
+            () = tokio::time::sleep(STEP) => {}
             () = stop.cancelled() => last = true,
         }
-        let now = app.log_size().await.unwrap_or(asked.size);
-        let many = now >= asked.size.saturating_add(ENTRIES) && asked.away.is_empty();
-        if now == asked.size || !(many || last || waited >= EVERY) {
+        let (now, size) = (app.clock.now(), app.log_size().await.unwrap_or(pace.has()));
+        if size == pace.has() || !(last || pace.is_due(now, size)) {
             continue;
         }
         // While the gateway is held, what was cosigned stays: it is the evidence.
         if app.store.unconfirmed_restore().await.is_ok_and(|held| held.is_some()) {
             continue;
         }
-        waited = Duration::ZERO;
-        asked.round(&app).await;
-    }
-}
-
-/// What the witnesses were asked.
-#[derive(Default)]
-struct Asked {
-    /// The size that was asked about last.
-    size: u64,
-    /// What each is believed to have cosigned last, by its place in the list.
-    believed: BTreeMap<usize, u64>,
-    /// Those that could not be asked: said once.
-    away: BTreeSet<usize>,
-}
-
-impl Asked {
-    async fn round(&mut self, app: &App) {
-        let note = match target(app).await {
-            Ok(Some(note)) => note,
-            Ok(None) => return,
+        match give_newest(&app, listed, &mut believed).await {
+            Ok(reached) => pace.reached(now, reached),
             Err(error) => {
-                let error = crate::telemetry::chain(&error);
-                tracing::error!(error, "no checkpoint could be read for witnesses");
-                return;
-            }
-        };
-        let Ok(head) = Checkpoint::parse_and_verify(&note, &app.log_vkey) else { return };
-        for (place, listed) in app.config.audit.witnesses.iter().enumerate() {
-            let believed = self.believed.entry(place).or_default();
-            match ask(app, listed, &note, believed).await {
-                Ok(()) => drop(self.away.remove(&place)),
-                Err(error) => {
-                    if self.away.insert(place) {
-                        let error = crate::telemetry::chain(&error);
-                        tracing::warn!(
-                            error,
-                            witness = name_of(listed),
-                            "a witness has not cosigned"
-                        );
-                    }
+                if pace.failed(now) {
+                    let error = crate::telemetry::chain(&error);
+                    let witness = name_of(listed);
+                    tracing::warn!(error, witness, "a witness has not cosigned");
                 }
             }
         }
-        self.size = head.size;
     }
 }
 
-/// The checkpoint to have cosigned: the one that is published, so that what the folder shows can
-/// be cosigned; else the newest.
-async fn target(app: &App) -> Result<Option<String>, StoreError> {
-    let newest = app.store.latest_checkpoint().await?;
-    let own = newest.as_ref().map_or(0, |newest| newest.size);
-    let lag = |head: &Checkpoint| own.saturating_sub(head.size) < ENTRIES;
-    let published = crate::publication::checkpoint_in(app).filter(|(head, _)| lag(head));
-    if let Some((head, note)) = published
-        && restore::is_known((&app.store, &app.log_vkey), &head, own).await.is_ok_and(|known| known)
-        && app.store.cosignatures(head.size).await?.is_empty()
+/// Has a witness cosign the checkpoint that is published, if it has not, so that what the folder shows
+/// can be cosigned; and then the newest. How many entries it has then.
+async fn give_newest(
+    app: &App,
+    listed: &WitnessSection,
+    believed: &mut u64,
+) -> Result<u64, Unasked> {
+    let Some(newest) = app.store.latest_checkpoint().await? else { return Ok(0) };
+    if let Some((head, note)) = crate::publication::checkpoint_in(app)
+        && *believed <= head.size
+        && head.size < newest.size
+        && restore::is_known((&app.store, &app.log_vkey), &head, newest.size)
+            .await
+            .is_ok_and(|known| known)
     {
-        return Ok(Some(note));
+        let name = name_of(listed);
+        let cosigned = app.store.cosignatures(head.size).await?;
+        if !cosigned.iter().any(|one| one.witness == name) {
+            ask(app, listed, &note, believed).await?;
+        }
     }
-    Ok(newest.map(|newest| newest.note))
+    ask(app, listed, &newest.note, believed).await
 }
 
-/// Hands one checkpoint to one witness, with the proof from what it cosigned last.
+/// Hands one checkpoint to one witness, with the proof from what it cosigned last. How many entries
+/// it has then, as far as there is nothing more to do about it.
 async fn ask(
     app: &App,
     listed: &WitnessSection,
     note: &str,
     believed: &mut u64,
-) -> Result<(), Unasked> {
+) -> Result<u64, Unasked> {
     let head = Checkpoint::parse_and_verify(note, &app.log_vkey)?;
     for _ in 0..TRIES {
         let old = *believed;
         if old > head.size {
-            return Ok(());
+            return Ok(old);
         }
         let proof = match old {
             0 => Vec::new(),
@@ -191,7 +167,8 @@ async fn ask(
                 let key = CosignerKey::parse(&listed.vkey).or(Err(Unasked::Unsigned))?;
                 let given = key.find(note, &lines).ok_or(Unasked::Unsigned)?;
                 *believed = head.size;
-                return Ok(keep(app, &head, given).await?);
+                keep(app, &head, given).await?;
+                return Ok(head.size);
             }
             // It knows another size, which our log may well continue.
             Said::Last(size) if size != old && size <= head.size => *believed = size,
@@ -199,15 +176,20 @@ async fn ask(
                 // Ours may have grown past it since this checkpoint was signed.
                 let grown = app.log_size().await?;
                 if size != old && size <= grown {
-                    return Ok(());
+                    *believed = size;
+                    return Ok(size);
                 }
-                return contradicted(app, listed, size).await;
+                contradicted(app, listed, size).await?;
+                return Ok(head.size);
             }
-            Said::NotProved => return contradicted(app, listed, old).await,
+            Said::NotProved => {
+                contradicted(app, listed, old).await?;
+                return Ok(head.size);
+            }
             Said::Refused(status) => return Err(Unasked::Refused(status)),
         }
     }
-    Ok(())
+    Err(Unasked::Unsettled)
 }
 
 /// A witness has cosigned what our log does not continue. It is asked for the evidence.
@@ -218,7 +200,7 @@ async fn contradicted(app: &App, listed: &WitnessSection, size: u64) -> Result<(
         Ok(None) | Err(_) => None,
     };
     let standing = match shown {
-        Some(Standing::Known) | None => restore::told(app, size, &actor(&name)).await?,
+        Some(Standing::Known) | None => restore::told(app, (size, None), &actor(&name)).await?,
         Some(standing) => standing,
     };
     if standing == Standing::LostAndConfirmed {
@@ -244,14 +226,11 @@ fn actor(name: &str) -> Actor {
     Actor { organisation: name.to_owned(), ..Actor::local() }
 }
 
-fn name_of(listed: &WitnessSection) -> String {
+pub(super) fn name_of(listed: &WitnessSection) -> String {
     CosignerKey::parse(&listed.vkey).map(|key| key.name().to_owned()).unwrap_or_default()
 }
 
-/// The longest that a signed checkpoint waits to be handed to witnesses.
-const EVERY: Duration = Duration::from_secs(30);
-/// With so many new entries it does not wait.
-const ENTRIES: u64 = 100;
+/// How often it is looked whether a witness is to be asked.
 const STEP: Duration = Duration::from_secs(1);
 /// How long the gateway waits at start for witnesses that are required.
 const START_PATIENCE: Duration = Duration::from_secs(10);

@@ -15,9 +15,9 @@ use super::value::values;
 /// The newest checkpoint that somebody outside is known to hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldOutside {
-    /// An organisation, by its code, or a witness, by its name.
+    /// An organisation, by its code, a witness, by its name, or the folder that is published to.
     pub holder: String,
-    /// How it is known: `shown`, `acknowledgement` or `cosignature`.
+    /// How it is known: `shown`, `acknowledgement`, `cosignature` or `published`.
     pub means: String,
     /// How many entries it covers.
     pub size: u64,

@@ -17,20 +17,20 @@ use super::restore::{back_up, put_back};
 
 const SOON: Duration = Duration::from_secs(5);
 
-fn add(stage: &Stage, sinks: &str) {
+pub(super) fn add(stage: &Stage, sinks: &str) {
     let file = stage.config_path();
     let before = std::fs::read_to_string(file).expect("a configuration");
     std::fs::write(file, format!("{before}\n{sinks}")).expect("written");
 }
 
-fn syslog(collector: &Collector, more: &str) -> String {
+pub(super) fn syslog(collector: &Collector, more: &str) -> String {
     format!(
         "[[audit.sinks]]\nname = \"soc\"\nkind = \"syslog\"\naddress = \"{}\"\n{more}\n",
         collector.address
     )
 }
 
-const ARCHIVE: &str = "[[audit.sinks]]\nname = \"archive\"\nkind = \"file\"\nrequired = true\n\
+pub(super) const ARCHIVE: &str = "[[audit.sinks]]\nname = \"archive\"\nkind = \"file\"\nrequired = true\n\
                        folder = \"archive\"\nfile_bytes = 6000\n";
 
 /// The lines of a folder in the order of its files, and how many files there are.
@@ -51,7 +51,7 @@ pub(crate) fn lines(folder: &Path) -> (Vec<Value>, usize) {
 }
 
 /// The folder has every entry of the log, once and in order, as it is.
-async fn holds_all(gateway: &TestGateway, folder: &Path) {
+pub(super) async fn holds_all(gateway: &TestGateway, folder: &Path) {
     let store = &gateway.cast.app().store;
     let rows = store.audit_rows(0, 10_000).await.expect("rows");
     let (lines, _) = lines(folder);
@@ -64,7 +64,7 @@ async fn holds_all(gateway: &TestGateway, folder: &Path) {
 }
 
 /// Waits until a sink has confirmed all that there is.
-async fn caught_up(gateway: &TestGateway, name: &str) {
+pub(super) async fn caught_up(gateway: &TestGateway, name: &str) {
     let since = Instant::now();
     loop {
         let app = gateway.cast.app();
@@ -77,7 +77,7 @@ async fn caught_up(gateway: &TestGateway, name: &str) {
     }
 }
 
-async fn try_request(gateway: &TestGateway, number: u32) -> (u16, Duration) {
+pub(super) async fn try_request(gateway: &TestGateway, number: u32) -> (u16, Duration) {
     let id = format!("AR-{number}");
     let child = people::child(number);
     let message = people::request("334", &id, &child, &["CAMHS"], gateway.today());
@@ -213,7 +213,7 @@ fn a_receiver_that_hangs_slows_nobody_and_misses_nothing() {
 }
 
 /// Every entry was received, once and in order, and is what its standard has.
-async fn received_all(gateway: &TestGateway, collector: &Collector) {
+pub(super) async fn received_all(gateway: &TestGateway, collector: &Collector) {
     let messages = collector.messages();
     let size = gateway.cast.app().log_size().await.expect("a size");
     for (seq, message) in messages.iter().enumerate() {

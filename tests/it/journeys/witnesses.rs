@@ -18,7 +18,7 @@ use tests::{Engine, TestGateway, each_engine, peers};
 use super::restore::{back_up, checkpoint, put_back, ready};
 
 /// The database comes back from a backup, and everything that could tell with it.
-fn restore_all(engine: Engine, folder: &Path) {
+pub(super) fn restore_all(engine: Engine, folder: &Path) {
     put_back(engine, folder);
     drop(std::fs::remove_file(folder.join("data/newest-checkpoint.txt")));
     drop(std::fs::remove_dir_all(folder.join("published")));
