@@ -33,7 +33,9 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response();
     }
     match app.store.unconfirmed_restore().await {
-        Ok(None) => format!("ready\n{}{}", lost_sinks(&app), nothing_outside(&app).await).into_response(),
+        Ok(None) => {
+            format!("ready\n{}{}", lost_sinks(&app), nothing_outside(&app).await).into_response()
+        }
         Ok(Some(restore)) if restore.shown_by == crate::restore::BY_COMMAND => format!(
             "held: this database was restored from a backup of {} entries; nothing is released \
              until the consent ledger has caught up: see ehc-gateway restore show

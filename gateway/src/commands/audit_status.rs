@@ -69,7 +69,9 @@ fn say_reach(reach: &Reach, now: Timestamp) {
         let kind = kind.name();
         let waits = waiting_since.map_or_else(
             || "the newest checkpoint".to_owned(),
-            |since| format!("{has} of {} entries; the rest waits since {}", reach.size, seconds(since)),
+            |since| {
+                format!("{has} of {} entries; the rest waits since {}", reach.size, seconds(since))
+            },
         );
         eprintln_line(&format!("The {kind} {name} has {waits}."));
     }

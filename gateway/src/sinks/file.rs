@@ -280,7 +280,12 @@ fn open(folder: &Path) -> io::Result<Open> {
 }
 
 /// Writes entries in order, beginning a new file where one is full or of another day.
-fn write(mut open: Open, folder: &Path, file_bytes: u64, entries: Vec<ToWrite>) -> io::Result<Open> {
+fn write(
+    mut open: Open,
+    folder: &Path,
+    file_bytes: u64,
+    entries: Vec<ToWrite>,
+) -> io::Result<Open> {
     let mut pending: Vec<u8> = Vec::new();
     for entry in entries {
         let full = open.file.as_ref().is_none_or(|(_, bytes, day)| {

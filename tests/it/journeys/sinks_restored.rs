@@ -16,8 +16,7 @@ use super::restore::{back_up, ready};
 use super::sinks::{add, caught_up, lines};
 use super::witnesses::restore_all;
 
-const SINK: &str =
-    "[[audit.sinks]]\nname = \"archive\"\nkind = \"file\"\nfolder = \"archive\"\nfile_bytes = 6000\n";
+const SINK: &str = "[[audit.sinks]]\nname = \"archive\"\nkind = \"file\"\nfolder = \"archive\"\nfile_bytes = 6000\n";
 const HELD: &str = "held: this database is older than what audit-sink-archive holds";
 
 async fn one_folder(stage: &Stage, _: Arc<dyn Clock>) {
@@ -72,7 +71,8 @@ async fn goes_on(gateway: &TestGateway, before: &[(PathBuf, String)], lost: u64)
     // What it had of this log before is what the log has.
     let shared = before.iter().flat_map(|(_, text)| text.lines());
     let shared = shared.filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let shared: Vec<_> = shared.filter(|line| line["seq"].as_u64().is_some_and(|seq| seq < from)).collect();
+    let shared: Vec<_> =
+        shared.filter(|line| line["seq"].as_u64().is_some_and(|seq| seq < from)).collect();
     let rows = gateway.cast.app().store.audit_rows(0, 10_000).await.expect("rows");
     let last = shared.last().expect("a line");
     let at = usize::try_from(from - 1).expect("a place");
@@ -103,10 +103,8 @@ fn a_folder_that_proves_a_restore_holds_the_gateway_from_its_start_and_goes_on_w
         // It was found before the start was written down, and so before anything could go.
         let store = &gateway.cast.app().store;
         let rows = store.audit_rows(0, 10_000).await.expect("rows");
-        let kinds: Vec<_> = rows
-            .iter()
-            .map(|row| Entry::parse(&row.leaf).expect("an entry").event.kind)
-            .collect();
+        let kinds: Vec<_> =
+            rows.iter().map(|row| Entry::parse(&row.leaf).expect("an entry").event.kind).collect();
         let found = kinds.iter().rposition(|kind| *kind == EventKind::RestoreFound);
         let started = kinds.iter().rposition(|kind| *kind == EventKind::GatewayStarted);
         assert!(found.is_some() && found < started, "{kinds:?}");

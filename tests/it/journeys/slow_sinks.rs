@@ -65,8 +65,11 @@ fn a_folder_that_hangs_slows_nobody_and_resumes_by_itself() {
         gateway.clock.advance(SignedDuration::from_hours(24));
         requests(&gateway, 2..22).await;
         caught_up(&gateway, "soc").await;
-        says(&gateway, "\r\n\r\nready\nthe audit sink archive takes no entries: its volume does not answer")
-            .await;
+        says(
+            &gateway,
+            "\r\n\r\nready\nthe audit sink archive takes no entries: its volume does not answer",
+        )
+        .await;
         let metrics = gateway.metrics().await;
         assert!(metrics.contains("ehc_audit_sink_lost{sink=\"archive\"} 1"), "{metrics}");
         assert!(metrics.contains("ehc_audit_sink_lost{sink=\"soc\"} 0"), "{metrics}");

@@ -255,7 +255,8 @@ fn with_nothing_outside_set_up_the_start_and_the_command_say_so_plainly() {
         let mut gateway = Binary::start(stage.config_path(), log.into());
         let la = stage.authority();
         gateway.wait_until_ready(&la).await;
-        let message = people::request(&la.code, "A", &people::child(1), &["CAMHS"], SystemClock.today());
+        let message =
+            people::request(&la.code, "A", &people::child(1), &["CAMHS"], SystemClock.today());
         assert_eq!(la.send("A", &message).await.expect("an answer").status, 201);
         assert!(gateway.stop());
         let text = std::fs::read_to_string(&file).expect("a log");

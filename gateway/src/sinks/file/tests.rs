@@ -62,8 +62,7 @@ async fn another_process_in_the_folder_and_a_device_in_it_are_told_apart() {
 
 #[test]
 fn files_after_a_restore_come_after_all_others() {
-    let names =
-        [lines::name(0, 7), lines::name(0, u64::MAX), lines::name(1, 3), lines::name(2, 0)];
+    let names = [lines::name(0, 7), lines::name(0, u64::MAX), lines::name(1, 3), lines::name(2, 0)];
     assert!(names.is_sorted(), "{names:?}");
     assert_eq!(names.each_ref().map(|name| lines::restores_before(name)), [0, 0, 1, 2]);
 }
@@ -77,14 +76,16 @@ fn the_last_line_is_found_behind_half_a_line_a_mark_and_an_empty_file() {
     assert_eq!(lines::last_of(&place.path().join("none")).expect("no folder"), None);
     assert_eq!(lines::last_of(place.path()).expect("no file"), None);
     let line = |seq: u64| {
-        format!("{{\"log\":\"a/b\",\"seq\":{seq},\"leaf_hash\":\"0{seq}\",\"entry\":{{\"at_us\":1}}}}\n")
+        format!(
+            "{{\"log\":\"a/b\",\"seq\":{seq},\"leaf_hash\":\"0{seq}\",\"entry\":{{\"at_us\":1}}}}\n"
+        )
     };
     write(lines::name(0, 4), &format!("{}{}{{\"log\":\"a", line(4), line(5)));
     write(lines::name(1, 5), "{\"log\":\"a/b\",\"restored\":true,\"goes_on_with\":5}\n");
     write(lines::name(1, 6), "");
     let last = lines::last_of(place.path()).expect("lines").expect("a line");
     assert_eq!((last.log.as_str(), last.seq, last.leaf_hash.as_str()), ("a/b", 5, "05"));
-    assert_eq!(last.at().map(|at| at.as_microsecond()), Some(1));
+    assert_eq!(last.at().map(jiff::Timestamp::as_microsecond), Some(1));
     let entries = lines::entries(&place.path().join(lines::name(0, 4))).expect("entries");
     assert_eq!(entries, [(4, "04".to_owned()), (5, "05".to_owned())]);
     // Nobody holds the folder for having looked.
