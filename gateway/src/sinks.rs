@@ -297,14 +297,14 @@ async fn tell(app: &App, state: &State, fault: Option<SinkFault>) {
 /// Where entries go.
 #[derive(Debug)]
 enum Sink {
-    File(file::Folder),
+    File(Box<file::Folder>),
     Syslog,
 }
 
 impl Sink {
     fn of(settings: &SinkSection) -> Self {
         match settings.kind {
-            SinkKind::File => Self::File(file::Folder::of(settings)),
+            SinkKind::File => Self::File(Box::new(file::Folder::of(settings))),
             SinkKind::Syslog => Self::Syslog,
         }
     }

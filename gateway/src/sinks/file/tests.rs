@@ -85,7 +85,7 @@ fn the_last_line_is_found_behind_half_a_line_a_mark_and_an_empty_file() {
     write(lines::name(1, 6), "");
     let last = lines::last_of(place.path()).expect("lines").expect("a line");
     assert_eq!((last.log.as_str(), last.seq, last.leaf_hash.as_str()), ("a/b", 5, "05"));
-    assert_eq!(last.at().map(|at| at.as_microsecond()), Some(1));
+    assert_eq!(last.at().map(jiff::Timestamp::as_microsecond), Some(1));
     let entries = lines::entries(&place.path().join(lines::name(0, 4))).expect("entries");
     assert_eq!(entries, [(4, "04".to_owned()), (5, "05".to_owned())]);
     // Nobody holds the folder for having looked.
