@@ -8,6 +8,8 @@ use crate::prompt::Login;
 
 /// The login, where the operating system has such a thing.
 #[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere than on Unix there is none")]
+#[expect(clippy::disallowed_methods, reason = "read once, in a command, and never believed")]
 pub(super) fn of_this_process() -> Option<Login> {
     use crate::prompt::KnownBy;
     let session = std::fs::read_to_string("/proc/self/loginuid").ok();

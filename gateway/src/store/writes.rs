@@ -103,9 +103,7 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
             let rule = "only what is held, failed or of unknown fate is resumed";
             one(tx, &RESUME, values![id.0, *at], rule).await
         }
-        Write::InForce(name, fingerprint) => {
-            tx.execute(&IN_FORCE, values![name.as_str(), fingerprint.as_str()]).await.map(drop)
-        }
+        Write::InForce(name, print) => in_force(tx, name, print).await,
         Write::Sending(new) => sends::enter(tx, new, now).await,
         Write::Sent(id) => sends::leave(tx, *id).await,
         Write::RestoreFound(shown) => restores::found(tx, shown, now).await,
@@ -129,6 +127,11 @@ async fn update(tx: &mut Transaction, write: &Write, now: Timestamp) -> Result<(
         Write::Watch(write) => watch::update(tx, write).await,
         Write::Retention(write) => retention::update(tx, write, now).await,
     }
+}
+
+/// What is in force from now on.
+async fn in_force(tx: &mut Transaction, name: &str, print: &str) -> Result<(), StoreError> {
+    tx.execute(&IN_FORCE, values![name, print]).await.map(drop)
 }
 
 /// What became of a delivery at its recipient.

@@ -45,7 +45,7 @@ fn own_files(stage: &Stage) {
     write("mappings/emis.toml", Mapping::built_in_text(MAPPING).expect("a mapping"));
     let mut config = fs::read_to_string(stage.config_path()).expect("a file");
     for (setting, file, _) in &OWN[..4] {
-        config.push_str(&format!("{setting} = \"{file}\"\n"));
+        config.extend([setting, " = \"", file, "\"\n"]);
     }
     config.push_str("mappings = \"mappings\"\n\n[retention]\nschedule = \"retention.toml\"\n");
     fs::write(stage.config_path(), config).expect("a file");
