@@ -14,7 +14,7 @@ use super::{Configured, Outcome, eprintln_line, print_line, table};
 use crate::app::App;
 use crate::audit::{Actor, Event, EventKind};
 use crate::retention::{self, Plan, certificate, legal};
-use crate::store::Change;
+use crate::store::{Change, Notice};
 use crate::telemetry::name_of;
 
 /// Commands about retention.
@@ -146,6 +146,9 @@ fn items_table(plan: &Plan) -> String {
 
 async fn run(app: &App, json: bool) -> anyhow::Result<Outcome> {
     let ran = retention::run(app, &Actor::local()).await?;
+    if ran.removed == 0 && ran.certificates.is_empty() {
+        Notice::current().say_nothing_was_done();
+    }
     if json {
         print_line(&serde_json::to_string_pretty(&ran)?);
     } else {
