@@ -191,7 +191,7 @@ impl From<Outcome> for ExitCode {
 /// Parses the command line, runs the command, and says how it ended.
 pub fn run() -> ExitCode {
     let matches = Cli::command().get_matches();
-    let path = totality::path(&matches);
+    let typed = totality::Typed::of(&matches);
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -203,7 +203,7 @@ pub fn run() -> ExitCode {
     let json = cli.json;
     let notice = Notice::default();
     let ended = match runtime.block_on(notice.over(dispatch(cli))) {
-        Ok(outcome) if totality::is_witnessed(&path, outcome, &notice) => outcome.into(),
+        Ok(outcome) if totality::is_witnessed(&typed, outcome, &notice) => outcome.into(),
         Ok(_) => {
             eprintln_line(
                 "error: this left no entry in the audit log, which is a fault of the program: tell \

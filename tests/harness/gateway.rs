@@ -96,14 +96,29 @@ impl TestGateway {
         Self::prepared(engine, url, &async |_, _| ()).await.0
     }
 
+    /// One on SQLite whose time begins so many days ago: what is over in it by its days is so too for
+    /// a command, which has this machine's clock.
+    pub async fn days_ago(days: i64) -> Self {
+        let start = now_s() - days * 24 * 60 * 60;
+        Self::begun_at(start, (Engine::Sqlite, None), &async |_, _| ()).await.0
+    }
+
     /// A gateway whose stage is made ready by `prepare` before it rises.
     pub async fn prepared<P>(
         engine: Engine,
         url: Option<String>,
         prepare: &impl AsyncFn(&Stage, Arc<dyn Clock>) -> P,
     ) -> (Self, P) {
+        Self::begun_at(now_s(), (engine, url), prepare).await
+    }
+
+    async fn begun_at<P>(
+        start: i64,
+        (engine, url): (Engine, Option<String>),
+        prepare: &impl AsyncFn(&Stage, Arc<dyn Clock>) -> P,
+    ) -> (Self, P) {
         let folder = TempDir::new().expect("a folder");
-        let start = jiff::Timestamp::from_second(now_s()).expect("a time");
+        let start = jiff::Timestamp::from_second(start).expect("a time");
         let clock = Arc::new(FrozenClock::new(start));
         let plan = Plan {
             dir: folder.path().to_owned(),
@@ -128,6 +143,11 @@ impl TestGateway {
         between(folder.path());
         let cast = Cast::rise(stage).await.expect("the practice gateway starts again");
         Self { engine, cast, clock, folder }
+    }
+
+    /// Stops the gateway for good, and keeps its files while the folder is kept.
+    pub async fn put_to_rest(self) -> (Stage, TempDir) {
+        (self.cast.fall().await, self.folder)
     }
 
     /// Starts the gateway again with the community trust reached by FHIR messages.

@@ -5,6 +5,7 @@
 
 mod authority;
 mod backups;
+mod entries;
 mod exports;
 mod figures;
 mod forms;
@@ -13,6 +14,8 @@ mod prompt;
 mod reports;
 mod waiting;
 
+use std::io::Write as _;
+use std::path::Path;
 use std::process::{Output, Stdio};
 
 use tests::{Engine, TestGateway};
@@ -41,6 +44,20 @@ impl Ran {
     fn on(gateway: &TestGateway, arguments: &[&str]) -> Self {
         let config = gateway.cast.config_path().to_str().expect("a path");
         Self::run(&[arguments, &["-c", config]].concat())
+    }
+
+    /// The same on a configuration file, with something on standard input, which not every command
+    /// reads.
+    fn given(config: &Path, arguments: &[&str], input: &str) -> Self {
+        let mut command = tests::binary::command();
+        command.args(arguments).arg("-c").arg(config);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it runs");
+        let _read = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
+        let output = child.wait_with_output().expect("it ends");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+        let code = output.status.code().expect("it ended by itself");
+        Self { code, data: text(output.stdout), talk: text(output.stderr) }
     }
 
     /// It ended with this code.

@@ -2,6 +2,8 @@
 
 mod bad_input;
 mod bundles;
+mod given_away;
+pub(crate) mod hunt;
 mod leaks;
 mod lists;
 mod matrix;
@@ -9,6 +11,7 @@ mod mllp;
 mod no_audit;
 mod outsiders;
 mod tampering;
+mod tasks;
 mod totality;
 mod villains;
 mod xml_peer;

@@ -4,6 +4,7 @@ use clap::Subcommand;
 
 use super::{Configured, Outcome, eprintln_line, print_line, table};
 use crate::documents::caretaker;
+use crate::store::Notice;
 
 /// Commands about documents.
 #[derive(Debug, Subcommand)]
@@ -22,6 +23,9 @@ pub(super) async fn documents(command: &DocumentsCommand, json: bool) -> anyhow:
     let scanner = app.documents.has_scanner();
     app.store.close().await;
     let round = round?;
+    if round.inspected + round.retaken + round.abandoned == 0 {
+        Notice::current().say_nothing_was_done();
+    }
     if json {
         print_line(&serde_json::to_string_pretty(&round)?);
     } else {

@@ -17,7 +17,7 @@ use crate::intake::report::Report;
 use crate::peer::Role;
 use crate::pipeline::{self, RawMessage, ReceiveError, Sender};
 use crate::receipt::{RowOutcome, RowResult};
-use crate::store::StoreError;
+use crate::store::{Notice, StoreError};
 use crate::telemetry::name_of;
 
 /// Arguments of `import`.
@@ -122,6 +122,9 @@ async fn load(
         Ok(answer) => answer,
         Err(error) => return refused(error, json),
     };
+    if answer.replayed {
+        Notice::current().say_nothing_was_done();
+    }
     if let (Some(file), Some(bytes)) = (report, bytes) {
         let report = Report::answered(&answer, format, &bytes);
         let text = if file.extension().is_some_and(|extension| extension == "txt") {

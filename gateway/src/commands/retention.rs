@@ -14,7 +14,7 @@ use super::{Configured, Outcome, eprintln_line, print_line, table};
 use crate::app::App;
 use crate::audit::{Event, EventKind};
 use crate::retention::{self, Plan, RetentionError, certificate, legal};
-use crate::store::Change;
+use crate::store::{Change, Notice};
 use crate::telemetry::name_of;
 
 /// Commands about retention.
@@ -159,6 +159,9 @@ async fn run(app: &App, json: bool) -> anyhow::Result<Outcome> {
         }
         Err(error) => return Err(error.into()),
     };
+    if ran.removed == 0 && ran.certificates.is_empty() {
+        Notice::current().say_nothing_was_done();
+    }
     if json {
         print_line(&serde_json::to_string_pretty(&ran)?);
     } else {

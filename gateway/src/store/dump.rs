@@ -352,6 +352,9 @@ impl Loader {
         }
         self.tx.commit().await?;
         self.engine.close().await;
+        if committed.is_some() {
+            super::notice::mark();
+        }
         Ok(committed)
     }
 

@@ -14,7 +14,10 @@ tokio::task_local! {
 
 /// Notices commits.
 #[derive(Debug, Clone, Default)]
-pub struct Notice(Arc<AtomicBool>);
+pub struct Notice {
+    left: Arc<AtomicBool>,
+    nothing_done: Arc<AtomicBool>,
+}
 
 impl Notice {
     /// That of the work under way; a fresh one where there is none.
@@ -29,12 +32,23 @@ impl Notice {
 
     /// Whether anything was committed.
     pub fn left_an_entry(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.left.load(Ordering::SeqCst)
+    }
+
+    /// Says that there was nothing to do and nothing was done: for work that leaves an entry for each
+    /// thing it does.
+    pub fn say_nothing_was_done(&self) {
+        self.nothing_done.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it was said that nothing was done.
+    pub fn nothing_was_done(&self) -> bool {
+        self.nothing_done.load(Ordering::SeqCst)
     }
 }
 
 /// Something was committed.
 pub(super) fn mark() {
     // The gateway's own tasks are nobody's request.
-    let _ = UNDER_WAY.try_with(|notice| notice.0.store(true, Ordering::SeqCst));
+    let _ = UNDER_WAY.try_with(|notice| notice.left.store(true, Ordering::SeqCst));
 }

@@ -1,6 +1,6 @@
-//! Everything leaves an entry: each route, duty and task, and which kinds of entries it was seen to leave.
+//! Everything leaves an entry: each route and duty, and which kinds of entries it was seen to leave.
 //!
-//! The table of the routes is `totality.txt`. A route that is new, or leaves something else, fails this test
+//! The tasks beside requests are in `tasks`, the commands where commands are run. The table of the routes is `totality.txt`. A route that is new, or leaves something else, fails this test
 //! until somebody has looked at its line and put it in the file. Routes that leave nothing have their
 //! reasons in the program (`api::leaves_nothing`); an answer of any other is withheld without an entry.
 
@@ -424,40 +424,6 @@ async fn kept_and_removed(watch: &mut Watch<'_>) {
     let listed = watch.get(auditor, route, route).await.json();
     let path = format!("{route}/{}", text(&listed["certificates"][0]["certificate"]));
     watch.get(auditor, "/v1/retention/certificates/{certificate}", &path).await;
-}
-
-/// Every task that the gateway runs beside requests, and what it leaves.
-const TASKS: [(&str, &str); 15] = [
-    ("async move {", "the partners' listener: what is asked there is a route"),
-    ("async move {", "the operator's listener: numbers of nobody"),
-    ("intake::mllp::serve", "submission.received or message.refused for each message"),
-    ("worker::run", "delivery.attempted before, its outcome after"),
-    ("intake::mesh::run", "submission.received or message.refused for each message"),
-    ("caretaker::run", "document.stored, document.held, document.abandoned, message.retaken"),
-    ("restore::keep_newest", "writes a checkpoint beside the database: a size and a hash"),
-    ("publication::keep_published", "writes what is in the log already"),
-    (
-        "outsiders::keep_cosigned",
-        "sizes, hashes and cosignatures; a contradiction is restore.found",
-    ),
-    ("sinks::follow", "sink.changed; else what is in the log already"),
-    ("do_duties", "duty.done for each, and what each does"),
-    ("watch_trust", "trust.changed before it takes effect"),
-    ("write_down_refusals", "connection.refused"),
-    ("intake::folder::run", "submission.received or message.refused for each file"),
-    ("intake::acknowledgements::run", "delivery.acknowledged"),
-];
-
-#[test]
-fn every_task_beside_requests_is_known_for_what_it_leaves() {
-    let serving = include_str!("../../../gateway/src/serving.rs");
-    let spawned = serving.lines().filter_map(|line| line.trim().strip_prefix("tasks.spawn("));
-    let mut spawned: Vec<&str> =
-        spawned.map(|rest| rest.split(['(', '\n']).next().unwrap_or_default().trim()).collect();
-    let mut known: Vec<&str> = TASKS.iter().map(|(name, _)| *name).collect();
-    spawned.sort_unstable();
-    known.sort_unstable();
-    assert_eq!(spawned, known, "say in TASKS what a new task leaves in the log");
 }
 
 /// A partner that asks for what there is not, for it, leaves an entry with the route and the rule.

@@ -4,8 +4,10 @@
 //! their tree nodes are kept (64 bytes for each entry), so ten million entries need 640 MB. In
 //! SQLite they are committed with their checkpoints, as the gateway does. Bare SHA-256 is ring's,
 //! over the same entries one after the other on the same machine. The entries are about nobody.
+//! `bundled` verifies the same log as the file that `audit export` makes.
 //! `stored` measures what people ask of a long log in the store, and how that grows.
 
+mod bundled;
 mod stored;
 
 use std::hint::black_box;
@@ -51,7 +53,7 @@ pub(super) async fn measure(folder: &Path, sizes: &[u64], json: bool) -> anyhow:
         // A disk is too slow for a million; the cost of an entry does not grow with their number.
         let stored = (*size).min(STORED_MAX);
         if !figures.iter().any(|figure| figure.entries == stored && figure.what == COMMITTED) {
-            figures.push(in_sqlite(&folder.join(format!("log-{stored}")), stored).await?);
+            figures.extend(in_sqlite(&folder.join(format!("log-{stored}")), stored).await?);
         }
         figures.extend(stored::measure(&folder.join(format!("store-{size}")), *size, &bar).await?);
     }
@@ -195,8 +197,9 @@ fn proofs(
     ])
 }
 
-/// The log in SQLite, through the store's commit: durable, with a signed checkpoint each.
-async fn in_sqlite(folder: &Path, size: u64) -> anyhow::Result<Figure> {
+/// The log in SQLite, through the store's commit: durable, with a signed checkpoint each. And the same
+/// log as a bundle.
+async fn in_sqlite(folder: &Path, size: u64) -> anyhow::Result<Vec<Figure>> {
     let began = Instant::now();
     let made = Deployment::found(folder, size, size, 0).await?;
     let took = began.elapsed();
@@ -208,7 +211,8 @@ async fn in_sqlite(folder: &Path, size: u64) -> anyhow::Result<Figure> {
     ensure!(made.rows.len() == usize::try_from(size)?, "not every entry was committed");
     let bytes = made.rows.iter().map(|row| row.leaf.len()).sum::<usize>();
     let bytes = u64::try_from(bytes).ok();
-    Ok(Figure { entries: size, what: COMMITTED, times: size, took, bytes, bare })
+    let committed = Figure { entries: size, what: COMMITTED, times: size, took, bytes, bare };
+    Ok(vec![committed, bundled::measure(&folder.join("whole.bundle"), &made)?])
 }
 
 /// The stored nodes of a log, one entry's after the other's.
@@ -314,7 +318,8 @@ const GROWTH: [&str; 4] =
 const WHAT_IS_COMPARED: &str = "\nAppending takes the entry's hash and joins subtrees. Verifying also \
     reads each entry and writes it again, to hold it to its one form. Bare SHA-256 takes the same \
     bytes, one entry after the other, and nothing else. A commit in SQLite is one caller's, durable, \
-    with a signed checkpoint; reading the log back is in its time. A search is a page of 50 entries.\n";
+    with a signed checkpoint; reading the log back is in its time. A bundle is a file of JSON lines in \
+    base64, and bare SHA-256 takes that file's bytes. A search is a page of 50 entries.\n";
 
 #[cfg(test)]
 mod tests;

@@ -12,8 +12,13 @@ async fn every_measure_is_taken_and_every_proof_holds() {
         assert!(figures.iter().all(|figure| figure.entries == size && figure.times > 0));
     }
     let stored = in_sqlite(&folder.path().join("log"), 30).await.unwrap();
+    let [stored, bundle] = stored.as_slice() else { unreachable!("two figures") };
     assert_eq!((stored.times, stored.what), (30, COMMITTED));
     assert!(stored.bytes > Some(30 * 100));
+    assert_eq!((bundle.times, bundle.what), (30, bundled::VERIFIED));
+    let length = std::fs::metadata(folder.path().join("log/whole.bundle")).unwrap().len();
+    assert_eq!(bundle.bytes, Some(length));
+    assert!(bundle.bytes > stored.bytes && bundle.ratio().is_some());
 }
 
 #[tokio::test]
