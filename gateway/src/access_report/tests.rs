@@ -413,7 +413,7 @@ fn a_look_says_its_purpose_or_that_none_was_said() {
         entry.event.detail.insert("looked_at".to_owned(), "00".to_owned());
     }
     log.say(EventKind::ConsentNotTold, |event| {
-        *event = event.clone().with("rule", "not-concerned")
+        *event = event.clone().with("rule", "not-concerned");
     });
     log.gave(7, MessageType::AdviceRequest, "statute");
     let last = log.0.last_mut().unwrap();

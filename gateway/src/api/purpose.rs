@@ -24,76 +24,31 @@ pub enum Purposes {
 }
 
 /// What a route has to do with purposes.
+#[rustfmt::skip]
 pub fn purposes(route: RouteId) -> Purposes {
     match route {
-        RouteId::Journey
-        | RouteId::ExplainRecord
-        | RouteId::ShowRecall
-        | RouteId::ShowCase
-        | RouteId::FindCase
-        | RouteId::Board
-        | RouteId::Clocks
-        | RouteId::Evidence
-        | RouteId::Transitions
-        | RouteId::ShowTransition
-        | RouteId::FindConsents
-        | RouteId::PreviewConsent
-        | RouteId::ConsentEvidence
-        | RouteId::ConsentDocument
-        | RouteId::Holds
-        | RouteId::ShowHold
-        | RouteId::Questions
-        | RouteId::Reviews
-        | RouteId::Alerts
-        | RouteId::ShowAlert
-        | RouteId::LegalHolds
-        | RouteId::RetentionDue
-        | RouteId::DeletionCertificates
-        | RouteId::DeletionCertificate
-        | RouteId::Entries => Purposes::Wanted,
+        RouteId::Journey | RouteId::ExplainRecord | RouteId::ShowRecall | RouteId::ShowCase
+        | RouteId::FindCase | RouteId::Board | RouteId::Clocks | RouteId::Evidence
+        | RouteId::Transitions | RouteId::ShowTransition | RouteId::FindConsents
+        | RouteId::PreviewConsent | RouteId::ConsentEvidence | RouteId::ConsentDocument
+        | RouteId::Holds | RouteId::ShowHold | RouteId::Questions | RouteId::Reviews
+        | RouteId::Alerts | RouteId::ShowAlert | RouteId::LegalHolds | RouteId::RetentionDue
+        | RouteId::DeletionCertificates | RouteId::DeletionCertificate | RouteId::Entries => Purposes::Wanted,
         // Systems fetch and compare on their own, and what goes out says why by its authority.
-        RouteId::Inbox
-        | RouteId::Collect
-        | RouteId::Document
-        | RouteId::Notice
-        | RouteId::Deliveries
-        | RouteId::Performance
-        | RouteId::Reconciliations
-        | RouteId::ShowReconciliation
-        | RouteId::Differences
-        | RouteId::Tile => Purposes::Taken,
-        RouteId::WhoHasSeen | RouteId::MakeReport | RouteId::SearchLog => Purposes::Unread,
-        RouteId::Submit
-        | RouteId::Rehearse
-        | RouteId::Recall
-        | RouteId::AnswerReconciliation
-        | RouteId::ExplainDifference
-        | RouteId::Acknowledge
-        | RouteId::BeginDocument
-        | RouteId::AppendDocument
-        | RouteId::ShowDocument
-        | RouteId::SayOfClock
-        | RouteId::RecordConsent
-        | RouteId::DecideHold
-        | RouteId::AskAboutHold
-        | RouteId::BreakGlass
-        | RouteId::AnswerQuestion
-        | RouteId::CloseReview
-        | RouteId::DecideAlert
-        | RouteId::SampleAccesses
-        | RouteId::ListStaff
-        | RouteId::Resend
-        | RouteId::PlaceLegalHold
-        | RouteId::LiftLegalHold
-        | RouteId::Checkpoint
-        | RouteId::ShowCheckpoint
-        | RouteId::Reports
-        | RouteId::Inclusion
-        | RouteId::Consistency
-        | RouteId::Keys
-        | RouteId::WhoAmI
-        | RouteId::Describe
-        | RouteId::Capability
+        RouteId::Inbox | RouteId::Collect | RouteId::Document | RouteId::Notice
+        | RouteId::Deliveries | RouteId::Performance | RouteId::Reconciliations
+        | RouteId::ShowReconciliation | RouteId::Differences | RouteId::Tile => Purposes::Taken,
+        // Questions to the log have a reason in their body; what follows are acts, or of nobody.
+        RouteId::WhoHasSeen | RouteId::MakeReport | RouteId::SearchLog | RouteId::Submit
+        | RouteId::Rehearse | RouteId::Recall | RouteId::AnswerReconciliation
+        | RouteId::ExplainDifference | RouteId::Acknowledge | RouteId::BeginDocument
+        | RouteId::AppendDocument | RouteId::ShowDocument | RouteId::SayOfClock
+        | RouteId::RecordConsent | RouteId::DecideHold | RouteId::AskAboutHold
+        | RouteId::BreakGlass | RouteId::AnswerQuestion | RouteId::CloseReview
+        | RouteId::DecideAlert | RouteId::SampleAccesses | RouteId::ListStaff | RouteId::Resend
+        | RouteId::PlaceLegalHold | RouteId::LiftLegalHold | RouteId::Checkpoint
+        | RouteId::ShowCheckpoint | RouteId::Reports | RouteId::Inclusion | RouteId::Consistency
+        | RouteId::Keys | RouteId::WhoAmI | RouteId::Describe | RouteId::Capability
         | RouteId::ProcessMessage => Purposes::Unread,
     }
 }
