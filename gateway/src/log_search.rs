@@ -84,6 +84,9 @@ pub struct FoundEntry {
     pub role: Option<String>,
     /// How whoever acted came in.
     pub method: String,
+    /// Whom somebody at the machine's own prompt only said to be, as a keyed pseudonym.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<String>,
     /// The other organisation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counterparty: Option<String>,
@@ -171,6 +174,7 @@ fn told(app: &App, entry: Entry) -> FoundEntry {
         person: event.actor.person,
         role: event.actor.role,
         method: event.actor.method,
+        claimed: event.actor.claimed,
         counterparty: event.counterparty.map(|code| code.to_string()),
         about,
         message_type: event.message_type,

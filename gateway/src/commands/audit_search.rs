@@ -151,6 +151,8 @@ fn text(found: &Found) -> String {
 
 fn row(entry: &FoundEntry) -> Vec<String> {
     let authority = entry.authority.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+    let claimed = entry.claimed.as_ref().map(|said| format!(", says to be {said}"));
+    let claimed = claimed.unwrap_or_default();
     vec![
         entry.entry.to_string(),
         entry.when.clone(),
@@ -159,6 +161,6 @@ fn row(entry: &FoundEntry) -> Vec<String> {
         entry.counterparty.clone().unwrap_or_default(),
         entry.about.as_ref().map(|digits| format!("{digits}…")).unwrap_or_default(),
         format!("{authority}{}", entry.why),
-        by_whom(entry.role.as_deref(), entry.person.as_deref(), &entry.method),
+        by_whom(entry.role.as_deref(), entry.person.as_deref(), &entry.method) + &claimed,
     ]
 }

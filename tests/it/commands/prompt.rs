@@ -88,6 +88,11 @@ fn what_the_environment_says_is_kept_beside_the_login_and_never_in_its_place() {
         let actor = newest(gateway, EventKind::BoardViewed).await.actor;
         assert_eq!((actor.method.as_str(), actor.person), (method, Some(names.login(&name))));
         assert_eq!(actor.claimed, Some(names.login("zebedee-the-liar")));
+        let search = ["audit", "search", "--reason", "incident", "--user-of", "gateway"];
+        let claim = format!("says to be {}", names.login("zebedee-the-liar"));
+        given(gateway, &[&search[..], &["--kind", "board.viewed"]].concat(), None, &name)
+            .ends(0)
+            .says(&claim);
         given(gateway, &["board"], Some(&name), "").ends(0);
         assert_eq!(newest(gateway, EventKind::BoardViewed).await.actor.claimed, None);
         for row in gateway.cast.app().store.audit_rows(0, 5_000).await.expect("the log") {
