@@ -122,7 +122,7 @@ fn a_folder_that_proves_a_restore_holds_the_gateway_from_its_start_and_goes_on_w
         assert_eq!(ready(&gateway).await, "ready\n", "what was confirmed is not found again");
         goes_on(&gateway, &before, lost).await;
         if engine == Engine::Sqlite {
-            again(gateway).await;
+            Box::pin(again(gateway)).await;
         } else {
             gateway.end().await;
         }

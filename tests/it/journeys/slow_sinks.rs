@@ -143,7 +143,7 @@ fn a_folder_that_is_slow_slows_nobody_and_misses_nothing() {
         // It is slow, and not lost: it catches up at its own pace.
         while state.next() < size {
             assert_eq!(state.fault(), None);
-            assert!(since.elapsed() < Duration::from_secs(60), "{} of {size}", state.next());
+            assert!(since.elapsed() < Duration::from_mins(1), "{} of {size}", state.next());
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         assert!(since.elapsed() > Duration::from_secs(1), "it was slow");
