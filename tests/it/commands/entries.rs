@@ -27,7 +27,7 @@ use tests::{TestGateway, text};
 
 use super::Ran;
 
-const GOLDEN: &str = include_str!("../../../gateway/src/commands/entries.txt");
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../gateway/src/commands/entries.txt");
 
 /// A gateway that has had a life and stands still, so that whatever is left is left by a command.
 struct Kept {
@@ -117,7 +117,7 @@ fn every_command_leaves_the_entries_that_its_line_says() {
     }
     assert_eq!(
         table.trim_end(),
-        GOLDEN.trim_end(),
+        std::fs::read_to_string(GOLDEN).expect("the table").trim_end(),
         "look at every line that changed, then put it in entries.txt:\n{table}"
     );
 }
@@ -270,12 +270,8 @@ async fn done(watch: &mut Watch, kept: &Kept) {
     watch.leaves_nothing("import", &[&file, "--as", "334"]).await;
     let waiting = watch.runs("quarantine list", &["--json"]).await.json();
     let item = text(&waiting["quarantine"][0]["id"]);
-    // The file is as wrong as it was: that it was tried is in the log, and the command says so.
-    let before = watch.size().await;
-    let replay = ["quarantine", "replay", &item, "--person", "operator-1"];
-    Ran::given(&watch.config, &replay, "").ends(5);
-    let kinds = watch.kinds_since(before).await;
-    watch.seen.entry("quarantine replay".to_owned()).or_default().extend(kinds);
+    // The file is as wrong as it was; that it was tried is in the log.
+    watch.runs("quarantine replay", &[&item, "--person", "operator-1"]).await;
     let why = ["--code", "arrived-since", "--person", "ig-officer-1"];
     let difference = kept.ids["difference"].as_str();
     watch.runs("reconcile explain", &[&[difference], &why[..]].concat()).await;
@@ -356,8 +352,8 @@ async fn restored(
 async fn years_later(
     seen: BTreeMap<String, BTreeSet<String>>,
 ) -> BTreeMap<String, BTreeSet<String>> {
+    // The entry of its start is one of that year.
     let gateway = TestGateway::days_ago(900).await;
-    gateway.request(1, "CAMHS").await;
     let year = gateway.today().year().to_string();
     let (stage, _folder) = gateway.put_to_rest().await;
     let file = stage.config_path();

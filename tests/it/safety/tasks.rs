@@ -17,13 +17,13 @@ use gateway::documents::caretaker;
 use gateway::practice::folders::Folders;
 use gateway::practice::mllp::document;
 use gateway::practice::people::{self, Row};
-use gateway::practice::{Stage, Trust};
+use gateway::practice::{Behaviour, Stage, Trust};
 use jiff::SignedDuration;
 use serde_json::json;
 use tests::mailboxes::{eventually, one_by_mesh};
 use tests::{Engine, TestGateway, text};
 
-const GOLDEN: &str = include_str!("tasks.txt");
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/it/safety/tasks.txt");
 const SOON: Duration = Duration::from_secs(20);
 
 /// What each task was seen to leave.
@@ -38,9 +38,9 @@ fn every_task_beside_requests_leaves_the_entries_that_its_line_says() {
         Box::pin(by_mesh(&mut seen)).await;
         seen
     });
-    let mut table = String::new();
+    let (golden, mut table) = (std::fs::read_to_string(GOLDEN).expect("a table"), String::new());
     for task in spawned() {
-        let reason = GOLDEN.lines().find_map(|line| line.strip_prefix(&format!("{task}: ")));
+        let reason = golden.lines().find_map(|line| line.strip_prefix(&format!("{task}: ")));
         match (seen.get(task.as_str()), reason) {
             (Some(kinds), _) => {
                 let kinds: Vec<&str> = kinds.iter().map(String::as_str).collect();
@@ -52,7 +52,7 @@ fn every_task_beside_requests_leaves_the_entries_that_its_line_says() {
     }
     assert_eq!(
         table.trim_end(),
-        GOLDEN.trim_end(),
+        golden.trim_end(),
         "look at every line that changed, then put it in tasks.txt:\n{table}"
     );
 }
@@ -88,6 +88,12 @@ async fn kinds(
     let entries = rows.iter().map(|row| Entry::parse(&row.leaf).expect("an entry").event);
     let meant = entries.filter(|event| by(&event.actor));
     meant.map(|event| text(&json!(event.kind))).collect()
+}
+
+/// What the gateway left by itself from here on. The worker goes on meanwhile: what it leaves is its own.
+async fn beside_the_worker(gateway: &TestGateway, before: u64, seen: &Seen) -> BTreeSet<String> {
+    let left = kinds(gateway, before, is_gateway).await;
+    left.difference(&seen["worker::run"]).cloned().collect()
 }
 
 fn is_gateway(actor: &Actor) -> bool {
@@ -127,13 +133,21 @@ async fn in_one_world(seen: &mut Seen) {
     seen.insert("intake::folder::run", kinds(&gateway, before, of).await);
 
     // What was asked for is answered; the worker puts the answer into the folder, and pushes elsewhere.
+    // One attempt is put off, because the recipient is busy.
     let before = size(&gateway).await;
+    gateway.cast.endpoint.behave(Behaviour::Unavailable);
     gateway.request(2, "SALT").await;
     let report = folders.report("export.csv").expect("a report");
     let leg = report.rows[0].legs[0].leg.to_string();
     answer(&gateway, &leg).await;
     let arrived = || folders.arrived().expect("a folder");
-    gateway.until("advice in the folder", || !arrived().is_empty()).await;
+    let both = async || {
+        let left = kinds(&gateway, before, is_gateway).await;
+        left.contains("delivery.deferred") && left.contains("delivery.delivered")
+    };
+    assert!(eventually(both).await, "one is put off and one arrives");
+    gateway.cast.endpoint.behave(Behaviour::Take);
+    gateway.clock.advance(SignedDuration::from_hours(1));
     gateway.cast.wait_until_idle(SOON).await;
     seen.insert("worker::run", kinds(&gateway, before, is_gateway).await);
 
@@ -185,9 +199,9 @@ async fn at_the_edges(gateway: &TestGateway, seen: &mut Seen) {
     let before = size(gateway).await;
     let (_, villain) = gateway.cast.villains().remove(0);
     assert!(villain.get("/v1/whoami", None).await.is_err(), "a villain was answered");
-    let told = eventually(async || !kinds(gateway, before, is_gateway).await.is_empty()).await;
-    assert!(told, "a refused connection is in the log within ten seconds");
-    seen.insert("write_down_refusals", kinds(gateway, before, is_gateway).await);
+    let told = async || !beside_the_worker(gateway, before, seen).await.is_empty();
+    assert!(eventually(told).await, "a refused connection is in the log within ten seconds");
+    seen.insert("write_down_refusals", beside_the_worker(gateway, before, seen).await);
 }
 
 /// What two of the tasks do each minute, without the wait.
@@ -195,17 +209,17 @@ async fn by_itself(gateway: &TestGateway, seen: &mut Seen) {
     let app = gateway.cast.app();
     let (said, trust) = (json!({ "size": 9_000 }).to_string(), gateway.mental());
     let begun = trust.post("/v1/documents", "application/json", "d-1", said).await;
-    assert_eq!(begun.expect("an answer").status, 201);
+    assert!(begun.expect("an answer").status < 300);
     gateway.clock.advance(SignedDuration::from_hours(50));
     let before = size(gateway).await;
     caretaker::round(app).await.expect("a round");
-    seen.insert("caretaker::run", kinds(gateway, before, is_gateway).await);
+    seen.insert("caretaker::run", beside_the_worker(gateway, before, seen).await);
 
     gateway.held(4).await;
     gateway.clock.advance(SignedDuration::from_hours(8 * 24));
     let before = size(gateway).await;
     gateway::duties::run_due(app).await.expect("the duties are done");
-    seen.insert("do_duties", kinds(gateway, before, is_gateway).await);
+    seen.insert("do_duties", beside_the_worker(gateway, before, seen).await);
 }
 
 async fn by_mesh(seen: &mut Seen) {

@@ -394,8 +394,11 @@ async fn information_governance(watch: &mut Watch<'_>) {
     let staff =
         json!({ "staff": [{ "user": "OFFICER-9", "surnames": ["Vexor"], "postcodes": [] }] });
     watch.post_as(("manager-3", la), "/v1/staff", "/v1/staff", staff).await;
+    // Every day of the log is over, also where the last one closed on the morning the test began.
+    gateway.move_to(gateway.today().tomorrow().expect("a day"));
     let day = gateway.today().yesterday().expect("a day");
-    let drawn = json!({ "from": day, "until": day, "count": 2, "organisation": "334" });
+    let from = day.saturating_sub(jiff::Span::new().days(3));
+    let drawn = json!({ "from": from, "until": day, "count": 2, "organisation": "334" });
     watch.post(auditor, "/v1/alerts/sample", "/v1/alerts/sample", drawn).await;
     let listed = watch.get(la, "/v1/alerts", "/v1/alerts?kind=sample").await.json();
     let path = format!("/v1/alerts/{}", text(&listed["alerts"][0]["alert"]));
