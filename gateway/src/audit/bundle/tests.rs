@@ -114,7 +114,13 @@ fn the_page_about_the_form_names_every_member_of_an_entry_in_order() {
     let record = RecordId(Uuid::nil());
     let text = || Some(String::new());
     let map = || [(String::new(), String::new())].into();
-    let actor = Actor { certificate: text(), person: text(), role: text(), ..Actor::gateway() };
+    let actor = Actor {
+        certificate: text(),
+        person: text(),
+        role: text(),
+        claimed: text(),
+        ..Actor::gateway()
+    };
     let mut event = Event::new(EventKind::BoardViewed, actor).with("a", 1);
     event.subject = Some(crate::audit::SubjectKey([0; 32]));
     event.submission = Some(crate::queue::SubmissionId(Uuid::nil()));
