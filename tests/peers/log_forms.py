@@ -159,7 +159,7 @@ def microseconds(time):
 
 EVENT = ("kind", "actor", "subject", "submission", "record", "delivery", "message_type", "counterparty",
          "decision", "hashes", "detail")
-ACTOR = ("organisation", "method", "certificate", "person", "role")
+ACTOR = ("organisation", "method", "certificate", "person", "role", "claimed")
 DECISION = ("outcome", "authority", "reference", "rule", "rule_version", "agreement", "consent",
             "consent_version", "cut", "reason")
 
