@@ -200,7 +200,9 @@ pub(super) async fn ask_everything(gateway: &TestGateway, told: &Told) {
     let (mut asked, mut given, mut reports) = (0, 0, BTreeSet::new());
     for (route, path) in ROUTES.iter().flat_map(|route| filled(route, told, gateway)) {
         for (name, outsider) in &outsiders {
-            for body in bodies(&path, told) {
+            // What is only fetched is asked for once.
+            let times = if route.method == "GET" { 1 } else { 3 };
+            for body in bodies(&path, told).into_iter().take(times) {
                 asked += 1;
                 let reply = if route.method == "GET" {
                     outsider.get(&path, None).await
