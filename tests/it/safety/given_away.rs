@@ -279,7 +279,13 @@ impl Heap<'_> {
         let mut leaks = Vec::new();
         for (what, _, may) in GIVEN {
             let hunt = Hunt::of_canaries();
-            let hunt = if let Some(word) = may { hunt.but_not(word) } else { hunt };
+            let hunt = if let Some(word) = may {
+                let has = |(_, bytes): &(String, Vec<u8>)| !hunt.find(bytes).is_empty();
+                assert!(self.made[what].iter().any(has), "{what} may have {word}, and has not");
+                hunt.but_not(word)
+            } else {
+                hunt
+            };
             for (name, bytes) in &self.made[what] {
                 let lock = name.ends_with(".lock");
                 assert!(lock || !bytes.is_empty(), "{what}: {name} is empty");
