@@ -287,7 +287,8 @@ impl Heap<'_> {
                 hunt
             };
             for (name, bytes) in &self.made[what] {
-                let lock = name.ends_with(".lock");
+                let lock = Path::new(name).extension().is_some_and(|end| end == "lock")
+                    || name.ends_with("/.lock");
                 assert!(lock || !bytes.is_empty(), "{what}: {name} is empty");
                 let found = hunt.find(bytes);
                 if !found.is_empty() {

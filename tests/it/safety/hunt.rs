@@ -342,7 +342,7 @@ fn bare(bytes: &[u8]) -> Vec<Range<usize>> {
 fn passes(number: &str) -> bool {
     let weighed = number.bytes().zip((1..=10u32).rev());
     let sum: u32 = weighed.map(|(digit, weight)| u32::from(digit - b'0') * weight).sum();
-    number.len() == 10 && sum % 11 == 0
+    number.len() == 10 && sum.is_multiple_of(11)
 }
 
 /// Whether ten digits are none of these, which pass one time in eleven by chance.
@@ -354,7 +354,7 @@ fn is_nothing_else(bytes: &[u8], run: &Range<usize>) -> bool {
     // A hash, an alias or an id: hexadecimal digits, of which ten in the middle happen to be decimal.
     let token = &bytes[from..until];
     let hex = token.split(|byte| *byte == b'-').any(|part| part.len() >= HEX_MIN);
-    let id = token.len() == 36 && token.iter().filter(|byte| **byte == b'-').count() == 4;
+    let id = token.len() == 36 && token.split(|byte| *byte == b'-').count() == 5;
     // Seconds since 1970, from 2025 to 2029. No number that the NHS or Scotland gives begins so.
     let number = std::str::from_utf8(&bytes[Range::clone(run)]).unwrap_or_default();
     let time = number.parse::<u64>().is_ok_and(|number| TIMES.contains(&number));
