@@ -160,7 +160,7 @@ async fn what_waits(gateway: &TestGateway, ids: &mut BTreeMap<&'static str, Stri
     let broken = json!({ "basis": "vital-interests", "reason": "risk-to-life" });
     acted(gateway, "officer-2", &path, broken, "334").await;
     let mut rows = [people::Row::new(4, "CAMHS")];
-    rows[0].child.nhs_number = "9990000019".to_owned();
+    "9990000019".clone_into(&mut rows[0].child.nhs_number);
     let extract = people::extract(&rows, gateway.today());
     la.post("/v1/messages", "text/csv", "rows", extract).await.expect("an answer");
     let withdrawal = people::withdrawal(&la.code, "W-1", &people::child(5), gateway.today());

@@ -41,9 +41,9 @@ pub(crate) fn canary(number: u32) -> Child {
 /// What is looked for.
 pub(crate) struct Hunt {
     /// Known in any case.
-    folded: Vec<String>,
+    folded: Forms,
     /// Known as they are.
-    exact: Vec<String>,
+    exact: Forms,
     /// NHS numbers.
     numbers: Vec<String>,
     /// Whether any number that passes as an NHS number is found.
@@ -68,12 +68,10 @@ impl Hunt {
     pub(crate) fn of(canaries: impl IntoIterator<Item = String>) -> Self {
         let (numbers, words): (Vec<String>, Vec<String>) =
             canaries.into_iter().partition(|canary| canary.len() == 10 && digits(canary));
-        let mut hunt = Self { folded: Vec::new(), exact: Vec::new(), numbers, any_number: true };
-        for word in words.iter().chain(&hunt.numbers) {
-            hunt.folded.extend(folded(word));
-            hunt.exact.extend(in_base64(word));
-        }
-        hunt
+        let every = || words.iter().chain(&numbers);
+        let folded = Forms::of(every().flat_map(|word| folded(word)).collect());
+        let exact = Forms::of(every().flat_map(|word| in_base64(word)).collect());
+        Self { folded, exact, numbers, any_number: true }
     }
 
     /// Leaves alone numbers that are nobody's here: for files in which anything may look like one.
@@ -85,8 +83,10 @@ impl Hunt {
     /// Lets a word be: for what has it by design.
     pub(crate) fn but_not(mut self, word: &str) -> Self {
         let (of_folded, of_exact) = (folded(word), in_base64(word));
-        self.folded.retain(|form| !of_folded.contains(form));
-        self.exact.retain(|form| !of_exact.contains(form));
+        self.folded.all.retain(|form| !of_folded.contains(form));
+        self.exact.all.retain(|form| !of_exact.contains(form));
+        self.folded = Forms::of(self.folded.all);
+        self.exact = Forms::of(self.exact.all);
         self
     }
 
@@ -102,9 +102,9 @@ impl Hunt {
         unwrapped("", bytes, 0, &mut |place, inner| {
             let text = String::from_utf8_lossy(inner);
             let lower = text.to_ascii_lowercase();
-            let words = self.folded.iter().filter(|form| lower.contains(form.as_str()));
-            let exact = self.exact.iter().filter(|form| text.contains(form.as_str()));
-            found.extend(words.chain(exact).map(|form| format!("{form:?}{place}")));
+            let words = self.folded.within(lower.as_bytes());
+            let exact = self.exact.within(text.as_bytes());
+            found.extend(words.into_iter().chain(exact).map(|form| format!("{form:?}{place}")));
             for run in joined(&text) {
                 let known = self.numbers.iter().filter(|number| run.contains(number.as_str()));
                 found.extend(known.map(|number| format!("{number} among digits{place}")));
@@ -116,6 +116,41 @@ impl Hunt {
         });
         found.sort();
         found.dedup();
+        found
+    }
+}
+
+/// Many forms that are looked for in one pass: where none begins, nothing is compared.
+struct Forms {
+    all: Vec<String>,
+    /// Whether one begins with letters that come to this.
+    begins: Vec<bool>,
+}
+
+impl Forms {
+    fn of(all: Vec<String>) -> Self {
+        let mut begins = vec![false; 1 << 16];
+        for form in &all {
+            begins[Self::sum(form.as_bytes())] = true;
+        }
+        Self { all, begins }
+    }
+
+    /// What the first four letters come to.
+    fn sum(letters: &[u8]) -> usize {
+        let [first, second, third, fourth, ..] = letters else { unreachable!("a short form") };
+        let pair = |one: &u8, other: &u8| usize::from(*one) << 8 | usize::from(*other);
+        pair(first, second) ^ (pair(third, fourth).wrapping_mul(0x9e37) & 0xffff)
+    }
+
+    fn within(&self, bytes: &[u8]) -> Vec<&String> {
+        let mut found = Vec::new();
+        for (at, letters) in bytes.windows(4).enumerate() {
+            if self.begins[Self::sum(letters)] {
+                let here = &bytes[at..];
+                found.extend(self.all.iter().filter(|form| here.starts_with(form.as_bytes())));
+            }
+        }
         found
     }
 }
@@ -307,7 +342,7 @@ fn bare(bytes: &[u8]) -> Vec<Range<usize>> {
 fn passes(number: &str) -> bool {
     let weighed = number.bytes().zip((1..=10u32).rev());
     let sum: u32 = weighed.map(|(digit, weight)| u32::from(digit - b'0') * weight).sum();
-    number.len() == 10 && sum % 11 == 0
+    number.len() == 10 && sum.is_multiple_of(11)
 }
 
 /// Whether ten digits are none of these, which pass one time in eleven by chance.
@@ -319,7 +354,7 @@ fn is_nothing_else(bytes: &[u8], run: &Range<usize>) -> bool {
     // A hash, an alias or an id: hexadecimal digits, of which ten in the middle happen to be decimal.
     let token = &bytes[from..until];
     let hex = token.split(|byte| *byte == b'-').any(|part| part.len() >= HEX_MIN);
-    let id = token.len() == 36 && token.iter().filter(|byte| **byte == b'-').count() == 4;
+    let id = token.len() == 36 && token.split(|byte| *byte == b'-').count() == 5;
     // Seconds since 1970, from 2025 to 2029. No number that the NHS or Scotland gives begins so.
     let number = std::str::from_utf8(&bytes[Range::clone(run)]).unwrap_or_default();
     let time = number.parse::<u64>().is_ok_and(|number| TIMES.contains(&number));

@@ -140,8 +140,9 @@ async fn tell(gateway: &TestGateway) -> Told {
 
 /// A request about one of the children, with everything that a message may say of where it lives.
 fn asked_about(gateway: &TestGateway, number: u32) -> Value {
-    let (child, services) = (canary(number), [["CAMHS"], ["PAEDIATRICS"]]);
-    let service = if number < 3 { services[0] } else { services[usize::from(number % 2 == 0)] };
+    let child = canary(number);
+    let other = number >= 3 && number.is_multiple_of(2);
+    let service = if other { ["PAEDIATRICS"] } else { ["CAMHS"] };
     let la = &gateway.la().code;
     let id = format!("O-{number}");
     let mut message = people::request(la, &id, &child, &service, gateway.today());
@@ -200,7 +201,9 @@ pub(super) async fn ask_everything(gateway: &TestGateway, told: &Told) {
     let (mut asked, mut given, mut reports) = (0, 0, BTreeSet::new());
     for (route, path) in ROUTES.iter().flat_map(|route| filled(route, told, gateway)) {
         for (name, outsider) in &outsiders {
-            for body in bodies(&path, told) {
+            // What is only fetched is asked for once.
+            let times = if route.method == "GET" { 1 } else { 3 };
+            for body in bodies(&path, told).into_iter().take(times) {
                 asked += 1;
                 let reply = if route.method == "GET" {
                     outsider.get(&path, None).await
