@@ -25,6 +25,7 @@ mod scenes;
 use ::gateway::practice::postgres as server;
 
 pub use gateway::{
-    Engine, TestGateway, each_engine, each_engine_prepared, with_letters_from_a_psychologist,
+    Engine, TestGateway, each_engine, each_engine_prepared, keep_look_ups_for_a_year,
+    with_letters_from_a_psychologist,
 };
 pub use scenes::text;

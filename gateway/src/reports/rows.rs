@@ -103,11 +103,16 @@ impl Marks {
     /// What a child is called. A pseudonym has too many possible values to be tried out from it.
     pub(super) fn child(self, subject: SubjectKey) -> String {
         let salted = [self.0, &self.1.to_be_bytes(), &subject.0].concat();
-        sha256_hex(&salted).chars().take(MARK).collect()
+        let letter = |digit: char| LETTERS.chars().nth(usize::try_from(digit.to_digit(16)?).ok()?);
+        sha256_hex(&salted).chars().take(MARK).filter_map(letter).collect()
     }
 }
 
-/// The digits of a mark: two of 50,000 children share one in less than one report of 200,000.
+/// In place of hexadecimal digits: ten digits in a row could be taken for an NHS number, and a
+/// spreadsheet reads some as a power of ten. Without vowels they make no words.
+const LETTERS: &str = "bcdfghjklmnpqrst";
+
+/// The letters of a mark: two of 50,000 children share one in less than one report of 200,000.
 const MARK: usize = 12;
 
 /// What a report says of its marks, where it has a column of them.

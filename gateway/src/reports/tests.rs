@@ -67,6 +67,8 @@ fn a_child_has_one_mark_in_a_report_and_another_in_the_next() {
     assert_ne!(marks[1].child(one), mark);
     assert_ne!(rows::Marks::of_draw(7).child(one), mark);
     assert!(!one.to_hex().contains(&mark));
+    // No mark can be read as a number.
+    assert!(mark.len() == 12 && mark.chars().all(|letter| letter.is_ascii_lowercase()), "{mark}");
 }
 
 #[test]

@@ -249,6 +249,8 @@ async fn asked_of_the_log(watch: &mut Watch, kept: &Kept) {
     watch.runs("audit verify", &[]).await;
     watch.reads("audit who-has-seen", &why, &number).await;
     watch.reads("audit who-has-seen", &[&why[..], &["--for-family"]].concat(), &number).await;
+    let whose = [&why[..], &["--organisation", "334"]].concat();
+    watch.reads("audit who-is", &whose, "officer-a\n").await;
     let (file, pack) = (in_folder(kept, "held.csv"), in_folder(kept, "disclosed"));
     watch.runs("report", &[&["exceptions"], &why[..], &["--csv", &file]].concat()).await;
     watch.runs("report", &["check", &file]).await;
@@ -300,6 +302,7 @@ async fn nothing(watch: &Watch, kept: &Kept) {
     watch.leaves_nothing("backup verify", &[&in_folder(kept, "night.ehcbackup")]).await;
     let ways = [
         "alerts rules",
+        "audit checkpoint",
         "audit keys",
         "audit look-ups",
         "audit status",
@@ -357,8 +360,7 @@ async fn years_later(
     let year = gateway.today().year().to_string();
     let (stage, _folder) = gateway.put_to_rest().await;
     let file = stage.config_path();
-    let text = std::fs::read_to_string(file).expect("a configuration");
-    std::fs::write(file, text + "\n[retention]\nlook_up_years = 1\n").expect("written");
+    tests::keep_look_ups_for_a_year(file);
     let mut watch = Watch::over(file.to_owned(), seen).await;
     let of = ["--period", &year];
     watch.runs("audit destroy-look-up", &of).await;

@@ -28,13 +28,7 @@ fn each_engine_with_years<T: Future<Output = ()>>(name: &str, test: impl Fn(Test
     each_engine_prepared(
         name,
         &async |stage: &Stage, _| {
-            let file = stage.config_path();
-            let text = std::fs::read_to_string(file).expect("a configuration");
-            let text = format!("{text}\n[retention]\nschedule = \"retention.toml\"\n");
-            std::fs::write(file, text).expect("it is written");
-            let shipped = include_str!("../../../gateway/rules/retention-1.toml");
-            let beside = file.parent().expect("a folder").join("retention.toml");
-            std::fs::write(beside, shipped.replace("35 years", "1 years")).expect("it is written");
+            tests::keep_look_ups_for_a_year(stage.config_path());
         },
         |gateway, ()| test(gateway),
     );
