@@ -122,7 +122,9 @@ async fn made(
         Err(error @ PackError::Nothing { .. }) => {
             eprintln_line(&error.to_string());
             if let PackError::Nothing { not_known, .. } = &error {
-                not_known.iter().for_each(|one| eprintln_line(&who_has_seen::not_known(one)));
+                for one in not_known {
+                    eprintln_line(&who_has_seen::not_known(one));
+                }
             }
             return Ok(Outcome::NotFound);
         }
