@@ -1,18 +1,18 @@
 //! What the gateway works by, and that another one is an entry of the log: files of policy, trust,
 //! configuration, certificate and keys.
 //!
-//! Owns their fingerprints ([`Piece`]), which are held against those last in force at every start and
+//! Owns their fingerprints (`Piece`), which are held against those last in force at every start and
 //! at every reload, and the two entries that name what changed: `trust.changed` for whoever may connect,
 //! what may be shared and how it is worked on, `settings.changed` for configuration, certificate and
 //! keys. Each names the pieces, the fingerprint of each and the one before. A fingerprint tells that
 //! something is another and nothing of what it is; those of secret keys are keyed by the key itself.
 //! Must never know what a file says.
 //!
-//! To use it: [`Files`] is filled while the parts are built ([`App::open`]), so that what is compared
-//! is what was read. [`at_start`] and [`at_reload`] make the change to commit.
+//! To use it: `Files` is filled while the parts are built ([`App::open`]), so that what is compared
+//! is what was read. `at_start` and `at_reload` make the change to commit.
 //!
 //! Limits: what is changed and changed back while the gateway is down is not seen. An entry has the
-//! fingerprints of at most [`TOLD_MAX`] pieces, and the names' number beyond. Not supported: approval
+//! fingerprints of at most `TOLD_MAX` pieces, and the names' number beyond. Not supported: approval
 //! of changes by two people, because whoever may write these files owns the machine.
 
 use std::collections::BTreeMap;

@@ -11,7 +11,7 @@
 //! restored: the gateway is held ([`restore`]), from its start or as soon as the folder can be read, whether
 //! or not the sink is required.
 //!
-//! Must never know what an entry says: it is handed on in one of the [forms](crate::audit::forms).
+//! Must never know what an entry says: it is handed on in one of the [`crate::audit::forms`].
 //! Sinks are append-only: nothing is ever taken back, written again or cut off.
 //!
 //! Use: `look_at_folders` before the start is in the log, then `follow(app, state, stop)` for each of
