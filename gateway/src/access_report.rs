@@ -45,55 +45,11 @@ use crate::look_up::{self, Standing};
 use crate::peer::Role;
 use crate::store::{Change, StoreError};
 
+pub use crate::audit::purpose::Reason;
 pub use family::{FamilyLine, Unsafe};
 pub use reading::{Account, Line, ListLine, Summary};
 pub(crate) use reading::{Sort, sort, why, words};
 pub use same_person::Opening;
-
-/// Why somebody asks who has seen a record. A closed list: the log is for ever, and free text would
-/// hold names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Reason {
-    /// The person, or somebody for them, asked for what is held (UK GDPR, article 15).
-    SubjectAccessRequest,
-    /// Somebody complained.
-    Complaint,
-    /// Something went wrong, or may have.
-    Incident,
-    /// The officer looks from time to time.
-    RoutineCheck,
-    /// The family asked.
-    FamilyQuestion,
-    /// The conduct of somebody on the staff is looked into.
-    StaffInvestigation,
-    /// The Information Commissioner or an inspectorate asked.
-    Regulator,
-    /// A court, a tribunal or an ombudsman asked.
-    Tribunal,
-    /// Figures for those who answer for the service.
-    Management,
-}
-
-impl Reason {
-    /// Every code, in the order in which they are offered.
-    pub const CODES: [&str; 9] = [
-        "subject-access-request",
-        "complaint",
-        "incident",
-        "routine-check",
-        "family-question",
-        "staff-investigation",
-        "regulator",
-        "tribunal",
-        "management",
-    ];
-
-    /// From its code.
-    pub fn parse(code: &str) -> Option<Self> {
-        serde_json::from_value(code.into()).ok()
-    }
-}
 
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

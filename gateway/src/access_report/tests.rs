@@ -383,7 +383,9 @@ fn a_family_is_told_of_looks_by_whoever_the_list_names_and_by_the_authority_that
 fn a_family_is_told_of_no_purpose() {
     let mut plain = Log::default();
     let mut said = Log::default();
-    for (log, purpose) in [(&mut plain, None), (&mut said, Some(Purpose::StaffInvestigation))] {
+    for (log, purpose) in
+        [(&mut plain, None), (&mut said, Some(Purpose::Asked(Reason::StaffInvestigation)))]
+    {
         log.sent("334", 1, MessageType::AdviceRequest);
         log.gave(1, MessageType::AdviceRequest, "statute");
         log.say(EventKind::CaseViewed, |event| {
@@ -406,7 +408,7 @@ fn a_look_says_its_purpose_or_that_none_was_said() {
     };
     look(EventKind::CaseViewed, Some(Purpose::DirectWork));
     look(EventKind::CaseViewed, None);
-    for purpose in [None, Some(Purpose::Complaint), None] {
+    for purpose in [None, Some(Purpose::Asked(Reason::Complaint)), None] {
         look(EventKind::BoardViewed, purpose);
     }
     for entry in &mut log.0[2..] {

@@ -173,7 +173,7 @@ fn purpose() -> Value {
     json!({
         "name": "EHC-Purpose", "in": "header", "required": false,
         "description": "Why somebody looks; it stands in the entry that the look leaves. A gateway may require it of people who look at something about a child.",
-        "schema": { "type": "string", "enum": Purpose::CODES },
+        "schema": { "type": "string", "enum": Purpose::codes() },
     })
 }
 

@@ -66,7 +66,7 @@ pub(super) fn said(
     let mut values = headers.get_all(HEADER).iter();
     let value = values.next().filter(|value| !value.as_bytes().trim_ascii().is_empty());
     let refused = |problem: &str| {
-        let codes = Purpose::CODES.join(", ");
+        let codes = Purpose::codes().join(", ");
         let next = format!("{problem} Send one of {codes} in the header EHC-Purpose.");
         Err(Problem::new(Kind::InvalidParameter, next))
     };

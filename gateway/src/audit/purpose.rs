@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{Event, EventKind};
 
 /// Why somebody looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
     /// Work on this child's case: assessing, planning, advising, providing.
@@ -28,6 +28,16 @@ pub enum Purpose {
     TechnicalSupport,
     /// Whether the log is what it should be.
     LogVerification,
+    /// What somebody may ask the log for, too.
+    #[serde(untagged)]
+    Asked(Reason),
+}
+
+/// Why somebody asks the log, for example who has seen a record. A closed list: the log is for ever, and free text would
+/// hold names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
     /// The person, or somebody for them, asked for what is held (UK GDPR, article 15).
     SubjectAccessRequest,
     /// Somebody complained.
@@ -48,15 +58,9 @@ pub enum Purpose {
     Management,
 }
 
-impl Purpose {
+impl Reason {
     /// Every code, in the order in which they are offered.
-    pub const CODES: [&str; 15] = [
-        "direct-work",
-        "answering-a-request",
-        "safeguarding",
-        "quality-check",
-        "technical-support",
-        "log-verification",
+    pub const CODES: [&str; 9] = [
         "subject-access-request",
         "complaint",
         "incident",
@@ -72,6 +76,18 @@ impl Purpose {
     pub fn parse(code: &str) -> Option<Self> {
         serde_json::from_value(code.into()).ok()
     }
+}
+
+impl Purpose {
+    /// Every code, in the order in which they are offered.
+    pub fn codes() -> Vec<&'static str> {
+        OWN.into_iter().chain(Reason::CODES).collect()
+    }
+
+    /// From its code.
+    pub fn parse(code: &str) -> Option<Self> {
+        serde_json::from_value(code.into()).ok()
+    }
 
     /// In words that stand alone.
     pub fn in_words(self) -> &'static str {
@@ -82,15 +98,15 @@ impl Purpose {
             Self::QualityCheck => "checking that what is recorded is right",
             Self::TechnicalSupport => "finding out why something does not work",
             Self::LogVerification => "verifying the log",
-            Self::SubjectAccessRequest => "the person asked what is held about them",
-            Self::Complaint => "a complaint",
-            Self::Incident => "something went wrong",
-            Self::RoutineCheck => "a check from time to time",
-            Self::FamilyQuestion => "the family asked",
-            Self::StaffInvestigation => "looking into the conduct of staff",
-            Self::Regulator => "a regulator asked",
-            Self::Tribunal => "a court, tribunal or ombudsman asked",
-            Self::Management => "figures for those who answer for the service",
+            Self::Asked(Reason::SubjectAccessRequest) => "the person asked what is held about them",
+            Self::Asked(Reason::Complaint) => "a complaint",
+            Self::Asked(Reason::Incident) => "something went wrong",
+            Self::Asked(Reason::RoutineCheck) => "a check from time to time",
+            Self::Asked(Reason::FamilyQuestion) => "the family asked",
+            Self::Asked(Reason::StaffInvestigation) => "looking into the conduct of staff",
+            Self::Asked(Reason::Regulator) => "a regulator asked",
+            Self::Asked(Reason::Tribunal) => "a court, tribunal or ombudsman asked",
+            Self::Asked(Reason::Management) => "figures for those who answer for the service",
         }
     }
 
@@ -111,6 +127,16 @@ pub fn said_in(event: &Event) -> Option<String> {
         |purpose| format!("{} ({code})", purpose.in_words()),
     ))
 }
+
+/// The codes of purposes that are no reason to ask the log.
+const OWN: [&str; 6] = [
+    "direct-work",
+    "answering-a-request",
+    "safeguarding",
+    "quality-check",
+    "technical-support",
+    "log-verification",
+];
 
 /// The detail of an entry that says it.
 pub const NAME: &str = "purpose";

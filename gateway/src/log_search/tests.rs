@@ -2,9 +2,8 @@ use schemas::MessageType;
 use uuid::Uuid;
 
 use super::*;
-use crate::audit::SubjectKey;
-
-use crate::audit::Event;
+use crate::audit::purpose::Purpose;
+use crate::audit::{Event, SubjectKey};
 
 fn words(event: Event) -> String {
     words::of(&Entry { seq: 0, at_us: 0, id: Uuid::nil(), event }).0
@@ -98,8 +97,7 @@ fn one_kind_of_look_at_several_things_is_told_by_what_it_was_at() {
 
 #[test]
 fn the_purpose_of_a_look_is_told_and_is_what_it_is_found_by() {
-    let actor =
-        Actor { purpose: Some(crate::audit::purpose::Purpose::Complaint), ..Actor::gateway() };
+    let actor = Actor { purpose: Some(Purpose::Asked(Reason::Complaint)), ..Actor::gateway() };
     let event = Event::new(EventKind::CaseViewed, actor);
     let entry = Entry { seq: 0, at_us: 0, id: Uuid::nil(), event };
     assert_eq!(words::of(&entry).1, "a complaint (complaint)");

@@ -78,7 +78,7 @@ fn a_look_keeps_the_purpose_that_was_said_and_officers_are_told_it_and_search_by
             let (status, problem) = get(&unread, path).await;
             assert_eq!((status, &problem["code"]), (400, &json!("invalid-parameter")), "{path}");
             let said = problem["detail"].as_str().expect("a sentence");
-            assert!(Purpose::CODES.iter().all(|code| said.contains(code)), "{said}");
+            assert!(Purpose::codes().iter().all(|code| said.contains(code)), "{said}");
             assert!(!said.contains("curiosity"), "{said}");
         }
 

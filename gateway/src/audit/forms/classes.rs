@@ -2,7 +2,7 @@
 //!
 //! Every kind is named, so that a new one has to be thought about.
 
-use crate::audit::purpose::Purpose;
+use crate::audit::purpose::{Purpose, Reason};
 use crate::audit::{Event, EventKind};
 
 /// A code with its meaning.
@@ -164,15 +164,17 @@ fn of_use(said: Purpose) -> Code {
         Purpose::Safeguarding => ("THREAT", "threat"),
         Purpose::QualityCheck => ("HQUALIMP", "health quality improvement"),
         Purpose::TechnicalSupport => ("HSYSADMIN", "health system administration"),
-        Purpose::SubjectAccessRequest => ("PATRQT", "patient requested"),
-        Purpose::FamilyQuestion => ("FAMRQT", "family requested"),
-        Purpose::Incident => ("PATSFTY", "patient safety"),
-        Purpose::Tribunal => ("HLEGAL", "legal"),
+        Purpose::Asked(Reason::SubjectAccessRequest) => ("PATRQT", "patient requested"),
+        Purpose::Asked(Reason::FamilyQuestion) => ("FAMRQT", "family requested"),
+        Purpose::Asked(Reason::Incident) => ("PATSFTY", "patient safety"),
+        Purpose::Asked(Reason::Tribunal) => ("HLEGAL", "legal"),
         Purpose::LogVerification
-        | Purpose::RoutineCheck
-        | Purpose::StaffInvestigation
-        | Purpose::Regulator => ("HCOMPL", "health compliance"),
-        Purpose::Complaint | Purpose::Management => ("HOPERAT", "healthcare operations"),
+        | Purpose::Asked(Reason::RoutineCheck | Reason::StaffInvestigation | Reason::Regulator) => {
+            ("HCOMPL", "health compliance")
+        }
+        Purpose::Asked(Reason::Complaint | Reason::Management) => {
+            ("HOPERAT", "healthcare operations")
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 use uuid::Uuid;
 
 use super::*;
+use crate::audit::purpose::{Purpose, Reason};
 use crate::audit::{Actor, DecisionNote, Event, EventKind, SubjectKey};
 use crate::queue::DeliveryId;
 use schemas::{OrganisationCode, RecordId};
@@ -93,7 +94,7 @@ fn a_purpose_that_was_said_is_the_purpose_of_use() {
             codings.iter().map(|one| one["code"].as_str().unwrap().to_owned()).collect();
         (codes, String::from_utf8(syslog(&SOURCE, &entry, &leaf)).unwrap())
     };
-    let (codes, message) = viewed(Some(crate::audit::purpose::Purpose::Tribunal));
+    let (codes, message) = viewed(Some(Purpose::Asked(Reason::Tribunal)));
     assert_eq!(codes, ["HLEGAL", "tribunal"]);
     assert!(message.contains("<PurposeOfUse csd-code=\"HLEGAL\""), "{message}");
     let (codes, message) = viewed(None);

@@ -1,11 +1,10 @@
 use super::*;
-use crate::access_report::Reason;
 use crate::audit::{Actor, Entry};
 use crate::telemetry::name_of;
 
 #[test]
 fn the_codes_of_purposes_are_those_that_are_read_and_every_reason_is_one() {
-    for code in Purpose::CODES {
+    for code in Purpose::codes() {
         let purpose = Purpose::parse(code).unwrap();
         assert_eq!(name_of(purpose), code);
         let words = purpose.in_words();
@@ -33,7 +32,7 @@ fn what_an_actor_says_stands_in_the_detail_of_the_event_and_not_in_the_actor() {
 #[test]
 fn a_reason_counts_as_a_purpose_of_looks_at_the_log_only() {
     let event = |kind| Event::new(kind, Actor::gateway()).with("reason", "tribunal");
-    assert_eq!(Purpose::of(&event(EventKind::AuditViewed)), Some(Purpose::Tribunal));
+    assert_eq!(Purpose::of(&event(EventKind::AuditViewed)), Some(Purpose::Asked(Reason::Tribunal)));
     assert_eq!(Purpose::of(&event(EventKind::HoldDecided)), None);
     let newer = Event::new(EventKind::CaseViewed, Actor::gateway()).with(NAME, "of-next-year");
     assert_eq!(Purpose::of(&newer), None);
